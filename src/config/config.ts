@@ -1,0 +1,105 @@
+import { z } from 'zod';
+
+const hostList = z.array(z.string());
+
+/**
+ * The whole configuration. Precedence: flag > environment (`BOXSWAIN_…`, then earlier names) > file > these defaults.
+ * Keys are snake_case as in the file; `docs/configuration.md` is generated from the descriptions.
+ */
+export const configSchema = z
+  .strictObject({
+    directory: z.string().describe('where records, blobs and workspaces lie'),
+    toolsets: z.array(z.string()).default([]).describe('toolsets to serve; empty: all that are configured'),
+    read_only: z.boolean().default(false).describe('serve only operations that change nothing'),
+    http: z
+      .strictObject({
+        host: z.string().default('127.0.0.1').describe('address to listen on'),
+        port: z.int().min(0).max(65535).default(4097).describe('port to listen on; 0 picks a free one'),
+        allowed_hosts: hostList.default([]).describe('further Host names to answer'),
+        allowed_origins: hostList.default([]).describe('further Origins to answer'),
+        max_body_bytes: z.int().min(1024).default(4_718_592).describe('largest request body'),
+      })
+      .prefault({}),
+    log: z
+      .strictObject({
+        level: z
+          .enum(['debug', 'info', 'warn', 'error', 'silent'])
+          .default('info')
+          .describe('least severe level to log'),
+      })
+      .prefault({}),
+    sandbox: z
+      .strictObject({
+        engine: z.enum(['auto', 'bubblewrap']).default('auto').describe('what makes boxes'),
+        directory: z.string().optional().describe('where workspaces lie; default: workspaces/ in directory'),
+        limits_default: z
+          .strictObject({
+            memory_mb: z.number().min(64).max(65536).default(1024),
+            cpus: z.number().min(0.1).max(64).default(1),
+            pids: z.int().min(8).max(4096).default(256),
+            disk_mb: z.int().min(16).default(2048),
+            wall_seconds: z.int().min(1).default(3600),
+            output_mb: z.int().min(1).max(1024).default(16),
+          })
+          .prefault({})
+          .describe('limits of a workspace that asks for none'),
+        limits_max: z
+          .strictObject({
+            memory_mb: z.number().max(65536).default(65536),
+            cpus: z.number().max(64).default(64),
+            pids: z.int().max(4096).default(4096),
+            disk_mb: z.int().default(65536),
+            wall_seconds: z.int().default(86400),
+            output_mb: z.int().max(1024).default(1024),
+          })
+          .prefault({})
+          .describe('most that a workspace may ask for'),
+        network_max: hostList.default(['*']).describe('hosts a workspace may ask for: names, *.suffix, or * for any'),
+        registries: hostList
+          .default(['pypi.org', 'files.pythonhosted.org', 'registry.npmjs.org'])
+          .describe('hosts that network "registries" reaches'),
+        private_hosts: hostList
+          .default([])
+          .describe('host:port pairs that may resolve to private or loopback addresses'),
+        git_hosts: hostList
+          .default(['github.com', 'gitlab.com', 'bitbucket.org', 'codeberg.org'])
+          .describe('hosts git_clone reaches'),
+        git_allow_http: z.boolean().default(false).describe('lets git_clone use http for hosts in private_hosts'),
+        python_index_urls: z
+          .array(z.string())
+          .default(['https://pypi.org/simple'])
+          .describe('package indexes for Python, the first is the default'),
+        node_registry_urls: z
+          .array(z.string())
+          .default(['https://registry.npmjs.org/'])
+          .describe('package registries for Node, the first is the default'),
+        idle_stop_seconds: z.int().min(1).default(300).describe('a box without a call for so long is stopped'),
+        default_ttl_seconds: z
+          .int()
+          .min(60)
+          .default(3600)
+          .describe('a workspace without a call for so long is deleted'),
+        checkpoints_keep: z.int().min(1).default(10).describe('checkpoints kept per workspace'),
+        spare_boxes: z.int().min(0).max(16).default(2).describe('boxes kept warm for new workspaces'),
+        secrets_directory: z.string().optional().describe('files of mode 0600 that env values secret:<name> name'),
+      })
+      .prefault({}),
+    worker: z
+      .strictObject({
+        id: z.string().optional().describe('name of this worker; default: one for each start'),
+        hub: z.string().optional().describe('hub to join'),
+        slots: z.int().min(1).max(100_000).default(32).describe('workspaces this worker takes'),
+        labels: z.record(z.string(), z.string()).default({}).describe('labels for placement'),
+      })
+      .prefault({}),
+    tasks: z
+      .strictObject({
+        retention_seconds: z.int().min(60).default(604_800).describe('how long results of tasks are kept'),
+        queue_per_workspace: z.int().min(1).default(100).describe('unfinished tasks a workspace may have'),
+        queue_per_hub: z.int().min(1).default(10_000).describe('unfinished tasks a hub may have'),
+      })
+      .prefault({}),
+  })
+  .describe('Boxswain configuration');
+
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,90 @@
+/**
+ * The one table of error codes. MCP results, HTTP statuses, CLI exit codes and `docs/errors.md` are read from it.
+ * `hint` is the default next step; the place that raises an error gives a more specific one where it can.
+ */
+export interface ErrorCodeRow {
+  readonly http: number;
+  readonly exit: number;
+  readonly retryable: boolean;
+  readonly when: string;
+  readonly hint: string;
+}
+
+const row = (http: number, exit: number, when: string, hint: string, retryable = false): ErrorCodeRow => ({
+  http,
+  exit,
+  retryable,
+  when,
+  hint,
+});
+
+export const errorCodes = {
+  VALIDATION_ERROR: row(400, 2, 'an argument is bad, missing or unknown', 'correct the arguments and call again'),
+  WORKSPACE_REQUIRED: row(
+    400,
+    2,
+    'the call needs an existing workspace and names none',
+    'pass the workspace_id that an earlier call returned, or call workspace_create first',
+  ),
+  PATH_INVALID: row(
+    400,
+    2,
+    'a path is absolute, leaves the workspace, or cannot be a path',
+    'use a path relative to the workspace root',
+  ),
+  UNAUTHORIZED: row(401, 4, 'no valid credentials', 'send a valid bearer token'),
+  INSUFFICIENT_SCOPE: row(403, 4, 'the credentials lack a scope', 'ask for credentials with the named scope'),
+  POLICY_DENIED: row(403, 4, 'outside what the operator allows', 'use one of the allowed values'),
+  INDEX_NOT_ALLOWED: row(403, 4, 'a package index is not on the list', 'use one of the allowed indexes'),
+  IMAGE_NOT_ALLOWED: row(403, 4, 'an image is not on the list', 'leave image out, or use an allowed one'),
+  HOST_NOT_ALLOWED: row(403, 4, 'a host is not on the list', 'use one of the allowed hosts'),
+  WORKSPACE_NOT_FOUND: row(404, 3, 'unknown, deleted or foreign workspace', 'call workspace_list to see yours'),
+  TASK_NOT_FOUND: row(404, 3, 'unknown or foreign task', 'call task_list to see yours'),
+  FILE_NOT_FOUND: row(404, 3, 'no such file', 'call fs_list to see what is there'),
+  ARTIFACT_NOT_FOUND: row(404, 3, 'unknown or foreign artifact', 'call artifact_list to see what is there'),
+  CHECKPOINT_NOT_FOUND: row(404, 3, 'unknown or foreign checkpoint', 'call workspace_get to see its checkpoints'),
+  NOT_FOUND: row(404, 3, 'no such route', 'see the HTTP reference in docs/http.md'),
+  WRONG_FILE_TYPE: row(422, 2, 'a directory or special file where a file is needed', 'call fs_list on the path'),
+  NOT_TEXT: row(422, 2, 'the bytes are not UTF-8', 'read it with encoding: "base64"'),
+  FILE_TOO_LARGE: row(
+    422,
+    2,
+    'the content is larger than one call may carry',
+    'write it in parts, or use artifact_upload',
+  ),
+  EDIT_NO_MATCH: row(409, 5, 'the search text of an edit is absent', 'read the file again and use its exact text'),
+  EDIT_AMBIGUOUS: row(
+    409,
+    5,
+    'the search text occurs more than once',
+    'use a longer search text, or replace_all: true',
+  ),
+  FILE_CHANGED: row(409, 5, 'the file is not the one that was read', 'read the file again'),
+  IDEMPOTENCY_CONFLICT: row(409, 5, 'the key was used with other arguments', 'use a new idempotency_key'),
+  NOTHING_TO_COMMIT: row(409, 5, 'the work tree has no changes', 'change a file first'),
+  CONTEXT_LOST: row(409, 5, 'the context ended with its box', 'define the variables again; the next call starts anew'),
+  TASK_CANCELLED: row(409, 5, 'the task was cancelled', 'start it again if it is still wanted'),
+  TASK_INTERRUPTED: row(409, 5, 'the task was started and its end was lost', 'start it again if that is safe'),
+  LIMIT_UNENFORCEABLE: row(
+    422,
+    1,
+    'the engine cannot enforce the limit',
+    'set limits.allow_soft, or leave the limit out',
+  ),
+  CAPABILITY_UNSUPPORTED: row(422, 1, 'the engine lacks the feature', 'use another engine, see boxswain doctor'),
+  TOOL_NOT_INSTALLED: row(422, 1, 'a program is not in the workspace', 'install it with pkg_install'),
+  NO_TESTS_FOUND: row(422, 1, 'no test was found', 'name framework or path'),
+  PACKAGE_INSTALL_FAILED: row(422, 1, 'the package manager failed', 'read details.output'),
+  GIT_FAILED: row(422, 1, 'git failed', 'read details.output'),
+  DISK_FULL: row(507, 1, 'a write beyond disk_mb', 'delete files, or create a workspace with a larger disk_mb'),
+  QUEUE_FULL: row(429, 7, 'too much work is waiting', 'wait for tasks to end', true),
+  CAPACITY_EXCEEDED: row(429, 7, 'all slots are taken', 'delete a workspace, or wait', true),
+  RATE_LIMITED: row(429, 7, 'too many requests', 'wait, then call again', true),
+  NO_WORKER_AVAILABLE: row(503, 7, 'no live worker fits', 'start a worker, or run boxswain doctor', true),
+  SANDBOX_DIED: row(500, 1, 'the box died during the call', 'call again if it is safe to repeat', true),
+  INTERNAL_ERROR: row(500, 1, 'anything unforeseen', 'report the reference id to the operator'),
+} as const satisfies Record<string, ErrorCodeRow>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorCodes, code);

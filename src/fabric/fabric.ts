@@ -1,0 +1,30 @@
+/** How hub and worker talk: at most once, may lose, order kept per sender and subject, at most 256 KiB a message. */
+export interface Fabric {
+  /** Throws NobodyThere at once when nobody serves the address, RequestTimeout when no answer came. */
+  request(to: Address, body: Uint8Array, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Uint8Array>;
+  /** Answers of all that serve the address, until `deadlineMs` or until everyone in `expect` answered. */
+  gather(
+    to: Address,
+    body: Uint8Array,
+    options: { deadlineMs: number; expect?: string[] },
+  ): AsyncIterable<{ from: string; body: Uint8Array }>;
+  serve(at: Address, handle: (body: Uint8Array, from: string) => Promise<Uint8Array>): Promise<Closer>;
+  /** Live tails and nudges; lost when nobody listens. */
+  publish(topic: string, body: Uint8Array): void;
+  subscribe(topic: string, heard: (body: Uint8Array) => void): Promise<Closer>;
+  close(): Promise<void>;
+}
+
+export type Address = { readonly worker: string } | { readonly workers: 'all' } | { readonly hub: 'any' };
+
+export type Closer = () => Promise<void>;
+
+export const MAX_MESSAGE_BYTES = 256 * 1024;
+
+export class NobodyThere extends Error {
+  override readonly name = 'NobodyThere';
+}
+
+export class RequestTimeout extends Error {
+  override readonly name = 'RequestTimeout';
+}

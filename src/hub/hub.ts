@@ -1,0 +1,191 @@
+import type { Caller } from '../auth/caller.ts';
+import type { Job, Outcome } from '../protocol/jobs.ts';
+import type { FileRequest } from '../protocol/files.ts';
+import type { Enforcement, LimitName, Limits } from '../protocol/workspace-spec.ts';
+import type { Connection, Progress, Turn } from '../operations/operation.ts';
+import type {
+  ArtifactRecord,
+  AuditRecord,
+  CheckpointRecord,
+  EventRecord,
+  JsonObject,
+  TaskRecord,
+  WorkerRecord,
+  WorkspaceRecord,
+} from '../store/rows.ts';
+import type { Page, PageQuery } from '../store/store.ts';
+
+/** The control plane, as operations see it. Every method that takes a caller answers a foreign handle like an unknown one. */
+export interface Hub {
+  readonly workspaces: Workspaces;
+  readonly runs: Runs;
+  readonly tasks: Tasks;
+  readonly checkpoints: Checkpoints;
+  readonly artifacts: Artifacts;
+  readonly events: Events;
+  readonly audit: Audit;
+  readonly idempotency: Idempotency;
+  readonly lanes: Lanes;
+  readonly workers: Workers;
+  close(): Promise<void>;
+}
+
+/** What an operation knows of the call it serves. */
+export interface Call {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  readonly connection?: Connection;
+  readonly turn: Turn;
+  readonly wantsTask: boolean;
+  report(progress: Progress): void;
+}
+
+export type NetworkPolicy = 'off' | 'registries' | { allow: string[] };
+
+export interface WorkspaceRequest {
+  readonly name?: string;
+  readonly image?: string;
+  readonly network: NetworkPolicy;
+  readonly limits: Partial<Limits> & { allow_soft?: boolean };
+  readonly ttlSeconds?: number;
+  readonly env: Record<string, string>;
+  readonly metadata: Record<string, string>;
+}
+
+/** A workspace as callers see it: the record joined with what its worker says now. */
+export interface WorkspaceView {
+  readonly record: WorkspaceRecord;
+  readonly network: NetworkPolicy;
+  readonly limits: Readonly<Record<LimitName, { value: number; enforcement: Enforcement }>>;
+  readonly activeTasks: number;
+  readonly lastCheckpointId: string | null;
+}
+
+export interface WorkspaceDetails extends WorkspaceView {
+  readonly usage: { memory_bytes: number; disk_bytes: number; cpu_ms: number } | null;
+  readonly contexts: { name: string; generation: number }[];
+  readonly checkpoints: CheckpointRecord[];
+  readonly recentTasks: TaskRecord[];
+}
+
+export interface Workspaces {
+  create(request: WorkspaceRequest, call: Call): Promise<WorkspaceView>;
+  list(query: PageQuery & { state?: string }, caller: Caller): Promise<Page<WorkspaceView> & { total: number }>;
+  get(id: string, caller: Caller): Promise<WorkspaceDetails>;
+  delete(id: string, caller: Caller): Promise<void>;
+  /** Merges, or with `replace` replaces, the metadata. */
+  setMetadata(
+    id: string,
+    metadata: Record<string, string>,
+    options: { replace: boolean; caller: Caller },
+  ): Promise<WorkspaceView>;
+  /**
+   * The workspace a call means: the one named; else the connection's default; else a fresh one where `mayCreate`; else
+   * WORKSPACE_REQUIRED naming `tool`.
+   */
+  resolve(id: string | undefined, call: Call, options: { mayCreate: boolean; tool: string }): Promise<WorkspaceRecord>;
+  /** The connection ended: its default workspace goes with it. */
+  connectionClosed(connection: Connection): Promise<void>;
+  /** Does a file request on the worker that holds the workspace. */
+  file(workspace: WorkspaceRecord, request: FileRequest, call: Call): Promise<JsonObject>;
+}
+
+export interface RunRequest {
+  readonly workspace: WorkspaceRecord;
+  readonly operation: string;
+  readonly job: Job;
+  readonly waitSeconds: number;
+  readonly idempotencyKey?: string;
+  /**
+   * Turns the job's output into the operation's output; done where the end is recorded, so that it also serves tasks whose
+   * caller is gone. Must not throw. `text` is stored with it.
+   */
+  readonly render: RenderName;
+}
+
+/** Renderers are named, because a task outlives the closure that made it; see `operations/sandbox/renderers.ts`. */
+export type RenderName = string;
+export type Renderer = (
+  outcome: Outcome,
+  facts: { artifacts: ArtifactRecord[]; outputArtifacts: Record<string, ArtifactRecord> },
+) => {
+  output: JsonObject;
+  text: string[];
+};
+
+export type RunAnswer =
+  | { readonly state: 'ended'; readonly output: JsonObject; readonly text: string[]; readonly taskId?: string }
+  | { readonly state: 'pending'; readonly task: TaskRecord; readonly stdout: string; readonly stderr: string };
+
+export interface Runs {
+  /** Runs a job in the workspace's line; failure is thrown as AppError; becomes a task after `waitSeconds`. */
+  run(request: RunRequest, call: Call): Promise<RunAnswer>;
+  registerRenderer(name: RenderName, renderer: Renderer): void;
+}
+
+export interface Tasks {
+  get(id: string, caller: Caller): Promise<TaskRecord>;
+  /** Waits until it has ended or `waitSeconds` are over. */
+  wait(id: string, waitSeconds: number, call: Call): Promise<TaskRecord>;
+  cancel(id: string, reason: string, caller: Caller): Promise<{ cancelled: boolean; task: TaskRecord }>;
+  list(
+    query: PageQuery & { status?: TaskRecord['status']; workspaceId?: string; toolset?: string },
+    caller: Caller,
+  ): Promise<Page<TaskRecord>>;
+}
+
+export interface Checkpoints {
+  create(workspace: WorkspaceRecord, options: { name?: string }, call: Call): Promise<CheckpointRecord>;
+  /** Into the workspace named, or into a new one. */
+  restore(checkpointId: string, options: { workspaceId?: string }, call: Call): Promise<WorkspaceView>;
+  fork(workspace: WorkspaceRecord, options: { count: number; name?: string }, call: Call): Promise<WorkspaceView[]>;
+}
+
+export interface Artifacts {
+  list(workspace: WorkspaceRecord, query: PageQuery): Promise<Page<ArtifactRecord>>;
+  /** By id, or by name within the workspace. */
+  find(idOrName: string, workspaceId: string | undefined, call: Call): Promise<ArtifactRecord>;
+  read(artifact: ArtifactRecord, range: { start: number; end: number }): Promise<Buffer>;
+  add(
+    workspace: WorkspaceRecord,
+    content: { path: string } | { name: string; bytes: Buffer },
+    options: { contentType?: string; labels: Record<string, string> },
+    call: Call,
+  ): Promise<ArtifactRecord>;
+}
+
+export interface Events {
+  append(stream: string, type: string, body: JsonObject): Promise<void>;
+  /** Waits up to `waitMs` for something after `after`. */
+  read(
+    stream: string,
+    options: { after: number; limit: number; waitMs: number; signal?: AbortSignal },
+  ): Promise<EventRecord[]>;
+  /** From `after` on, without end; ends with the signal. */
+  follow(stream: string, options: { after: number; signal: AbortSignal }): AsyncIterable<EventRecord>;
+}
+
+export interface Audit {
+  /** Group-committed. Resolves when the record is durable; operations that change nothing need not wait. */
+  record(entry: Omit<AuditRecord, 'id' | 'time'>): Promise<void>;
+  verify(): Promise<{ records: number; brokenAt: string | null }>;
+}
+
+export interface Idempotency {
+  /** Runs `work` once per (caller, operation, key); a repeat gets the stored result. Without a key just runs it. */
+  once<Result extends JsonObject>(
+    key: { caller: Caller; operation: string; key?: string; args: unknown },
+    work: () => Promise<Result>,
+  ): Promise<Result>;
+}
+
+export interface Lanes {
+  /** Takes the next place in the line of `key`, synchronously. */
+  take(key: string): Turn;
+}
+
+export interface Workers {
+  list(): Promise<WorkerRecord[]>;
+  drain(id: string, isDraining: boolean): Promise<void>;
+  remove(id: string): Promise<void>;
+}

@@ -1,0 +1,124 @@
+import type { z } from 'zod';
+import type { Caller } from '../auth/caller.ts';
+import type { Hub } from '../hub/hub.ts';
+
+export const toolsets = ['sandbox'] as const;
+export type Toolset = (typeof toolsets)[number];
+
+/** `<toolset>:read`, `<toolset>:write`, `admin`; `any` means any scope at all, `any:read` the read scope of the task's toolset. */
+export type RequiredScope = `${Toolset}:${'read' | 'write'}` | 'any' | 'any:read' | 'any:write' | 'admin';
+
+/** MCP tool hints. They describe; they never authorize. */
+export interface Hints {
+  readonly readOnly: boolean;
+  readonly destructive: boolean;
+  readonly idempotent: boolean;
+  readonly openWorld: boolean;
+}
+
+export interface Progress {
+  readonly percent?: number;
+  readonly stage?: string;
+  /** At most 200 characters. */
+  readonly message?: string;
+}
+
+/**
+ * The connection a call came over, where it has a life of its own: a stdio connection or a legacy MCP session.
+ * Such a connection has one default workspace, see `Hub.workspaces.resolve`.
+ */
+export interface Connection {
+  readonly id: string;
+}
+
+export interface OperationContext {
+  readonly hub: Hub;
+  readonly caller: Caller;
+  /** Aborted when the caller goes away or cancels. */
+  readonly signal: AbortSignal;
+  /** Ids a log line and an audit record need. */
+  readonly requestId: string;
+  readonly connection?: Connection;
+  /** True when the client asked for a task handle at once (Tasks extension of MCP): `wait_seconds` becomes 0. */
+  readonly wantsTask: boolean;
+  /** Place in line for ordered operations, taken when the call was accepted; see `src/hub/lanes.ts`. */
+  readonly turn: Turn;
+  report(progress: Progress): void;
+}
+
+/** One place in the line of a workspace. `reached` settles when all places before it are done; `done` is idempotent. */
+export interface Turn {
+  reached(): Promise<void>;
+  done(): void;
+}
+
+/** Readable text beside `structuredContent`: one block, or several. Absent: compact JSON of the output. */
+export type TextOf<Output, Input> = (output: Output, input: Input) => string | string[];
+
+export interface CliShape {
+  /** Words after `boxswain`, such as `['sandbox', 'python']`. */
+  readonly words: readonly string[];
+  /** Argument given by position, and whether it takes all the rest. */
+  readonly positional?: string;
+  readonly variadic?: boolean;
+  /** The process exits with the output's `exit_code`. */
+  readonly exitsWithProgram?: boolean;
+  readonly examples: readonly string[];
+}
+
+export interface OperationSpec<Input extends z.ZodObject, Output extends z.ZodType<object>> {
+  /** `^[a-zA-Z0-9_-]{1,64}$`, the name that clients see. */
+  readonly name: string;
+  /** Other names that `tools/call` accepts. */
+  readonly aliases?: readonly string[];
+  readonly toolset: Toolset;
+  readonly title: string;
+  readonly description: string;
+  /** A strict object: an unknown argument is refused. */
+  readonly input: Input;
+  /** Other names of arguments: `{ contents: 'content' }`. */
+  readonly argumentAliases?: Readonly<Record<string, string>>;
+  /** A loose object, so that a field added later breaks no client. */
+  readonly output: Output;
+  readonly hints: Hints;
+  readonly scope: RequiredScope;
+  /** Takes a place in the workspace's line when it is accepted. */
+  readonly ordered?: boolean;
+  /** Part of `--toolsets core`. */
+  readonly core?: boolean;
+  /** Listed with every toolset (`echo`, the task tools). */
+  readonly always?: boolean;
+  readonly cli: CliShape;
+  readonly text?: TextOf<z.output<Output>, z.output<Input>>;
+  run(input: z.output<Input>, context: OperationContext): Promise<z.output<Output>>;
+}
+
+/** An operation as surfaces see it: arguments are still unknown, the result is plain data. */
+export interface Operation {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly toolset: Toolset;
+  readonly title: string;
+  readonly description: string;
+  readonly input: z.ZodObject;
+  readonly argumentAliases: Readonly<Record<string, string>>;
+  readonly output: z.ZodType<object>;
+  readonly hints: Hints;
+  readonly scope: RequiredScope;
+  readonly ordered: boolean;
+  readonly core: boolean;
+  readonly always: boolean;
+  readonly cli: CliShape;
+  /** Validates, runs, and renders; only `invoke` calls it. Throws AppError VALIDATION_ERROR on bad arguments. */
+  prepare(args: Record<string, unknown>): PreparedCall;
+}
+
+export interface PreparedCall {
+  readonly input: Record<string, unknown>;
+  run(context: OperationContext): Promise<OperationResult>;
+}
+
+export interface OperationResult {
+  readonly output: Record<string, unknown>;
+  readonly text: string[];
+}

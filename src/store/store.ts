@@ -1,0 +1,184 @@
+import type {
+  ArtifactRecord,
+  AuditRecord,
+  CheckpointRecord,
+  EventRecord,
+  JsonObject,
+  TaskRecord,
+  TaskStatus,
+  WorkerRecord,
+  WorkspaceRecord,
+} from './rows.ts';
+
+/** A page of rows, newest first; `cursor` is opaque and exclusive. */
+export interface Page<Row> {
+  readonly rows: Row[];
+  readonly nextCursor: string | null;
+}
+
+export interface PageQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+/** The truth. Each method is one transaction; all are asynchronous. Same behaviour on SQLite and PostgreSQL. */
+export interface Store {
+  readonly workers: WorkerStore;
+  readonly workspaces: WorkspaceStore;
+  readonly tasks: TaskStore;
+  readonly checkpoints: CheckpointStore;
+  readonly artifacts: ArtifactStore;
+  readonly events: EventStore;
+  readonly idempotency: IdempotencyStore;
+  readonly audit: AuditStore;
+  /** Epoch milliseconds by the database's clock. */
+  now(): Promise<number>;
+  /** Every blob hash that some row still names: what a sweep keeps. */
+  referencedBlobs(): Promise<Set<string>>;
+  /** Empty when all is well; else what is wrong, a line each. */
+  checkIntegrity(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface WorkerStore {
+  /** Takes or renews the lease of (worker, boot); an older boot of the same worker loses its lease. */
+  join(worker: Omit<WorkerRecord, 'joinedAt' | 'leaseUntil'>, leaseSeconds: number): Promise<void>;
+  /** Renews; answers the ids whose lease was still live. The others must join again. */
+  beat(live: readonly { id: string; boot: string }[], leaseSeconds: number): Promise<Set<string>>;
+  leave(id: string, boot: string): Promise<void>;
+  setDraining(id: string, isDraining: boolean): Promise<boolean>;
+  list(options: { liveOnly: boolean }): Promise<WorkerRecord[]>;
+  /** Workers whose lease ran out since the last call; their rows are removed. */
+  reap(): Promise<WorkerRecord[]>;
+  /** Workspaces held per live worker. */
+  slotsUsed(): Promise<Map<string, number>>;
+}
+
+export interface WorkspaceStore {
+  /**
+   * Inserts, unless the worker's slots are all taken or, for a connection's default workspace, one is there already.
+   * Counting and inserting are one transaction, so no more than `slots` ever exist.
+   */
+  insert(
+    workspace: Omit<WorkspaceRecord, 'createdAt' | 'lastActivityAt' | 'expiresAt'>,
+    options: { slots: number },
+  ): Promise<{ inserted: WorkspaceRecord } | { full: true } | { existing: WorkspaceRecord }>;
+  get(id: string): Promise<WorkspaceRecord | undefined>;
+  findDefault(caller: string, connection: string): Promise<WorkspaceRecord | undefined>;
+  list(query: PageQuery & { caller: string; state?: string }): Promise<Page<WorkspaceRecord> & { total: number }>;
+  /** Changes the given columns where worker and epoch still hold; false when fenced or gone. */
+  update(
+    id: string,
+    holder: { worker: string; epoch: number } | 'any',
+    patch: Partial<Pick<WorkspaceRecord, 'state' | 'generation' | 'name' | 'spec' | 'metadata' | 'engine'>>,
+  ): Promise<boolean>;
+  /** Sets last activity to now and the expiry to now + its ttl. Batched by the caller. */
+  touch(ids: readonly string[]): Promise<void>;
+  /** Gives it to another worker and raises the epoch. Undefined when the epoch moved on meanwhile. */
+  claim(id: string, from: { epoch: number }, to: { worker: string }): Promise<WorkspaceRecord | undefined>;
+  /** Removes the row; its artifacts and checkpoints get an expiry 7 days ahead. */
+  delete(id: string): Promise<boolean>;
+  heldBy(worker: string): Promise<WorkspaceRecord[]>;
+  expired(): Promise<WorkspaceRecord[]>;
+}
+
+export interface TaskStore {
+  insert(task: Omit<TaskRecord, 'createdAt'> & { createdAt?: number }): Promise<TaskRecord>;
+  get(id: string): Promise<TaskRecord | undefined>;
+  /** One legal step of queued -> running -> ended; false (and nothing changed) where the step is not legal. */
+  start(id: string, at: { worker: string; epoch: number; sequence: number }): Promise<boolean>;
+  finish(
+    id: string,
+    end: {
+      status: Exclude<TaskStatus, 'queued' | 'running'>;
+      result?: JsonObject;
+      error?: JsonObject;
+      sequence?: number;
+    },
+  ): Promise<boolean>;
+  update(
+    id: string,
+    patch: Partial<Pick<TaskRecord, 'progress' | 'sequence' | 'worker' | 'epoch' | 'attempts'>>,
+  ): Promise<void>;
+  /** Many finished rows at once: runs that ended before they had to become a task. */
+  insertFinished(tasks: readonly TaskRecord[]): Promise<void>;
+  list(
+    query: PageQuery & {
+      caller: string;
+      toolsets?: readonly string[];
+      status?: TaskStatus;
+      workspaceId?: string;
+      toolset?: string;
+    },
+  ): Promise<Page<TaskRecord>>;
+  /** Unfinished tasks of a workspace, or of all, in order of acceptance. */
+  unfinished(workspaceId?: string): Promise<TaskRecord[]>;
+  countUnfinished(): Promise<number>;
+  lastSequence(workspaceId: string): Promise<number>;
+  /** Removes ended tasks older than this. */
+  prune(endedBefore: number): Promise<number>;
+}
+
+export interface CheckpointStore {
+  /** Inserts and drops the oldest beyond `keep`. */
+  insert(
+    checkpoint: Omit<CheckpointRecord, 'createdAt' | 'expiresAt'>,
+    options: { keep: number },
+  ): Promise<CheckpointRecord>;
+  get(id: string): Promise<CheckpointRecord | undefined>;
+  /** Newest first. */
+  list(workspaceId: string, limit: number): Promise<CheckpointRecord[]>;
+  prune(): Promise<number>;
+}
+
+export interface ArtifactStore {
+  insert(artifacts: readonly Omit<ArtifactRecord, 'createdAt' | 'expiresAt'>[]): Promise<ArtifactRecord[]>;
+  get(id: string): Promise<ArtifactRecord | undefined>;
+  /** The newest with this exact path in the workspace, else the newest with this file name. */
+  findByName(workspaceId: string, name: string): Promise<ArtifactRecord | undefined>;
+  /** The newest of each path. */
+  list(query: PageQuery & { workspaceId: string }): Promise<Page<ArtifactRecord>>;
+  prune(): Promise<number>;
+}
+
+export type AppendOutcome = { ack: number } | { fenced: true } | { gap: number };
+
+export interface EventStore {
+  /**
+   * Appends to a stream at `first`; `first: 'next'` for streams whose only writer is the hub. Resending is harmless, a
+   * gap is refused, an old epoch is fenced.
+   */
+  append(batch: {
+    stream: string;
+    epoch: number;
+    first: number | 'next';
+    events: readonly { type: string; body: JsonObject }[];
+  }): Promise<AppendOutcome>;
+  read(stream: string, after: number, limit: number): Promise<EventRecord[]>;
+  lastSeq(stream: string): Promise<number>;
+  /** Removes events older than this; readers behind it see a gap. */
+  prune(before: number): Promise<number>;
+}
+
+export type IdempotencyAnswer =
+  | { state: 'fresh' }
+  | { state: 'pending' }
+  | { state: 'done'; result: JsonObject }
+  | { state: 'conflict' };
+
+export interface IdempotencyStore {
+  /** Remembers (caller, operation, key) for 24 h. `argsHash` decides between replay and conflict. */
+  begin(key: { caller: string; operation: string; key: string; argsHash: string }): Promise<IdempotencyAnswer>;
+  finish(key: { caller: string; operation: string; key: string }, result: JsonObject): Promise<void>;
+  /** The call failed and left nothing: the key is free again. */
+  forget(key: { caller: string; operation: string; key: string }): Promise<void>;
+  prune(): Promise<number>;
+}
+
+export interface AuditStore {
+  /** Appends to the hash chain, in order, in one transaction. */
+  append(records: readonly AuditRecord[]): Promise<void>;
+  list(query: PageQuery & { caller?: string; operation?: string }): Promise<Page<AuditRecord & { hash: string }>>;
+  /** Walks the chain; the id of the first record that does not fit, or null. */
+  verify(): Promise<{ records: number; brokenAt: string | null }>;
+}

@@ -1,0 +1,151 @@
+import type { Readable } from 'node:stream';
+
+/** What the program inside the box does, as the worker asks for it. Implemented over frames by `boxd-client.ts`. */
+export interface Boxd {
+  exec(request: ExecRequest, options: RunOptions): Promise<RunEnd>;
+  /** A fork of the warm interpreter with fresh globals. */
+  python(request: PythonRequest, options: RunOptions): Promise<RunEnd>;
+  /** A cell in a stateful context; makes the context unless it exists. `result` is the repr of the last expression. */
+  cell(request: CellRequest, options: RunOptions): Promise<RunEnd & { result?: string }>;
+  contexts(): Promise<string[]>;
+  read(request: { path: string; offset: number; limit: number }): Promise<FileSlice>;
+  list(request: ListRequest): Promise<FileListing>;
+  write(request: WriteRequest): Promise<{ bytesWritten: number; created: boolean; sha256: string }>;
+  edit(request: EditRequest): Promise<{ replacements: number; bytesWritten: number; sha256: string; diff: string }>;
+  /** The bytes of regular files, streamed; `lstat`, `O_NONBLOCK`, capped by bytes read. */
+  open(path: string, options: { maxBytes: number }): Promise<Readable>;
+  /** Regular files below `directory` with size, mtime, and inode, for change detection. Never follows links. */
+  scan(directory: string): Promise<ScannedFile[]>;
+  /** Every entry of workspace and package area with hashes of contents. */
+  manifest(): Promise<Manifest>;
+  /** The contents of these files, one after another, in the order asked for. */
+  pack(paths: readonly string[]): Promise<Readable>;
+  /** Replaces all files by those of the manifest; `contents` yields the file bodies in manifest order. */
+  restore(manifest: Manifest, contents: Readable): Promise<void>;
+  diskUsage(): Promise<{ usedBytes: number; freeBytes: number }>;
+  /** Settles when the channel is gone. Every request in flight is rejected with `BoxdGone`. */
+  readonly closed: Promise<void>;
+}
+
+/** The channel to boxd is gone; why is told by the box's own exit. */
+export class BoxdGone extends Error {
+  override readonly name = 'BoxdGone';
+}
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  /** Output as it comes, in order per stream. Backpressure is kept: a slow listener slows the program. */
+  onOutput(stream: 'stdout' | 'stderr', bytes: Uint8Array): void;
+}
+
+interface RunLimits {
+  readonly timeoutMs: number;
+  /** Both streams together; more ends the run. */
+  readonly outputBytes: number;
+}
+
+export interface ExecRequest extends RunLimits {
+  /** argv; a shell is the caller's business. */
+  readonly argv: readonly string[];
+  /** Relative to the workspace root. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+}
+
+export interface PythonRequest extends RunLimits {
+  readonly source: { readonly code: string } | { readonly file: string };
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+}
+
+export interface CellRequest extends RunLimits {
+  readonly context: string;
+  readonly code: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+}
+
+export interface RunEnd {
+  /** Null when a signal ended it. */
+  readonly exitCode: number | null;
+  /** Such as `SIGKILL`. */
+  readonly signal: string | null;
+  readonly timedOut: boolean;
+  readonly outputExceeded: boolean;
+  /** The file system had no free block when the run ended. */
+  readonly diskFull: boolean;
+  readonly durationMs: number;
+}
+
+export interface FileSlice {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly sizeBytes: number;
+  /** Of the whole file. */
+  readonly sha256: string;
+  readonly modifiedAtMs: number;
+}
+
+export interface ListRequest {
+  readonly path: string;
+  readonly recursive: boolean;
+  readonly glob?: string;
+  readonly limit: number;
+  /** Path after which to continue, bytewise order. */
+  readonly after?: string;
+}
+
+export interface FileEntry {
+  readonly name: string;
+  readonly path: string;
+  readonly type: 'file' | 'dir' | 'symlink' | 'other';
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+}
+
+export interface FileListing {
+  readonly path: string;
+  readonly entries: FileEntry[];
+  readonly totalCount: number;
+  readonly nextAfter: string | null;
+}
+
+export interface WriteRequest {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly createDirs: boolean;
+  readonly ifSha256?: string;
+}
+
+export interface EditRequest {
+  readonly path: string;
+  readonly edits: readonly { search: string; replace: string; replaceAll: boolean }[];
+  readonly dryRun: boolean;
+  readonly ifSha256?: string;
+}
+
+export interface ScannedFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly modifiedAtNs: string;
+  readonly inode: number;
+}
+
+/** `root` is `workspace` or `env` (the package area); paths are relative to it. */
+export interface ManifestEntry {
+  readonly root: 'workspace' | 'env';
+  readonly path: string;
+  readonly type: 'file' | 'dir' | 'symlink';
+  readonly mode: number;
+  readonly modifiedAtNs: string;
+  readonly sizeBytes: number;
+  readonly sha256?: string;
+  readonly target?: string;
+}
+
+export interface Manifest {
+  readonly entries: readonly ManifestEntry[];
+  readonly installedPackages: readonly string[];
+}
