@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { loadConfig } from './load.ts';
+
+describe('loadConfig', () => {
+  let directory: string;
+  let warnings: string[];
+  const warn = (message: string) => void warnings.push(message);
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'boxswain-config-'));
+    warnings = [];
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  const load = (env: Record<string, string>, flags: Record<string, unknown> = {}) =>
+    loadConfig({ env: { XDG_CONFIG_HOME: directory, ...env }, flags, warn });
+
+  test('a flag wins over the environment, the environment over the file, the file over the default', async () => {
+    const file = join(directory, 'given.json');
+    await writeFile(file, JSON.stringify({ http: { port: 1001, host: '127.0.0.2' }, worker: { slots: 3 } }));
+    const config = await load(
+      { BOXSWAIN_CONFIG: file, BOXSWAIN_HTTP_PORT: '1002', BOXSWAIN_WORKER_SLOTS: '4' },
+      { 'http.port': 1003 },
+    );
+    assert.equal(config.http.port, 1003);
+    assert.equal(config.worker.slots, 4);
+    assert.equal(config.http.host, '127.0.0.2');
+    assert.equal(config.sandbox.idle_stop_seconds, 300);
+  });
+
+  test('earlier names are accepted and lose against the current ones', async () => {
+    const config = await load({
+      HTTP_PORT: '8080',
+      MAX_SESSIONS: '5',
+      BOXSWAIN_WORKER_SLOTS: '6',
+      SESSION_MAX_AGE: '30m',
+    });
+    assert.equal(config.http.port, 8080);
+    assert.equal(config.worker.slots, 6);
+    assert.equal(config.sandbox.default_ttl_seconds, 1800);
+  });
+
+  test('names without a meaning are ignored with a warning', async () => {
+    await load({ GRPC_PORT: '50051', CLEANUP_INTERVAL: '5m' });
+    assert.equal(warnings.length, 2);
+  });
+
+  test('a bad value names the key and where it came from', async () => {
+    await assert.rejects(load({ BOXSWAIN_HTTP_PORT: '99999' }), /http\.port, from BOXSWAIN_HTTP_PORT/);
+    await assert.rejects(load({ BOXSWAIN_HTTP_PORT: 'many' }), /BOXSWAIN_HTTP_PORT: "many" is not a number/);
+  });
+
+  test('an unknown key and a torn file are refused', async () => {
+    const file = join(directory, 'given.json');
+    await writeFile(file, JSON.stringify({ http: { prot: 1 } }));
+    await assert.rejects(
+      load({ BOXSWAIN_CONFIG: file }),
+      /http\.prot, from the configuration file: there is no such key/,
+    );
+    await writeFile(file, '{"http": {');
+    await assert.rejects(load({ BOXSWAIN_CONFIG: file }), /is not a JSON object/);
+    await assert.rejects(load({ BOXSWAIN_CONFIG: join(directory, 'absent.json') }), /cannot read/);
+  });
+
+  test('lists are separated by commas and maps are pairs', async () => {
+    const config = await load({
+      BOXSWAIN_SANDBOX_GIT_HOSTS: 'a.example, b.example',
+      BOXSWAIN_WORKER_LABELS: 'zone=a,disk=fast',
+    });
+    assert.deepEqual(config.sandbox.git_hosts, ['a.example', 'b.example']);
+    assert.deepEqual(config.worker.labels, { zone: 'a', disk: 'fast' });
+  });
+});

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { AppError } from '../errors/app-error.ts';
+import { type Config, configSchema } from './config.ts';
+import { type Setting, settingsFromEnvironment } from './environment.ts';
+import { defaultConfigFile, defaultDirectory } from './paths.ts';
+
+export interface ConfigSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** By path, such as `http.port`; undefined where the flag was not given. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+  /** A file named on the command line: it must exist. */
+  readonly file?: string;
+  readonly warn: (message: string) => void;
+}
+
+const fileSchema = z.record(z.string(), z.unknown());
+
+/** The configuration in force: flag > environment > file > default. Throws VALIDATION_ERROR that names key and source. */
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  const { env, warn } = sources;
+  const path = sources.file ?? env.BOXSWAIN_CONFIG;
+  const tree = await readConfigFile(path ?? defaultConfigFile(env), { mustExist: path !== undefined });
+  if (tree.directory === undefined) tree.directory = defaultDirectory(env);
+  const settings = [...settingsFromEnvironment(env, warn), ...settingsFromFlags(sources.flags ?? {})];
+  for (const { path: key, value } of settings) setAt(tree, key.split('.'), value);
+  const parsed = configSchema.safeParse(tree);
+  if (parsed.success) return parsed.data;
+  throw explain(parsed.error, settings);
+}
+
+function settingsFromFlags(flags: Readonly<Record<string, unknown>>): Setting[] {
+  return Object.entries(flags)
+    .filter(([, value]) => value !== undefined)
+    .map(([path, value]) => ({ path, value, source: `--${path.replaceAll(/[._]/g, '-')}` }));
+}
+
+async function readConfigFile(path: string, options: { mustExist: boolean }): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (!options.mustExist && error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    throw new AppError('VALIDATION_ERROR', `cannot read the configuration file ${path}`, {
+      cause: error,
+      hint: 'check the path and its permissions',
+    });
+  }
+  try {
+    return fileSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new AppError('VALIDATION_ERROR', `the configuration file ${path} is not a JSON object`, {
+      cause,
+      hint: 'correct the file, or move it away to start with the defaults',
+    });
+  }
+}
+
+function setAt(tree: Record<string, unknown>, path: string[], value: unknown): void {
+  const [head, ...rest] = path;
+  if (head === undefined) return;
+  if (rest.length === 0) {
+    tree[head] = value;
+    return;
+  }
+  const child = fileSchema.safeParse(tree[head]);
+  const branch = child.success ? child.data : {};
+  tree[head] = branch;
+  setAt(branch, rest, value);
+}
+
+function explain(error: z.ZodError, settings: readonly Setting[]): AppError {
+  const issue = error.issues[0];
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys : [];
+  const key = [...(issue?.path ?? []).map(String), ...unknown].join('.');
+  const source = settings.findLast(setting => setting.path === key)?.source ?? 'the configuration file';
+  const reason = unknown.length > 0 ? 'there is no such key' : (issue?.message ?? 'is not valid');
+  return new AppError('VALIDATION_ERROR', `configuration key ${key}, from ${source}: ${reason}`, {
+    hint: 'docs/configuration.md lists the keys and their bounds',
+  });
+}
