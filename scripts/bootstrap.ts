@@ -1,0 +1,98 @@
+/**
+ * Installs what Boxswain needs from the operating system and is missing: with apt-get on Debian and Ubuntu, as root or with
+ * passwordless sudo, saying so. Elsewhere it prints the one command. Never fails a start: everything but the sandbox works without.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+interface Need {
+  readonly what: string;
+  readonly debian: string;
+  isThere(): boolean;
+}
+
+const searchPath = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+const onPath = (program: string): boolean => searchPath.some(folder => isExecutable(join(folder, program)));
+
+const needs: Need[] = [
+  { what: 'bubblewrap', debian: 'bubblewrap', isThere: () => onPath('bwrap') },
+  { what: 'Python 3', debian: 'python3', isThere: () => existsSync('/usr/bin/python3') },
+  { what: 'pip', debian: 'python3-pip', isThere: () => pythonHas('pip') },
+  { what: 'venv', debian: 'python3-venv', isThere: () => pythonHas('venv', 'ensurepip') },
+  { what: 'git', debian: 'git', isThere: () => onPath('git') },
+  { what: 'mkfs.ext4', debian: 'e2fsprogs', isThere: () => onPath('mkfs.ext4') },
+];
+const testNeeds: Need[] = [
+  {
+    what: 'PostgreSQL',
+    debian: 'postgresql',
+    isThere: () => onPath('initdb') || existsSync('/usr/lib/postgresql'),
+  },
+];
+
+const missing = [...needs, ...(process.argv.includes('--for-tests') ? testNeeds : [])].filter(need => !need.isThere());
+if (missing.length > 0 && process.platform === 'linux') install(missing);
+else if (missing.length > 0)
+  say(`sandboxes need Linux; here everything but the sandbox toolset works (missing: ${names(missing)})`);
+
+function install(wanted: Need[]): void {
+  const packages = wanted.map(need => need.debian);
+  const command = ['apt-get', 'install', '--yes', '--no-install-recommends', ...packages];
+  const prefix = privilege();
+  if (!onPath('apt-get') || !prefix) {
+    say(`missing: ${names(wanted)}. To install: ${onPath('apt-get') ? 'sudo ' : ''}${command.join(' ')}`);
+    say('everything but the sandbox toolset works without');
+    return;
+  }
+  say(`missing: ${names(wanted)}. Installing with: ${[...prefix, ...command].join(' ')}`);
+  const options = {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  } as const;
+  run([...prefix, 'apt-get', 'update', '--quiet'], options);
+  run([...prefix, ...command, '--quiet'], options);
+  const left = wanted.filter(need => !need.isThere());
+  if (left.length > 0) say(`still missing: ${names(left)}; boxswain doctor says what that means`);
+}
+
+function run(argv: string[], options: object): void {
+  const [program = '', ...args] = argv;
+  const { status, stderr } = spawnSync(program, args, options);
+  if (status !== 0)
+    say(
+      `${argv.join(' ')} failed: ${String(stderr ?? '')
+        .trim()
+        .split('\n')
+        .at(-1)}`,
+    );
+}
+
+/** Words to put before a command that needs root; undefined when there is no way without asking. */
+function privilege(): string[] | undefined {
+  if (process.getuid?.() === 0) return [];
+  return onPath('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
+    ? ['sudo', '-n']
+    : undefined;
+}
+
+function pythonHas(...modules: string[]): boolean {
+  return spawnSync('/usr/bin/python3', ['-I', '-c', `import ${modules.join(', ')}`], { stdio: 'ignore' }).status === 0;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function names(list: Need[]): string {
+  return list.map(need => need.what).join(', ');
+}
+
+function say(text: string): void {
+  console.error(`boxswain: ${text}`);
+}

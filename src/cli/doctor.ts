@@ -1,0 +1,38 @@
+/** One thing that `boxswain doctor` looked at. */
+export interface Check {
+  readonly name: string;
+  readonly state: 'ok' | 'warn' | 'fail';
+  readonly detail: string;
+  /** One command or sentence that mends it. */
+  readonly fix?: string;
+}
+
+export interface Attempt {
+  readonly name: string;
+  readonly held: boolean;
+  readonly detail: string;
+}
+
+const MARKS = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const;
+
+/** The checks as an aligned table with what to do below each that is not well. */
+export function checksAsText(checks: readonly Check[]): string {
+  const width = Math.max(...checks.map(check => check.name.length));
+  return checks
+    .flatMap(check => [
+      `${MARKS[check.state]}  ${check.name.padEnd(width)}  ${check.detail}`,
+      ...(check.fix && check.state !== 'ok' ? [`      ${' '.repeat(width)}fix: ${check.fix}`] : []),
+    ])
+    .join('\n');
+}
+
+/** Every attack and whether it was held, the breaches first. */
+export function attemptsAsText(attempts: readonly Attempt[]): string {
+  const width = Math.max(...attempts.map(attempt => attempt.name.length));
+  const breaches = attempts.filter(attempt => !attempt.held);
+  const sorted = [...breaches, ...attempts.filter(attempt => attempt.held)];
+  const rows = sorted.map(
+    attempt => `${attempt.held ? 'held  ' : 'BREACH'}  ${attempt.name.padEnd(width)}  ${attempt.detail}`,
+  );
+  return [...rows, '', `${attempts.length - breaches.length} of ${attempts.length} attacks held`].join('\n');
+}

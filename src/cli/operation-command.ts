@@ -1,0 +1,111 @@
+import { Command, Option } from 'commander';
+import type { Operation } from '../operations/operation.ts';
+import { type ArgumentShape, argumentsOf, parseArgument } from './arguments.ts';
+import { type Terminal, showResult } from './output.ts';
+import type { OperationClient } from './client.ts';
+
+export interface CommandEnvironment {
+  readonly terminal: Terminal;
+  /** `BOXSWAIN_WORKSPACE`: what `--workspace` is when it is not given. */
+  readonly defaultWorkspace: string | undefined;
+  /** Aborted by ctrl-C. */
+  readonly signal: AbortSignal;
+  connect(options: Record<string, unknown>): Promise<OperationClient>;
+  readStdin(): Promise<string>;
+}
+
+/** The command of one operation: its flags are the operation's arguments. */
+export function operationCommand(operation: Operation, environment: CommandEnvironment): Command {
+  const verb = operation.cli.words.at(-1) ?? operation.name;
+  const shapes = argumentsOf(operation);
+  const command = new Command(verb).summary(operation.title).description(operation.description);
+  const positional = shapes.find(shape => shape.name === operation.cli.positional);
+  if (positional)
+    command.argument(
+      operation.cli.variadic ? `[${positional.flag}...]` : `[${positional.flag}]`,
+      positional.description,
+    );
+  for (const shape of shapes) for (const option of optionsOf(shape)) command.addOption(option);
+  command.option('--json', 'print the output as JSON');
+  if (operation.cli.variadic) command.passThroughOptions();
+  command.addHelpText('after', `\nExamples:\n${operation.cli.examples.map(example => `  ${example}`).join('\n')}`);
+  command.action(async (...given: unknown[]) => {
+    const typed = command.optsWithGlobals();
+    const args = collectArguments({ operation, shapes, typed, word: positional ? given[0] : undefined, environment });
+    await fillFromStdin(operation, args, environment);
+    await runCommand(operation, { args, typed, environment });
+  });
+  return command;
+}
+
+function optionsOf(shape: ArgumentShape): Option[] {
+  const note = [
+    shape.description,
+    shape.defaultValue === undefined ? '' : `(default: ${JSON.stringify(shape.defaultValue)})`,
+  ];
+  const text = note.filter(part => part !== '').join(' ');
+  if (shape.kind === 'boolean') {
+    return [new Option(`--${shape.flag}`, text), new Option(`--no-${shape.flag}`, `not ${shape.flag}`).hideHelp()];
+  }
+  const value = { number: '<n>', map: '<name=value...>', list: '<items...>', json: '<json>', text: '<text>' }[
+    shape.kind
+  ];
+  const option = new Option(`--${shape.flag} ${value}`, text);
+  return [shape.choices ? option.choices([...shape.choices]) : option];
+}
+
+interface Typed {
+  operation: Operation;
+  shapes: readonly ArgumentShape[];
+  typed: Record<string, unknown>;
+  word: unknown;
+  environment: CommandEnvironment;
+}
+
+function collectArguments({ operation, shapes, typed, word, environment }: Typed): Record<string, unknown> {
+  const args: Record<string, unknown> = {};
+  for (const shape of shapes) {
+    const isPositional = shape.name === operation.cli.positional && word !== undefined && !isEmptyList(word);
+    const value = isPositional ? word : typed[camelCase(shape.flag)];
+    if (value !== undefined) args[shape.name] = parseArgument(shape, value);
+  }
+  const takesWorkspace = shapes.some(shape => shape.name === 'workspace_id');
+  if (takesWorkspace && args.workspace_id === undefined && environment.defaultWorkspace)
+    args.workspace_id = environment.defaultWorkspace;
+  return args;
+}
+
+const isEmptyList = (word: unknown): boolean => Array.isArray(word) && word.length === 0;
+const camelCase = (flag: string): string =>
+  flag.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+/** `-` as content, code or stdin, and `write` without content, read standard input. */
+async function fillFromStdin(
+  operation: Operation,
+  args: Record<string, unknown>,
+  environment: CommandEnvironment,
+): Promise<void> {
+  const name = ['content', 'code', 'stdin'].find(candidate => args[candidate] === '-');
+  const isWriteWithoutContent =
+    operation.name === 'fs_write' && args.content === undefined && !environment.terminal.isInteractive;
+  const target = name ?? (isWriteWithoutContent ? 'content' : undefined);
+  if (target) args[target] = await environment.readStdin();
+}
+
+interface Running {
+  args: Record<string, unknown>;
+  typed: Record<string, unknown>;
+  environment: CommandEnvironment;
+}
+
+async function runCommand(operation: Operation, { args, typed, environment }: Running): Promise<void> {
+  const { terminal, signal } = environment;
+  const client = await environment.connect(typed);
+  try {
+    const result = await client.call(operation, args, { signal, report: progress => terminal.progress(progress) });
+    terminal.clearProgress();
+    showResult(operation, result, { terminal, asJson: typed.json === true });
+  } finally {
+    await client.close();
+  }
+}

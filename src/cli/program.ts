@@ -1,0 +1,178 @@
+import { Command, CommanderError } from 'commander';
+import { AppError } from '../errors/app-error.ts';
+import type { Operation } from '../operations/operation.ts';
+import { completionScript, completionsFor } from './completion.ts';
+import type { OperationClient } from './client.ts';
+import { type Attempt, type Check, attemptsAsText, checksAsText } from './doctor.ts';
+import { operationCommand } from './operation-command.ts';
+import { type Terminal, showError } from './output.ts';
+
+/** What the composition root gives to the commands. `flags` are configuration keys by path. */
+export interface Roles {
+  serve(flags: Flags, options: { firstRun: boolean; signal: AbortSignal; say: (text: string) => void }): Promise<void>;
+  serveStdio(flags: Flags, options: { signal: AbortSignal }): Promise<void>;
+  connect(flags: Flags): Promise<OperationClient>;
+  doctor(flags: Flags): Promise<Check[]>;
+  attack(flags: Flags): Promise<Attempt[]>;
+}
+
+export type Flags = { config?: string; settings: Record<string, unknown> };
+
+export interface ProgramOptions {
+  readonly version: string;
+  readonly operations: readonly Operation[];
+  readonly roles: Roles;
+  readonly terminal: Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readStdin(): Promise<string>;
+}
+
+/** Runs the command line. Every failure ends as one clear line on stderr and a documented exit code. */
+export async function runProgram(argv: readonly string[], options: ProgramOptions): Promise<void> {
+  const program = buildProgram(options);
+  const asJson = argv.includes('--json');
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) options.terminal.exitWith(error.exitCode === 0 ? 0 : 2);
+    else if (error instanceof AppError) showError(error, { terminal: options.terminal, asJson });
+    else if (options.signal.aborted) options.terminal.exitWith(130);
+    else throw error;
+  }
+}
+
+/** The whole tree of commands; also what completion and the generated reference are read from. */
+export function buildProgram(options: ProgramOptions): Command {
+  const { terminal, roles } = options;
+  const program = new Command('boxswain')
+    .description('Run code in isolated sandboxes, and direct coding agents, from any MCP client or from here.')
+    .version(options.version)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ writeOut: text => terminal.out(text), writeErr: text => terminal.err(text) })
+    .showSuggestionAfterError();
+  addServing(program, options);
+  addOperations(program, options);
+  addDoctor(program, options);
+  program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('print a completion script for your shell')
+    .addHelpText('after', '\nExamples:\n  eval "$(boxswain completion bash)"')
+    .action((shell: string) => terminal.out(`${completionScript(shell)}\n`));
+  program
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .action((words: string[]) => terminal.out(`${completionsFor(program, words).join('\n')}\n`));
+  for (const command of everyCommand(program)) {
+    command.exitOverride();
+    if (command.commands.length === 0 || command === program) commonFlags(command);
+  }
+  return program;
+
+  function addServing(root: Command, { signal }: ProgramOptions): void {
+    selectionFlags(root.command('serve'))
+      .description('serve MCP and HTTP on one port; hub and worker in one process')
+      .option('--host <address>', 'address to listen on (default 127.0.0.1)')
+      .option('--port <n>', 'port to listen on (default 4097)', Number)
+      .option('--http', 'listen on HTTP_PORT, or 8080')
+      .option('--first-run', 'run one sandboxed program and say how long it took')
+      .addHelpText('after', '\nExamples:\n  boxswain serve\n  boxswain serve --port 5000 --toolsets core --read-only')
+      .action(async (typed: Record<string, unknown>, command: Command) => {
+        await roles.serve(flagsOf(command), {
+          firstRun: typed.firstRun === true,
+          signal,
+          say: text => terminal.out(`${text}\n`),
+        });
+      });
+    selectionFlags(root.command('mcp'))
+      .description('serve MCP over stdin and stdout, for clients that start their servers themselves')
+      .addHelpText('after', '\nExamples:\n  claude mcp add boxswain -- boxswain mcp')
+      .action(async (_typed: unknown, command: Command) => roles.serveStdio(flagsOf(command), { signal }));
+  }
+}
+
+function addOperations(program: Command, options: ProgramOptions): void {
+  for (const operation of options.operations) {
+    const parent = operation.cli.words.slice(0, -1).reduce<Command>((command, word) => groupOf(command, word), program);
+    const command = operationCommand(operation, {
+      terminal: options.terminal,
+      defaultWorkspace: options.env.BOXSWAIN_WORKSPACE,
+      signal: options.signal,
+      connect: () => options.roles.connect(flagsOf(command)),
+      readStdin: options.readStdin,
+    });
+    parent.addCommand(command);
+  }
+}
+
+function groupOf(parent: Command, word: string): Command {
+  const found = parent.commands.find(command => command.name() === word);
+  if (found) return found;
+  const group = parent.command(word).enablePositionalOptions();
+  return group.description(
+    word === 'task' ? 'look at, wait for and cancel tasks' : `the operations of the ${word} toolset`,
+  );
+}
+
+function addDoctor(program: Command, { terminal, roles }: ProgramOptions): void {
+  program
+    .command('doctor')
+    .description('look at everything Boxswain needs and say what to do about what is missing')
+    .option('--attack', 'try to break out of a sandbox in every known way; exit 1 if one got through')
+    .option('--json', 'print the findings as JSON')
+    .addHelpText('after', '\nExamples:\n  boxswain doctor\n  boxswain doctor --attack --json')
+    .action(async (typed: Record<string, unknown>, command: Command) => {
+      if (typed.attack === true) {
+        const attempts = await roles.attack(flagsOf(command));
+        terminal.out(`${typed.json === true ? JSON.stringify({ attempts }) : attemptsAsText(attempts)}\n`);
+        terminal.exitWith(attempts.every(attempt => attempt.held) ? 0 : 1);
+        return;
+      }
+      const checks = await roles.doctor(flagsOf(command));
+      terminal.out(`${typed.json === true ? JSON.stringify({ checks }) : checksAsText(checks)}\n`);
+      terminal.exitWith(checks.some(check => check.state === 'fail') ? 1 : 0);
+    });
+}
+
+function selectionFlags(command: Command): Command {
+  return command
+    .option('--toolsets <names>', 'toolsets to serve, by comma; core is the everyday selection')
+    .option('--read-only', 'serve only operations that change nothing');
+}
+
+/** Understood before and after every command. */
+function commonFlags(command: Command): Command {
+  return command
+    .option('--config <file>', 'configuration file')
+    .option('--directory <path>', 'where records, blobs and workspaces lie')
+    .option('--log-level <level>', 'debug, info, warn, error or silent')
+    .option('--debug', 'the same as --log-level debug');
+}
+
+/** What was typed, as configuration keys. */
+function flagsOf(command: Command): Flags {
+  const typed = command.optsWithGlobals<Record<string, unknown>>();
+  const toolsets = typeof typed.toolsets === 'string' ? typed.toolsets.split(',').map(name => name.trim()) : undefined;
+  return {
+    config: typeof typed.config === 'string' ? typed.config : undefined,
+    settings: {
+      directory: typed.directory,
+      toolsets,
+      read_only: typed.readOnly,
+      'http.host': command.name() === 'serve' ? typed.host : undefined,
+      'http.port': command.name() === 'serve' ? (typed.port ?? earlierPort(typed)) : undefined,
+      'log.level': typed.debug === true ? 'debug' : typed.logLevel,
+    },
+  };
+}
+
+/** `--http` of the earlier coordinator: `HTTP_PORT`, which the environment gives, or 8080. */
+function earlierPort(typed: Record<string, unknown>): number | undefined {
+  return typed.http === true && !process.env.HTTP_PORT ? 8080 : undefined;
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}

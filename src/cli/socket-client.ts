@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { lstat } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
+import { z } from 'zod';
+import { AppError } from '../errors/app-error.ts';
+import type { ClientCall, OperationClient } from './client.ts';
+
+const PROTOCOL_VERSION = '2026-07-28';
+
+const replySchema = z.looseObject({
+  method: z.string().optional(),
+  params: z.looseObject({ progress: z.number().optional(), message: z.string().optional() }).optional(),
+  error: z.looseObject({ message: z.string() }).optional(),
+  result: z
+    .looseObject({
+      isError: z.boolean().optional(),
+      structuredContent: z.record(z.string(), z.unknown()).optional(),
+      content: z.array(z.looseObject({ text: z.string().optional() })).optional(),
+      _meta: z.record(z.string(), z.unknown()).optional(),
+    })
+    .optional(),
+});
+type Reply = z.output<typeof replySchema>;
+
+const errorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+/**
+ * A client of the hub that listens on this unix socket; undefined when none answers. The socket must belong to this user
+ * and be closed to others, or it is refused.
+ */
+export async function connectSocket(socketPath: string): Promise<OperationClient | undefined> {
+  const stat = await lstat(socketPath).catch(() => undefined);
+  if (!stat?.isSocket()) return undefined;
+  if (stat.uid !== process.getuid?.() || (stat.mode & 0o077) !== 0) {
+    throw new AppError('POLICY_DENIED', 'the socket of the running hub does not belong to you alone', {
+      hint: `check the owner and mode of ${socketPath}, or use another --directory`,
+    });
+  }
+  if (!(await answers(socketPath))) return undefined;
+  return {
+    call: async (operation, args, call) => {
+      const reply = await post(socketPath, envelope(operation.name, args), call);
+      return resultOf(reply);
+    },
+    close: async () => {},
+  };
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = request({ socketPath, path: '/healthz', timeout: 2000 }, response => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    probe.on('timeout', () => probe.destroy());
+    probe.on('error', () => resolve(false));
+    probe.end();
+  });
+}
+
+function envelope(name: string, args: Record<string, unknown>) {
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': PROTOCOL_VERSION,
+    'io.modelcontextprotocol/clientInfo': { name: 'boxswain-cli', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+    progressToken: randomUUID(),
+  };
+  return {
+    name,
+    body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, _meta: meta } },
+  };
+}
+
+function post(socketPath: string, message: ReturnType<typeof envelope>, call: ClientCall): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': PROTOCOL_VERSION,
+      'mcp-method': 'tools/call',
+      'mcp-name': message.name,
+    };
+    const sent = request({ socketPath, path: '/mcp', method: 'POST', headers, signal: call.signal }, response => {
+      readReply(response, call).then(resolve, reject);
+    });
+    sent.on('error', cause =>
+      reject(new AppError('NO_WORKER_AVAILABLE', 'the running hub does not answer', { cause })),
+    );
+    sent.end(JSON.stringify(message.body));
+  });
+}
+
+/** The answer is JSON, or an event stream whose last message is the answer and whose earlier ones are progress. */
+async function readReply(response: IncomingMessage, call: ClientCall): Promise<Reply> {
+  response.setEncoding('utf8');
+  const isStream = response.headers['content-type']?.startsWith('text/event-stream') === true;
+  let text = '';
+  for await (const chunk of response) {
+    text += chunk;
+    if (!isStream) continue;
+    const events = text.split('\n\n');
+    text = events.pop() ?? '';
+    for (const event of events) {
+      const reply = dataOf(event);
+      if (reply?.result || reply?.error) return reply;
+      if (reply?.params) call.report({ message: reply.params.message, percent: reply.params.progress });
+    }
+  }
+  if (isStream) throw new AppError('NO_WORKER_AVAILABLE', 'the running hub closed the connection before it answered');
+  return replySchema.parse(JSON.parse(text));
+}
+
+function dataOf(event: string): Reply | undefined {
+  const data = event
+    .split('\n')
+    .filter(line => line.startsWith('data:'))
+    .map(line => line.slice(5).trim())
+    .join('\n');
+  return data === '' ? undefined : replySchema.parse(JSON.parse(data));
+}
+
+function resultOf(reply: Reply) {
+  if (reply.error) throw new AppError('VALIDATION_ERROR', reply.error.message);
+  const text = (reply.result?.content ?? []).flatMap(block => block.text ?? []);
+  if (!reply.result?.isError) return { output: reply.result?.structuredContent ?? {}, text };
+  const shape = errorSchema.safeParse(reply.result._meta?.['boxswain/error']);
+  throw shape.success ? AppError.fromShape(shape.data) : new AppError('INTERNAL_ERROR', text.join('\n'));
+}
