@@ -66,7 +66,18 @@ export interface CliShape {
   readonly examples: readonly string[];
 }
 
-export interface OperationSpec<Input extends z.ZodObject, Output extends z.ZodType<object>> {
+/** An output whose text is known already, such as that of a task which ended earlier; used instead of `text`. */
+export class Answered<Output> {
+  readonly output: Output;
+  readonly text: string[];
+
+  constructor(output: Output, text: string[]) {
+    this.output = output;
+    this.text = text;
+  }
+}
+
+export interface OperationSpec<Input extends z.ZodObject, Output extends z.ZodType<Record<string, unknown>>> {
   /** `^[a-zA-Z0-9_-]{1,64}$`, the name that clients see. */
   readonly name: string;
   /** Other names that `tools/call` accepts. */
@@ -90,7 +101,7 @@ export interface OperationSpec<Input extends z.ZodObject, Output extends z.ZodTy
   readonly always?: boolean;
   readonly cli: CliShape;
   readonly text?: TextOf<z.output<Output>, z.output<Input>>;
-  run(input: z.output<Input>, context: OperationContext): Promise<z.output<Output>>;
+  run(input: z.output<Input>, context: OperationContext): Promise<z.output<Output> | Answered<z.output<Output>>>;
 }
 
 /** An operation as surfaces see it: arguments are still unknown, the result is plain data. */
@@ -102,7 +113,7 @@ export interface Operation {
   readonly description: string;
   readonly input: z.ZodObject;
   readonly argumentAliases: Readonly<Record<string, string>>;
-  readonly output: z.ZodType<object>;
+  readonly output: z.ZodType<Record<string, unknown>>;
   readonly hints: Hints;
   readonly scope: RequiredScope;
   readonly ordered: boolean;

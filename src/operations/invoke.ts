@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import type { Caller } from '../auth/caller.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Hub } from '../hub/hub.ts';
+import type { Log } from '../log/log.ts';
+import type { JsonObject } from '../store/rows.ts';
+import { type CallMeter, createCallMeter } from '../telemetry/metrics.ts';
+import type { Connection, Operation, OperationContext, OperationResult, Progress, Turn } from './operation.ts';
+import { requireScope } from './scopes.ts';
+
+/** One call of an operation, as the surface that received it describes it. */
+export interface InvokeCall {
+  readonly hub: Hub;
+  readonly caller: Caller;
+  readonly connection?: Connection;
+  /** Aborted when the caller goes away or cancels. */
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  /** The client asked for a task handle at once (Tasks extension of MCP). */
+  readonly wantsTask: boolean;
+  readonly report: (progress: Progress) => void;
+  readonly surface: 'mcp' | 'http' | 'cli' | 'stdio';
+  /** Hears of what nobody foresaw, with its stack; the caller gets a reference id only. */
+  readonly log: Log;
+}
+
+/**
+ * The only way to run an operation: takes its place in line, checks the scope, validates, runs, audits, meters. The place is
+ * taken before the first await, so calls run in the order in which a surface makes them. Throws AppError and nothing else.
+ * Resolves only when the audit record of an operation that changes something is durable.
+ */
+export async function invoke(
+  operation: Operation,
+  args: Record<string, unknown>,
+  call: InvokeCall,
+): Promise<OperationResult> {
+  const turn = operation.ordered ? takeTurn(args, call) : NO_TURN;
+  const startedAt = performance.now();
+  let input = args;
+  let result: OperationResult | undefined;
+  let failure: AppError | undefined;
+  try {
+    requireScope(operation.scope, call.caller);
+    const prepared = operation.prepare(args);
+    input = prepared.input;
+    result = await prepared.run(contextOf(call, turn));
+  } catch (error) {
+    failure = asAppError(error, { operation, call });
+  } finally {
+    turn.done();
+  }
+  const durationMs = performance.now() - startedAt;
+  const outcome = failure?.code ?? 'ok';
+  meterOf(operation).count(outcome, durationMs);
+  const recorded = call.hub.audit.record({
+    caller: call.caller.id,
+    operation: operation.name,
+    handles: handlesOf(input, result?.output),
+    outcome,
+    durationMs: Math.round(durationMs * 1000) / 1000,
+    details: { surface: call.surface, request_id: call.requestId },
+  });
+  if (operation.hints.readOnly) {
+    recorded.catch(error => call.log.error({ err: error, operation: operation.name }, 'audit record was not written'));
+  } else {
+    await recorded.catch(error => {
+      throw asAppError(error, { operation, call });
+    });
+  }
+  if (result === undefined) throw failure ?? new AppError('INTERNAL_ERROR', 'the operation gave no result');
+  return result;
+}
+
+const arrived = Promise.resolve();
+/** The place of a call that waits for nobody. */
+const NO_TURN: Turn = { reached: () => arrived, done: () => {} };
+
+/** Lines belong to a caller, so that naming a foreign workspace holds nobody up. */
+function takeTurn(args: Record<string, unknown>, { hub, caller, connection }: InvokeCall): Turn {
+  const place = typeof args.workspace_id === 'string' ? args.workspace_id : connection?.id;
+  return place === undefined ? NO_TURN : hub.lanes.take(`${caller.id} ${place}`);
+}
+
+function contextOf(call: InvokeCall, turn: Turn): OperationContext {
+  return {
+    hub: call.hub,
+    caller: call.caller,
+    connection: call.connection,
+    signal: call.signal,
+    requestId: call.requestId,
+    wantsTask: call.wantsTask,
+    report: call.report,
+    turn,
+  };
+}
+
+const meters = new WeakMap<Operation, CallMeter>();
+
+function meterOf(operation: Operation): CallMeter {
+  const known = meters.get(operation);
+  if (known !== undefined) return known;
+  const meter = createCallMeter(operation.name);
+  meters.set(operation, meter);
+  return meter;
+}
+
+const HANDLES = ['workspace_id', 'task_id', 'artifact_id', 'checkpoint_id'] as const;
+/** Handles have this form; an artifact may also be named by a path, which is the caller's own text and stays out. */
+const HANDLE = /^[a-zA-Z0-9_-]{1,64}$/;
+
+/** Handles of the arguments, and those that the call brought forth. No other argument is ever recorded. */
+function handlesOf(input: Record<string, unknown>, output: Record<string, unknown> | undefined): JsonObject {
+  const handles: JsonObject = {};
+  for (const name of HANDLES) {
+    const handle = output?.[name] ?? input[name];
+    if (typeof handle === 'string' && HANDLE.test(handle)) handles[name] = handle;
+  }
+  return handles;
+}
+
+function asAppError(error: unknown, { operation, call }: { operation: Operation; call: InvokeCall }): AppError {
+  if (error instanceof AppError) return error;
+  if (call.signal.aborted && (error === call.signal.reason || isAbort(error))) {
+    return new AppError('TASK_CANCELLED', `the call of ${operation.name} was cancelled`);
+  }
+  const reference = randomUUID();
+  call.log.error({ err: error, reference, operation: operation.name, requestId: call.requestId }, 'operation failed');
+  return new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
+}
+
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';

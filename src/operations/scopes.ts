@@ -1,0 +1,38 @@
+import { type Caller, hasScope } from '../auth/caller.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { RequiredScope } from './operation.ts';
+
+/**
+ * The scope that the caller lacks, to be named in a challenge; undefined when nothing is missing. `any` asks for some scope,
+ * `any:read` and `any:write` for that right in some toolset: which one, the operation checks when it knows the task's toolset.
+ */
+export function missingScope(required: RequiredScope, caller: Caller): string | undefined {
+  if (caller.scopes.has('admin')) return undefined;
+  if (required === 'any') return caller.scopes.size > 0 ? undefined : 'sandbox:read';
+  if (required === 'any:write') return holdsSome(caller, [':write']) ? undefined : 'sandbox:write';
+  if (required === 'any:read') return holdsSome(caller, [':read', ':write']) ? undefined : 'sandbox:read';
+  return hasScope(caller, required) ? undefined : required;
+}
+
+export function requireScope(required: RequiredScope, caller: Caller): void {
+  const missing = missingScope(required, caller);
+  if (missing !== undefined) throw insufficientScope(missing);
+}
+
+/** The right that a task tool needs in the toolset that made the task. */
+export function requireTaskScope(toolset: string, right: 'read' | 'write', caller: Caller): void {
+  const scope = `${toolset}:${right}`;
+  if (!hasScope(caller, scope)) throw insufficientScope(scope);
+}
+
+function insufficientScope(scope: string): AppError {
+  return new AppError('INSUFFICIENT_SCOPE', `scope "${scope}" is required`, {
+    hint: `ask for credentials with the scope ${scope}`,
+    details: { required_scope: scope },
+  });
+}
+
+function holdsSome(caller: Caller, endings: readonly string[]): boolean {
+  for (const scope of caller.scopes) if (endings.some(ending => scope.endsWith(ending))) return true;
+  return false;
+}

@@ -1,0 +1,63 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Metrics of this process, in the form Prometheus scrapes. One registry of our own, so nothing else can add to it. */
+const registry = new Registry();
+
+const calls = new Counter({
+  name: 'boxswain_operation_calls_total',
+  help: 'Calls of an operation, failed ones included',
+  labelNames: ['operation'],
+  registers: [registry],
+});
+const errors = new Counter({
+  name: 'boxswain_operation_errors_total',
+  help: 'Calls of an operation that failed, by error code',
+  labelNames: ['operation', 'code'],
+  registers: [registry],
+});
+const durations = new Histogram({
+  name: 'boxswain_operation_duration_seconds',
+  help: 'Time from acceptance of a call to its answer',
+  labelNames: ['operation'],
+  buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 45, 300],
+  registers: [registry],
+});
+
+/** Counts the calls of one operation. Made once per operation: looking labels up is most of the cost of counting. */
+export interface CallMeter {
+  /** `outcome` is `ok` or an error code. */
+  count(outcome: string, durationMs: number): void;
+}
+
+export function createCallMeter(operation: string): CallMeter {
+  const called = calls.labels(operation);
+  const lasted = durations.labels(operation);
+  return {
+    count(outcome, durationMs) {
+      called.inc();
+      lasted.observe(durationMs / 1000);
+      if (outcome !== 'ok') errors.inc({ operation, code: outcome });
+    },
+  };
+}
+
+/**
+ * Adds a gauge whose value is read when the metrics are asked for. A later gauge of the same name replaces the earlier one.
+ * Names follow Prometheus: `boxswain_workspaces`, units in the name.
+ */
+export function addGauge(name: string, help: string, read: () => number | Promise<number>): void {
+  registry.removeSingleMetric(name);
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    async collect() {
+      this.set(await read());
+    },
+  });
+}
+
+/** The text that `/metrics` answers with, and its content type. */
+export async function renderMetrics(): Promise<{ contentType: string; body: string }> {
+  return { contentType: registry.contentType, body: await registry.metrics() };
+}
