@@ -28,3 +28,17 @@ export class NobodyThere extends Error {
 export class RequestTimeout extends Error {
   override readonly name = 'RequestTimeout';
 }
+
+/** A body over MAX_MESSAGE_BYTES. A reply that is too large fails the request that asked for it with this as well. */
+export class MessageTooLarge extends Error {
+  override readonly name = 'MessageTooLarge';
+
+  constructor(sizeBytes: number) {
+    super(`a message of ${sizeBytes} bytes is larger than ${MAX_MESSAGE_BYTES} bytes; send it as a blob`);
+  }
+}
+
+/** A worker may speak and listen only as itself. */
+export class NotPermitted extends Error {
+  override readonly name = 'NotPermitted';
+}

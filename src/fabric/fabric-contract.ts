@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  type Fabric,
+  MAX_MESSAGE_BYTES,
+  MessageTooLarge,
+  NobodyThere,
+  NotPermitted,
+  RequestTimeout,
+} from './fabric.ts';
+import type { Identity } from './identity.ts';
+
+export interface FabricUnderTest {
+  connect(identity: Identity): Promise<Fabric>;
+  close(): Promise<void>;
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (body: Uint8Array): string => new TextDecoder().decode(body);
+const echo = async (body: Uint8Array): Promise<Uint8Array> => body;
+const silent = (): Promise<Uint8Array> => new Promise(() => {});
+/** Longer than any test takes: whoever waits this long fails by the runner's own time-out. */
+const long = 60_000;
+
+/** What every fabric must do; registers its tests under `name`. */
+export function fabricContract(name: string, open: () => Promise<FabricUnderTest>): void {
+  const withFabric = (test: (hub: Fabric, worker: Fabric, all: FabricUnderTest) => Promise<void>) => async () => {
+    const all = await open();
+    try {
+      await test(await all.connect({ hub: 'h1' }), await all.connect({ worker: 'w1' }), all);
+    } finally {
+      await all.close();
+    }
+  };
+
+  describe(`${name}: request and serve`, () => {
+    it(
+      'carries bytes both ways and names the sender',
+      withFabric(async (hub, worker) => {
+        await worker.serve({ worker: 'w1' }, async (body, from) => bytes(`${text(body)} from ${from}`));
+        assert.equal(text(await hub.request({ worker: 'w1' }, bytes('hi'), { timeoutMs: long })), 'hi from h1');
+      }),
+    );
+
+    it(
+      'copies: neither side sees the other change its buffer afterwards',
+      withFabric(async (hub, worker) => {
+        const kept: Uint8Array[] = [];
+        const answer = bytes('answer');
+        await worker.serve({ worker: 'w1' }, async body => {
+          kept.push(body);
+          return answer;
+        });
+        const sent = bytes('sent');
+        const pending = hub.request({ worker: 'w1' }, sent, { timeoutMs: long });
+        sent.fill(0);
+        const reply = await pending;
+        answer.fill(0);
+        assert.equal(text(reply), 'answer');
+        assert.deepEqual(kept.map(text), ['sent']);
+      }),
+    );
+
+    it(
+      'says at once that nobody is there, also after the server closed',
+      withFabric(async (hub, worker) => {
+        const ask = () => hub.request({ worker: 'w1' }, bytes('x'), { timeoutMs: long });
+        await assert.rejects(ask(), NobodyThere);
+        const stop = await worker.serve({ worker: 'w1' }, echo);
+        await ask();
+        await stop();
+        await assert.rejects(ask(), NobodyThere);
+        await worker.serve({ worker: 'w1' }, echo);
+        await worker.close();
+        await assert.rejects(ask(), NobodyThere);
+      }),
+    );
+
+    it(
+      'times out on a server that is silent and on one that throws',
+      withFabric(async (hub, worker, all) => {
+        await worker.serve({ worker: 'w1' }, silent);
+        await assert.rejects(hub.request({ worker: 'w1' }, bytes('x'), { timeoutMs: 5 }), RequestTimeout);
+        const other = await all.connect({ worker: 'w2' });
+        await other.serve({ worker: 'w2' }, async () => {
+          throw new Error('handler failed');
+        });
+        await assert.rejects(hub.request({ worker: 'w2' }, bytes('x'), { timeoutMs: 5 }), RequestTimeout);
+      }),
+    );
+
+    it(
+      'gives up with the signal, before and during the wait',
+      withFabric(async (hub, worker) => {
+        const arrived = Promise.withResolvers<void>();
+        await worker.serve({ worker: 'w1' }, () => {
+          arrived.resolve();
+          return silent();
+        });
+        const aborter = new AbortController();
+        const ask = () => hub.request({ worker: 'w1' }, bytes('x'), { timeoutMs: long, signal: aborter.signal });
+        const pending = ask();
+        await arrived.promise;
+        aborter.abort(new Error('enough'));
+        await assert.rejects(pending, /enough/);
+        await assert.rejects(ask(), /enough/);
+      }),
+    );
+
+    it(
+      'refuses a message over the limit, on the way there and back, and carries one at the limit',
+      withFabric(async (hub, worker) => {
+        await worker.serve({ worker: 'w1' }, async body =>
+          body.length === 1 ? new Uint8Array(MAX_MESSAGE_BYTES + 1) : body,
+        );
+        const ask = (size: number) => hub.request({ worker: 'w1' }, new Uint8Array(size), { timeoutMs: long });
+        assert.equal((await ask(MAX_MESSAGE_BYTES)).length, MAX_MESSAGE_BYTES);
+        await assert.rejects(ask(MAX_MESSAGE_BYTES + 1), MessageTooLarge);
+        await assert.rejects(ask(1), MessageTooLarge);
+        assert.throws(() => hub.publish('topic', new Uint8Array(MAX_MESSAGE_BYTES + 1)), MessageTooLarge);
+      }),
+    );
+
+    it(
+      'keeps the order of one sender, and does not wait for one answer before the next message',
+      withFabric(async (hub, worker) => {
+        const seen: string[] = [];
+        const last = Promise.withResolvers<void>();
+        await worker.serve({ worker: 'w1' }, async body => {
+          seen.push(text(body));
+          if (text(body) === '49') last.resolve();
+          await last.promise;
+          return body;
+        });
+        const sent = Array.from({ length: 50 }, (_, i) => String(i));
+        const answers = await Promise.all(sent.map(i => hub.request({ worker: 'w1' }, bytes(i), { timeoutMs: long })));
+        assert.deepEqual(seen, sent);
+        assert.deepEqual(answers.map(text), sent);
+      }),
+    );
+
+    it(
+      'gives a message for any hub to exactly one hub, and uses both',
+      withFabric(async (hub, worker, all) => {
+        const second = await all.connect({ hub: 'h2' });
+        const count = { h1: 0, h2: 0 };
+        const serving = (id: 'h1' | 'h2') => async () => {
+          count[id] += 1;
+          return bytes(id);
+        };
+        await hub.serve({ hub: 'any' }, serving('h1'));
+        await second.serve({ hub: 'any' }, serving('h2'));
+        for (let i = 0; i < 64; i += 1) await worker.request({ hub: 'any' }, bytes('x'), { timeoutMs: long });
+        assert.equal(count.h1 + count.h2, 64);
+        assert.ok(count.h1 > 0 && count.h2 > 0, JSON.stringify(count));
+      }),
+    );
+
+    it(
+      'lets a worker act only under its own name',
+      withFabric(async (hub, worker) => {
+        await assert.rejects(worker.serve({ worker: 'w2' }, echo), NotPermitted);
+        await assert.rejects(worker.serve({ hub: 'any' }, echo), NotPermitted);
+        await assert.rejects(worker.request({ worker: 'w2' }, bytes('x'), { timeoutMs: long }), NotPermitted);
+        assert.throws(() => worker.publish('t.w2.task:1', bytes('x')), NotPermitted);
+        await assert.rejects(
+          worker.subscribe('t.w2.task:1', () => {}),
+          NotPermitted,
+        );
+        await hub.serve({ hub: 'any' }, echo);
+        assert.equal(text(await worker.request({ hub: 'any' }, bytes('x'), { timeoutMs: long })), 'x');
+      }),
+    );
+
+    it(
+      'fails what waits when it is closed, and everything asked of it later',
+      withFabric(async (hub, worker) => {
+        await worker.serve({ worker: 'w1' }, silent);
+        const pending = hub.request({ worker: 'w1' }, bytes('x'), { timeoutMs: long });
+        const failed = assert.rejects(pending, /closed/);
+        await hub.close();
+        await failed;
+        await assert.rejects(hub.request({ worker: 'w1' }, bytes('x'), { timeoutMs: long }), /closed/);
+        await assert.rejects(hub.serve({ hub: 'any' }, echo), /closed/);
+      }),
+    );
+  });
+
+  describe(`${name}: gather`, () => {
+    const gathered = async (hub: Fabric, options: { deadlineMs: number; expect?: string[] }) => {
+      const from: string[] = [];
+      for await (const answer of hub.gather({ workers: 'all' }, bytes('?'), options)) from.push(answer.from);
+      return from.sort();
+    };
+
+    it(
+      'ends as soon as everyone expected has answered',
+      withFabric(async (hub, worker, all) => {
+        const second = await all.connect({ worker: 'w2' });
+        await worker.serve({ workers: 'all' }, echo);
+        await second.serve({ workers: 'all' }, echo);
+        assert.deepEqual(await gathered(hub, { deadlineMs: long, expect: ['w1', 'w2'] }), ['w1', 'w2']);
+      }),
+    );
+
+    it(
+      'ends at the deadline without those that are silent or missing',
+      withFabric(async (hub, worker, all) => {
+        const second = await all.connect({ worker: 'w2' });
+        await worker.serve({ workers: 'all' }, echo);
+        await second.serve({ workers: 'all' }, silent);
+        assert.deepEqual(await gathered(hub, { deadlineMs: 30, expect: ['w1', 'w2', 'w3'] }), ['w1']);
+        assert.deepEqual(await gathered(hub, { deadlineMs: 30 }), ['w1']);
+      }),
+    );
+
+    it(
+      'answers nothing where nobody serves',
+      withFabric(async hub => {
+        assert.deepEqual(await gathered(hub, { deadlineMs: 30 }), []);
+      }),
+    );
+
+    it(
+      'may be left early',
+      withFabric(async (hub, worker) => {
+        await worker.serve({ workers: 'all' }, echo);
+        for await (const answer of hub.gather({ workers: 'all' }, bytes('?'), { deadlineMs: long })) {
+          assert.equal(answer.from, 'w1');
+          break;
+        }
+      }),
+    );
+  });
+
+  describe(`${name}: topics`, () => {
+    it(
+      'reach every subscriber in order, and nobody who left',
+      withFabric(async (hub, worker, all) => {
+        const second = await all.connect({ hub: 'h2' });
+        const heard: Record<string, string[]> = { first: [], second: [], gone: [] };
+        const done = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+        const listen = (fabric: Fabric, name: string, end?: { resolve(): void }) =>
+          fabric.subscribe('t.w1.task:1', body => {
+            heard[name]?.push(text(body));
+            if (text(body) === '9') end?.resolve();
+          });
+        await listen(hub, 'first', done[0]);
+        await listen(second, 'second', done[1]);
+        const leave = await listen(hub, 'gone');
+        await leave();
+        worker.publish('t.w1.task:2', bytes('other topic'));
+        for (let i = 0; i < 10; i += 1) worker.publish('t.w1.task:1', bytes(String(i)));
+        await Promise.all(done.map(one => one.promise));
+        const all10 = Array.from({ length: 10 }, (_, i) => String(i));
+        assert.deepEqual(heard, { first: all10, second: all10, gone: [] });
+      }),
+    );
+
+    it(
+      'are lost when nobody listens',
+      withFabric(async (hub, worker) => {
+        worker.publish('t.w1.x', bytes('early'));
+        const heard = Promise.withResolvers<string>();
+        await hub.subscribe('t.w1.x', body => heard.resolve(text(body)));
+        worker.publish('t.w1.x', bytes('late'));
+        assert.equal(await heard.promise, 'late');
+      }),
+    );
+  });
+}

@@ -1,0 +1,35 @@
+import { type Address, NotPermitted } from './fabric.ts';
+
+/** Who a connection is. A hub is trusted; a worker may act only under its own name, as a broker would enforce it. */
+export type Identity = { readonly hub: string } | { readonly worker: string };
+
+/** What a receiver is told as the sender. */
+export const nameOf = (identity: Identity): string => ('hub' in identity ? identity.hub : identity.worker);
+
+export function refuseForeignServing(identity: Identity, at: Address): void {
+  if ('hub' in identity || 'workers' in at) return;
+  if ('worker' in at && at.worker === identity.worker) return;
+  throw new NotPermitted(`worker ${identity.worker} may not serve ${describe(at)}`);
+}
+
+export function refuseForeignRequest(identity: Identity, to: Address): void {
+  if ('hub' in identity || 'hub' in to) return;
+  throw new NotPermitted(`worker ${identity.worker} may not ask ${describe(to)}`);
+}
+
+/** A worker publishes below `t.<its id>.` only. */
+export function refuseForeignPublish(identity: Identity, topic: string): void {
+  if ('hub' in identity || topic.startsWith(`t.${identity.worker}.`)) return;
+  throw new NotPermitted(`worker ${identity.worker} may not publish ${topic}`);
+}
+
+/** A worker hears what is addressed to it or to all workers. */
+export function refuseForeignSubscribe(identity: Identity, topic: string): void {
+  if ('hub' in identity || topic.startsWith('w.all.') || topic.startsWith(`w.${identity.worker}.`)) return;
+  throw new NotPermitted(`worker ${identity.worker} may not subscribe to ${topic}`);
+}
+
+export function describe(address: Address): string {
+  if ('worker' in address) return `worker ${address.worker}`;
+  return 'workers' in address ? 'all workers' : 'a hub';
+}
