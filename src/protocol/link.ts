@@ -1,0 +1,176 @@
+import { z } from 'zod';
+import type { Blobs } from '../blobs/blobs.ts';
+import { AppError } from '../errors/app-error.ts';
+import { type Address, type Closer, type Fabric, NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
+import { newId } from '../ids/ids.ts';
+import { decodeMessage, encodeMessage, ProtocolError } from './envelope.ts';
+import { InOrder } from './in-order.ts';
+import {
+  type HubReply,
+  type HubRequest,
+  type HubVerb,
+  hubRequests,
+  replySchema,
+  type WorkerReply,
+  type WorkerRequest,
+  type WorkerVerb,
+  workerRequests,
+} from './messages.ts';
+
+/** What it takes to talk: the fabric, and the blobs for what is too large for it. */
+export interface Link {
+  readonly fabric: Fabric;
+  readonly blobs: Blobs;
+}
+
+/** The worker does not hold that workspace at that epoch: read the route again, once. */
+export class NotHere extends Error {
+  override readonly name = 'NotHere';
+
+  constructor(message = 'the worker does not hold this workspace', options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+export interface AskOptions {
+  /** Longest wait for the answer; longer than any wait that the request itself asks for. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Asks one worker. Messages leave, and their handlers start, in the order of the calls, whatever their size, so a caller may
+ * let the next one go as soon as it has called this. Throws the AppError that the worker answered; NotHere; NO_WORKER_AVAILABLE when nobody serves the worker
+ * or no answer came in time (then `cause` is NobodyThere or RequestTimeout); ProtocolError for a reply that does not fit.
+ */
+export async function askWorker<Verb extends WorkerVerb>(
+  link: Link,
+  verb: Verb,
+  body: WorkerRequest<Verb>,
+  { worker, ...options }: AskOptions & { worker: string },
+): Promise<WorkerReply<Verb>> {
+  try {
+    return await ask(link, { table: workerRequests, verb, body, to: { worker } }, options);
+  } catch (cause) {
+    if (!(cause instanceof NobodyThere || cause instanceof RequestTimeout)) throw cause;
+    throw new AppError('NO_WORKER_AVAILABLE', 'no workers available to handle request', {
+      details: { reason: cause instanceof NobodyThere ? 'not_connected' : 'no_answer' },
+      cause,
+    });
+  }
+}
+
+/** Asks any hub. Throws like `askWorker`, but NobodyThere and RequestTimeout as they are: the worker asks again. */
+export function askHub<Verb extends HubVerb>(
+  link: Link,
+  verb: Verb,
+  body: HubRequest<Verb>,
+  options: AskOptions,
+): Promise<HubReply<Verb>> {
+  return ask(link, { table: hubRequests, verb, body, to: { hub: 'any' } }, options);
+}
+
+export type WorkerHandlers = Handlers<typeof workerRequests>;
+export type HubHandlers = Handlers<typeof hubRequests>;
+/** Hears, with the reference id that the asker got, what a handler threw that is neither AppError nor NotHere. */
+export type OnError = (error: unknown, context: { verb: string; from: string; reference: string }) => void;
+
+/** Serves all requests to the worker `worker`. A handler may throw AppError and NotHere; both reach the asker. */
+export function serveWorker(
+  link: Link,
+  { worker, ...serving }: { worker: string; handlers: WorkerHandlers; onError: OnError },
+): Promise<Closer> {
+  return serve(link, { at: { worker }, table: workerRequests, ...serving });
+}
+
+/** Serves what workers ask of any hub; `from` of the handlers' context is the worker's authenticated id. */
+export function serveHub(link: Link, serving: { handlers: HubHandlers; onError: OnError }): Promise<Closer> {
+  return serve(link, { at: { hub: 'any' }, table: hubRequests, ...serving });
+}
+
+type Table = Readonly<Record<string, { readonly request: z.ZodType; readonly reply: z.ZodType }>>;
+type Handlers<Requests extends Table> = {
+  readonly [Verb in keyof Requests]: (
+    body: z.output<Requests[Verb]['request']>,
+    context: { from: string },
+  ) => Promise<z.output<Requests[Verb]['reply']>>;
+};
+
+const requestSchema = z.object({ verb: z.string(), body: z.unknown() });
+
+/** Per fabric, so that messages leave in the order in which they were asked for. */
+const departures = new WeakMap<Fabric, InOrder>();
+
+async function ask<Requests extends Table, Verb extends keyof Requests & string>(
+  link: Link,
+  { table, verb, body, to }: { table: Requests; verb: Verb; body: unknown; to: Address },
+  options: AskOptions,
+): Promise<z.output<Requests[Verb]['reply']>> {
+  const order = departures.get(link.fabric) ?? new InOrder();
+  departures.set(link.fabric, order);
+  const bytes = await order.act(JSON.stringify(to), encodeMessage({ verb, body }, link.blobs), message =>
+    link.fabric.request(to, message, options),
+  );
+  const message = await decodeMessage(bytes, link.blobs, { isOnlyReader: true });
+  const reply = parseAs(replySchema, message, `reply to ${verb}`);
+  if (reply.ok) return parseAs<Requests[Verb]['reply']>(entryOf(table, verb).reply, reply.body, `reply to ${verb}`);
+  throw reply.notHere ? new NotHere() : AppError.fromShape(reply.error);
+}
+
+async function serve<Requests extends Table>(
+  link: Link,
+  { at, table, handlers, onError }: { at: Address; table: Requests; handlers: Handlers<Requests>; onError: OnError },
+): Promise<Closer> {
+  const arrivals = new InOrder();
+  return await link.fabric.serve(at, async (bytes, from) => {
+    let verb = 'unknown';
+    try {
+      const message = decodeMessage(bytes, link.blobs, { isOnlyReader: true });
+      const reply = await arrivals.act(from, message, value => {
+        const request = parseAs(requestSchema, value, 'request');
+        verb = request.verb;
+        if (!hasVerb(table, verb)) throw new ProtocolError(`unknown request ${verb}`);
+        return handle({ table, handlers, verb }, request.body, from);
+      });
+      return await encodeMessage({ ok: true, body: reply }, link.blobs);
+    } catch (error) {
+      return await encodeMessage(failure(error, { verb, from, onError }), link.blobs);
+    }
+  });
+}
+
+/** Generic in the verb, so that the checker ties the body that is parsed to the handler that takes it. */
+function handle<Requests extends Table, Verb extends keyof Requests & string>(
+  { table, handlers, verb }: { table: Requests; handlers: Handlers<Requests>; verb: Verb },
+  body: unknown,
+  from: string,
+): Promise<z.output<Requests[Verb]['reply']>> {
+  const request = parseAs<Requests[Verb]['request']>(entryOf(table, verb).request, body, `request ${verb}`);
+  return handlers[verb](request, { from });
+}
+
+function failure(error: unknown, { verb, from, onError }: { verb: string; from: string; onError: OnError }) {
+  if (error instanceof NotHere) {
+    return { ok: false, notHere: true, error: new AppError('WORKSPACE_NOT_FOUND', error.message).toShape() };
+  }
+  if (error instanceof AppError) return { ok: false, error: error.toShape() };
+  const reference = newId('req');
+  onError(error, { verb, from, reference });
+  const shape = new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
+  return { ok: false, error: shape.toShape() };
+}
+
+function entryOf<Requests extends Table, Verb extends keyof Requests & string>(table: Requests, verb: Verb) {
+  const entry = table[verb];
+  if (!entry) throw new ProtocolError(`unknown request ${verb}`);
+  return entry;
+}
+
+const hasVerb = <Requests extends Table>(table: Requests, verb: string): verb is keyof Requests & string =>
+  Object.hasOwn(table, verb);
+
+function parseAs<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new ProtocolError(`${what}: ${z.prettifyError(result.error)}`);
+}
