@@ -1,0 +1,110 @@
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
+import { type CallOptions, type Peer, type WireName, connectWire, wireNames } from '../support/wires.ts';
+import { type Requirement, requirements } from './requirements.ts';
+
+/** What a verification over MCP is given: a connected peer and a workspace of its own, deleted afterwards. */
+export interface McpSubject {
+  readonly peer: Peer;
+  readonly wire: WireName;
+  readonly workspaceId: string;
+  /** Calls in that workspace; fails the test when the call fails. */
+  ok(tool: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
+  fails: Peer['fails'];
+  call(tool: string, args?: Record<string, unknown>, options?: CallOptions): ReturnType<Peer['call']>;
+  /** Another client on the same wire, closed afterwards. */
+  another(): Promise<Peer>;
+}
+
+type McpVerification = (subject: McpSubject) => Promise<void>;
+type OtherVerification = (server: RunningServer) => Promise<void>;
+
+export interface Verifier {
+  /** Verifies a requirement over stdio and HTTP in both protocol eras. */
+  overMcp(id: string, verification: McpVerification): void;
+  /** Verifies a requirement of HTTP, the CLI or the process, with a running server at hand. */
+  once(id: string, verification: OtherVerification): void;
+}
+
+const createdSchema = z.looseObject({ workspace_id: z.string() });
+
+/**
+ * Declares the verifications of one file. All share one server; each stdio wire shares one process. `env` configures both.
+ */
+export function verifications(
+  title: string,
+  declare: (verifier: Verifier) => void,
+  setting: { env?: () => Promise<Record<string, string>> } = {},
+): void {
+  describe(title, () => {
+    const scratch: { path: string; remove(): Promise<void> }[] = [];
+    const peers = new Map<WireName, Peer>();
+    let env: Record<string, string> = {};
+    let server: RunningServer;
+    const newScratch = async () => {
+      const made = await scratchDirectory();
+      scratch.push(made);
+      return made.path;
+    };
+    const connect = async (wire: WireName) =>
+      connectWire(wire, wire.startsWith('http') ? { url: server.url } : { directory: await newScratch(), env });
+    const peerOf = async (wire: WireName) => {
+      const peer = peers.get(wire) ?? (await connect(wire));
+      peers.set(wire, peer);
+      return peer;
+    };
+
+    before(async () => {
+      env = (await setting.env?.()) ?? {};
+      server = await startServer({ directory: await newScratch(), env });
+    });
+    after(async () => {
+      for (const peer of peers.values()) await peer.close();
+      await server.stop();
+      for (const made of scratch) await made.remove();
+    });
+
+    declare({
+      overMcp: (id, verification) => {
+        const { text } = requirementOf(id);
+        for (const wire of wireNames) {
+          test(`${id}: ${text} (${wire})`, async () => {
+            const peer = await peerOf(wire);
+            const others: Peer[] = [];
+            const another = async () => {
+              const made = await connect(wire);
+              others.push(made);
+              return made;
+            };
+            const { workspace_id: workspaceId } = createdSchema.parse(await peer.ok('workspace_create', {}));
+            const inWorkspace = (args: Record<string, unknown> = {}) => ({ workspace_id: workspaceId, ...args });
+            try {
+              await verification({
+                peer,
+                wire,
+                workspaceId,
+                ok: (tool, args) => peer.ok(tool, inWorkspace(args)),
+                fails: (tool, args) => peer.fails(tool, inWorkspace(args)),
+                call: (tool, args, options) => peer.call(tool, inWorkspace(args), options),
+                another,
+              });
+            } finally {
+              await peer.call('workspace_delete', { workspace_id: workspaceId });
+              for (const other of others) await other.close();
+            }
+          });
+        }
+      },
+      once: (id, verification) => {
+        test(`${id}: ${requirementOf(id).text}`, () => verification(server));
+      },
+    });
+  });
+}
+
+function requirementOf(id: string): Requirement {
+  const found = requirements.find(requirement => requirement.id === id);
+  if (!found) throw new Error(`there is no requirement ${id}`);
+  return found;
+}

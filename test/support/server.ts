@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** A directory that users of boxes can reach, removed at the end. */
+export async function scratchDirectory(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'boxswain-test-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** The environment of a started program: nothing of the test's own but what running Node needs. */
+export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
+  return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: tmpdir(), ...extra };
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly directory: string;
+  readonly child: ChildProcess;
+  /** What it wrote to stderr so far. */
+  log(): string;
+  /** Ends it as an operator would; `kill` as a crash would. */
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly directory: string;
+  readonly env?: Record<string, string>;
+  readonly args?: readonly string[];
+}
+
+/** Starts `boxswain serve` on a free port and waits until it listens. */
+export async function startServer({ directory, env = {}, args = [] }: ServerOptions): Promise<RunningServer> {
+  const child = spawn(process.execPath, [mainFile, 'serve', '--port', '0', '--directory', directory, ...args], {
+    env: cleanEnvironment(env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    log += chunk;
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', line => {
+      const found = /listening on (http:\S+)/.exec(line);
+      if (found?.[1]) resolve(found[1].replace(/\/mcp$/, ''));
+    });
+    child.once('exit', code => reject(new Error(`the server ended with ${code} before it listened: ${log}`)));
+  });
+  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  };
+  return { url, directory, child, log: () => log, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+}
+
+export interface CliRun {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one command of the CLI to its end. */
+export async function runCli(
+  args: readonly string[],
+  options: { env?: Record<string, string>; stdin?: string } = {},
+): Promise<CliRun> {
+  const child = spawn(process.execPath, [mainFile, ...args], { env: cleanEnvironment(options.env), stdio: 'pipe' });
+  child.stdin.on('error', () => {});
+  child.stdin.end(options.stdin ?? '');
+  const [stdout, stderr, [code]] = await Promise.all([
+    textOf(child.stdout),
+    textOf(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { code, stdout, stderr };
+}
+
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const chunk of stream.setEncoding('utf8')) text += String(chunk);
+  return text;
+}
