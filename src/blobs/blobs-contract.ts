@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import fc from 'fast-check';
+import { AppError } from '../errors/app-error.ts';
+import type { Blobs, StoredBlob } from './blobs.ts';
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const isValidationError = (error: unknown): boolean => error instanceof AppError && error.code === 'VALIDATION_ERROR';
+const absent = '0'.repeat(64);
+/** Negative: also what was touched just now. */
+const everything = { olderThanMs: -60_000 };
+
+/** What every blob store must do; `use` opens an empty one for the time of the callback. */
+export function blobsContract(name: string, use: (test: (blobs: Blobs) => Promise<void>) => Promise<void>): void {
+  const hashes = async (blobs: Blobs, options = everything) =>
+    (await Array.fromAsync(blobs.list(options))).map(blob => blob.sha256).sort();
+
+  describe(`${name}: blobs`, () => {
+    it('gives back what was put, as bytes or as a stream, under its hash', () =>
+      use(async blobs => {
+        const large = randomBytes(3_000_000);
+        for (const bytes of [Buffer.alloc(0), Buffer.from('small'), large]) {
+          const expected: StoredBlob = { sha256: sha256(bytes), sizeBytes: bytes.length };
+          assert.deepEqual(await blobs.put(bytes), expected);
+          assert.deepEqual(await blobs.put(Readable.from(chunksOf(bytes))), expected);
+          assert.deepEqual(await blobs.read(expected.sha256), bytes);
+          const stream = await blobs.get(expected.sha256);
+          assert.ok(stream);
+          assert.deepEqual(await buffer(stream), bytes);
+          assert.deepEqual(await blobs.stat(expected.sha256), expected);
+        }
+        assert.equal((await hashes(blobs)).length, 3);
+      }));
+
+    it('reads any range, cut to the size', () =>
+      use(async blobs => {
+        const bytes = randomBytes(500);
+        const { sha256: hash } = await blobs.put(bytes);
+        const position = fc.nat({ max: 600 });
+        await fc.assert(
+          fc.asyncProperty(position, fc.option(position, { nil: undefined }), async (start, end) => {
+            const expected = bytes.subarray(start, end);
+            assert.deepEqual(await blobs.read(hash, { start, end }), expected);
+            const stream = await blobs.get(hash, { start, end });
+            assert.ok(stream);
+            assert.deepEqual(await buffer(stream), expected);
+          }),
+          { numRuns: 50 },
+        );
+      }));
+
+    it('does not know what was never put, was deleted, or is no hash', () =>
+      use(async blobs => {
+        const { sha256: hash } = await blobs.put(Buffer.from('x'));
+        await blobs.delete(hash);
+        for (const unknown of [hash, absent, '../../etc/passwd', '', hash.toUpperCase()]) {
+          assert.equal(await blobs.get(unknown), undefined);
+          assert.equal(await blobs.read(unknown), undefined);
+          assert.equal(await blobs.stat(unknown), undefined);
+          await blobs.delete(unknown);
+        }
+      }));
+
+    it('refuses content of another digest or size and keeps nothing of it', () =>
+      use(async blobs => {
+        const bytes = Buffer.from('content');
+        for (const expected of [{ sha256: absent }, { sizeBytes: 6 }, { sizeBytes: 8 }]) {
+          await assert.rejects(blobs.put(bytes, expected), isValidationError);
+          await assert.rejects(blobs.put(Readable.from([bytes]), expected), isValidationError);
+        }
+        assert.deepEqual(await hashes(blobs), []);
+        const right = { sha256: sha256(bytes), sizeBytes: bytes.length };
+        assert.deepEqual(await blobs.put(Readable.from([bytes]), right), right);
+      }));
+
+    it('stops an upload as soon as it is too long', () =>
+      use(async blobs => {
+        async function* endless() {
+          while (true) {
+            yield Buffer.alloc(1000);
+            await setImmediate();
+          }
+        }
+        await assert.rejects(blobs.put(Readable.from(endless()), { sizeBytes: 5000 }), isValidationError);
+      }));
+
+    it('keeps nothing of a stream that breaks off, and throws its error', () =>
+      use(async blobs => {
+        async function* broken() {
+          yield Buffer.from('half');
+          throw new Error('connection lost');
+        }
+        await assert.rejects(blobs.put(Readable.from(broken())), /connection lost/);
+        assert.deepEqual(await hashes(blobs), []);
+      }));
+
+    it('takes the same content from many at once', () =>
+      use(async blobs => {
+        const bytes = randomBytes(10_000);
+        const puts = Array.from({ length: 20 }, (_, i) => blobs.put(i % 2 ? bytes : Readable.from(chunksOf(bytes))));
+        for (const blob of await Promise.all(puts)) assert.equal(blob.sha256, sha256(bytes));
+        assert.deepEqual(await blobs.read(sha256(bytes)), bytes);
+      }));
+
+    it('lists for a sweep only what was not touched for long, and goes on when blobs vanish meanwhile', () =>
+      use(async blobs => {
+        const stored = await Promise.all(Array.from({ length: 30 }, (_, i) => blobs.put(Buffer.from(`blob ${i}`))));
+        assert.deepEqual(await hashes(blobs, { olderThanMs: 60_000 }), []);
+        assert.deepEqual(await hashes(blobs), stored.map(blob => blob.sha256).sort());
+        for await (const blob of blobs.list(everything)) {
+          for (const other of stored) if (other.sha256 !== blob.sha256) await blobs.delete(other.sha256);
+        }
+        assert.ok((await hashes(blobs)).length <= 1);
+      }));
+  });
+}
+
+function* chunksOf(bytes: Uint8Array): Iterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 70_000) yield bytes.subarray(at, at + 70_000);
+}

@@ -1,0 +1,183 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AppError } from '../errors/app-error.ts';
+import type { Blobs, Sha256, StoredBlob } from './blobs.ts';
+import { errorCode, removeTornFiles, storageFailure } from './torn-files.ts';
+
+type Expected = { readonly sha256?: Sha256; readonly sizeBytes?: number };
+type Range = { readonly start: number; readonly end?: number };
+
+/**
+ * Blobs as files of one directory, `<first two digits>/<hash>`; several processes may share it. Content goes to a temporary
+ * file first and is renamed, so a blob is whole or absent as long as the machine runs. There is no fsync: after a power
+ * failure the youngest blobs may be lost, as the youngest records may.
+ */
+export async function createDirectoryBlobs(directory: string): Promise<Blobs> {
+  const temporary = join(directory, 'tmp');
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
+  await removeTornFiles(temporary);
+  return new DirectoryBlobs(directory, temporary);
+}
+
+class DirectoryBlobs implements Blobs {
+  readonly #directory: string;
+  readonly #temporary: string;
+  readonly #shards = new Set<string>();
+
+  constructor(directory: string, temporary: string) {
+    this.#directory = directory;
+    this.#temporary = temporary;
+  }
+
+  async put(bytes: Readable | Uint8Array, expected: Expected = {}): Promise<StoredBlob> {
+    const path = join(this.#temporary, `${process.pid}-${randomBytes(12).toString('hex')}`);
+    try {
+      if (bytes instanceof Uint8Array) return await this.#putBytes(bytes, path, expected);
+      const blob = await writeHashed(bytes, path, expected);
+      await this.#adopt(path, blob.sha256);
+      return blob;
+    } catch (error) {
+      await rm(path, { force: true });
+      throw storageFailure(error);
+    }
+  }
+
+  async get(sha256: Sha256, range?: Range): Promise<Readable | undefined> {
+    const found = await this.#open(sha256, range);
+    if (!found) return undefined;
+    const { handle, start, end } = found;
+    if (start < end) return handle.createReadStream({ start, end: end - 1 });
+    await handle.close();
+    return Readable.from([]);
+  }
+
+  async read(sha256: Sha256, range?: Range): Promise<Buffer | undefined> {
+    const found = await this.#open(sha256, range);
+    if (!found) return undefined;
+    await using handle = found.handle;
+    const buffer = Buffer.alloc(found.end - found.start);
+    let filled = 0;
+    while (filled < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, found.start + filled);
+      if (bytesRead === 0) throw new Error('a blob became shorter while it was read');
+      filled += bytesRead;
+    }
+    return buffer;
+  }
+
+  async stat(sha256: Sha256): Promise<StoredBlob | undefined> {
+    const facts = isHash(sha256) ? await absentAsUndefined(stat(this.#pathOf(sha256))) : undefined;
+    return facts?.isFile() ? { sha256, sizeBytes: facts.size } : undefined;
+  }
+
+  async delete(sha256: Sha256): Promise<void> {
+    if (isHash(sha256)) await rm(this.#pathOf(sha256), { force: true });
+  }
+
+  async *list({ olderThanMs }: { olderThanMs: number }): AsyncIterable<StoredBlob> {
+    const before = Date.now() - olderThanMs;
+    for (const shard of await readdir(this.#directory)) {
+      if (!/^[0-9a-f]{2}$/.test(shard)) continue;
+      for await (const { name: sha256 } of await opendir(join(this.#directory, shard))) {
+        if (!isHash(sha256)) continue;
+        const facts = await absentAsUndefined(stat(this.#pathOf(sha256)));
+        if (facts && facts.mtimeMs < before) yield { sha256, sizeBytes: facts.size };
+      }
+    }
+  }
+
+  async #putBytes(bytes: Uint8Array, path: string, expected: Expected): Promise<StoredBlob> {
+    const blob = { sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.byteLength };
+    refuseMismatch(blob, expected);
+    if (await this.#touch(blob.sha256)) return blob;
+    await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
+    await this.#adopt(path, blob.sha256);
+    return blob;
+  }
+
+  /** Content that is there already counts as touched, so that a sweep spares it. */
+  async #touch(sha256: Sha256): Promise<boolean> {
+    const now = new Date();
+    const touched = utimes(this.#pathOf(sha256), now, now).then(() => true);
+    return (await absentAsUndefined(touched)) ?? false;
+  }
+
+  async #adopt(path: string, sha256: Sha256): Promise<void> {
+    const shard = sha256.slice(0, 2);
+    if (!this.#shards.has(shard)) {
+      await mkdir(join(this.#directory, shard), { recursive: true, mode: 0o700 });
+      this.#shards.add(shard);
+    }
+    await rename(path, this.#pathOf(sha256));
+  }
+
+  /** The open file keeps the bytes readable even when the blob is deleted meanwhile. The range is cut to the size. */
+  async #open(
+    sha256: Sha256,
+    range: Range = { start: 0 },
+  ): Promise<{ handle: FileHandle; start: number; end: number } | undefined> {
+    const handle = isHash(sha256) ? await absentAsUndefined(open(this.#pathOf(sha256))) : undefined;
+    if (!handle) return undefined;
+    try {
+      const { size } = await handle.stat();
+      const start = Math.min(Math.max(range.start, 0), size);
+      return { handle, start, end: Math.max(start, Math.min(range.end ?? size, size)) };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  #pathOf(sha256: Sha256): string {
+    return join(this.#directory, sha256.slice(0, 2), sha256);
+  }
+}
+
+/** Guards the paths: whatever is no hash names no blob. */
+const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
+async function writeHashed(bytes: Readable, path: string, expected: Expected): Promise<StoredBlob> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  const hashing = new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      hash.update(chunk);
+      sizeBytes += chunk.byteLength;
+      // Refused while it still streams, so that too long an upload does not fill the disk.
+      const isTooLong = expected.sizeBytes !== undefined && sizeBytes > expected.sizeBytes;
+      done(isTooLong ? sizeMismatch(`more than ${expected.sizeBytes}`, expected) : null, chunk);
+    },
+  });
+  await pipeline(bytes, hashing, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+  const blob = { sha256: hash.digest('hex'), sizeBytes };
+  refuseMismatch(blob, expected);
+  return blob;
+}
+
+function refuseMismatch(blob: StoredBlob, expected: Expected): void {
+  if (expected.sizeBytes !== undefined && blob.sizeBytes !== expected.sizeBytes) {
+    throw sizeMismatch(`${blob.sizeBytes}`, expected);
+  }
+  if (expected.sha256 === undefined || blob.sha256 === expected.sha256.toLowerCase()) return;
+  throw new AppError('VALIDATION_ERROR', `the content has the SHA-256 ${blob.sha256}, not ${expected.sha256}`, {
+    hint: 'send the bytes again, or correct the expected digest',
+  });
+}
+
+const sizeMismatch = (actual: string, expected: Expected): AppError =>
+  new AppError('VALIDATION_ERROR', `the content has ${actual} bytes, not ${expected.sizeBytes}`, {
+    hint: 'send the bytes again, or correct the expected size',
+  });
+
+async function absentAsUndefined<Value>(work: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import type { Blobs } from '../blobs/blobs.ts';
+import { createDirectoryBlobs } from '../blobs/directory.ts';
+import { AppError } from '../errors/app-error.ts';
+import { NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
+import { createInProcessBus } from '../fabric/in-process.ts';
+import { decodeMessage, encodeMessage, ProtocolError, SPILL_BYTES } from './envelope.ts';
+import {
+  askHub,
+  askWorker,
+  type HubHandlers,
+  type Link,
+  NotHere,
+  serveHub,
+  serveWorker,
+  type WorkerHandlers,
+} from './link.ts';
+
+let directory: string;
+let blobs: Blobs;
+let hub: Link;
+let worker: Link;
+let errors: { error: unknown; reference: string }[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'link-'));
+  blobs = await createDirectoryBlobs(directory);
+  const bus = createInProcessBus();
+  hub = { fabric: bus.connect({ hub: 'h1' }), blobs };
+  worker = { fabric: bus.connect({ worker: 'w1' }), blobs };
+  errors = [];
+});
+
+afterEach(async () => {
+  await Promise.all([hub.fabric.close(), worker.fabric.close()]);
+  await rm(directory, { recursive: true });
+});
+
+const unused = async () => {
+  throw new Error('not expected to be asked');
+};
+const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
+  'workspace.open': unused,
+  'workspace.close': unused,
+  'workspace.inspect': unused,
+  'run.submit': unused,
+  'run.await': unused,
+  'run.cancel': unused,
+  'file.do': unused,
+  'worker.status': unused,
+  ...some,
+});
+const hubHandlers = (some: Partial<HubHandlers>): HubHandlers => ({
+  'worker.join': unused,
+  'worker.beat': unused,
+  'worker.leave': unused,
+  'run.started': unused,
+  'run.ended': unused,
+  'box.changed': unused,
+  'egress.seen': unused,
+  ...some,
+});
+const onError = (error: unknown, { reference }: { reference: string }) => void errors.push({ error, reference });
+const serving = (some: Partial<WorkerHandlers>) =>
+  serveWorker(worker, { worker: 'w1', handlers: workerHandlers(some), onError });
+const held = { workspaceId: 'ws_1', epoch: 1 };
+const options = { worker: 'w1', timeoutMs: 30_000 };
+const storedBlobs = async () => (await Array.fromAsync(blobs.list({ olderThanMs: -1000 }))).length;
+const writing = (content: string) => ({
+  ...held,
+  file: { kind: 'write' as const, path: 'f', content, encoding: 'utf8' as const, createDirs: true },
+});
+
+describe('envelope', () => {
+  it('gives back any JSON value, whatever its size', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue(), fc.boolean(), async (value, isLarge) => {
+        const message = isLarge ? { value, ballast: 'ü'.repeat(SPILL_BYTES) } : { value };
+        const bytes = await encodeMessage(message, blobs);
+        assert.ok(bytes.byteLength <= SPILL_BYTES);
+        const expected: unknown = JSON.parse(JSON.stringify(message));
+        assert.deepEqual(await decodeMessage(bytes, blobs, { isOnlyReader: true }), expected);
+      }),
+      { numRuns: 50 },
+    );
+    assert.equal(await storedBlobs(), 0);
+  });
+
+  it('keeps the blob of a message that has several readers', async () => {
+    const bytes = await encodeMessage('x'.repeat(SPILL_BYTES), blobs);
+    await decodeMessage(bytes, blobs);
+    await decodeMessage(bytes, blobs, { isOnlyReader: true });
+    await assert.rejects(decodeMessage(bytes, blobs), ProtocolError);
+  });
+
+  it('refuses bytes that are no message', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 30 }), async bytes => {
+        fc.pre(bytes[0] !== 0x4a);
+        await assert.rejects(decodeMessage(bytes, blobs), ProtocolError);
+      }),
+    );
+    const hash = createHash('sha256').update('[]').digest('hex');
+    await blobs.put(Buffer.from('[]'));
+    const foreign = Buffer.from(`B${JSON.stringify({ sha256: hash, sizeBytes: 2 })}`);
+    await assert.rejects(decodeMessage(foreign, blobs), ProtocolError);
+    await assert.rejects(encodeMessage(undefined, blobs), TypeError);
+  });
+});
+
+describe('asking a worker', () => {
+  it('parses request and reply, and names the sender', async () => {
+    await serving({
+      'workspace.inspect': async (body, { from }) => ({
+        state: 'ready',
+        generation: body.epoch,
+        activeTasks: 0,
+        contexts: [{ name: from, generation: 1 }],
+        usage: null,
+      }),
+    });
+    const reply = await askWorker(hub, 'workspace.inspect', { ...held, withUsage: false }, options);
+    assert.deepEqual(reply.contexts, [{ name: 'h1', generation: 1 }]);
+  });
+
+  it('carries a megabyte both ways and leaves no blob behind', async () => {
+    await serving({
+      'file.do': async ({ file }) => ({
+        output: { content: file.kind === 'write' ? file.content : '' },
+        artifacts: [],
+        generation: 1,
+      }),
+    });
+    const content = 'ä'.repeat(500_000);
+    const reply = await askWorker(hub, 'file.do', writing(content), options);
+    assert.deepEqual(reply.output, { content });
+    assert.equal(await storedBlobs(), 0);
+  });
+
+  it('starts handlers in the order of the calls, small messages never overtaking large ones', async () => {
+    const sizes: number[] = [];
+    await serving({
+      'file.do': async ({ file }) => {
+        sizes.push(file.kind === 'write' ? file.content.length : -1);
+        return { output: {}, artifacts: [], generation: 1 };
+      },
+    });
+    const sent = [300_000, 1, 400_000, 2, 3, 250_000];
+    await Promise.all(sent.map(size => askWorker(hub, 'file.do', writing('x'.repeat(size)), options)));
+    assert.deepEqual(sizes, sent);
+  });
+
+  it('throws what the worker threw: an AppError with code, hint and details, or NotHere', async () => {
+    await serving({
+      'workspace.close': async () => {
+        throw new AppError('DISK_FULL', 'full', { hint: 'delete', details: { limit: 5 } });
+      },
+      'run.cancel': async () => {
+        throw new NotHere();
+      },
+    });
+    await assert.rejects(askWorker(hub, 'workspace.close', held, options), error => {
+      assert.ok(error instanceof AppError);
+      assert.deepEqual(
+        [error.code, error.message, error.hint, error.details],
+        ['DISK_FULL', 'full', 'delete', { limit: 5 }],
+      );
+      return true;
+    });
+    await assert.rejects(askWorker(hub, 'run.cancel', { ...held, commandId: 'c', reason: '' }, options), NotHere);
+    assert.deepEqual(errors, []);
+  });
+
+  it('hides any other failure behind a reference that the serving side logs', async () => {
+    await serving({
+      'worker.status': async () => {
+        throw new Error('secret path /srv/x');
+      },
+    });
+    await assert.rejects(askWorker(hub, 'worker.status', {}, options), error => {
+      assert.ok(error instanceof AppError);
+      assert.equal(error.code, 'INTERNAL_ERROR');
+      assert.doesNotMatch(JSON.stringify(error.toShape()), /secret/);
+      assert.equal(error.details.reference, errors[0]?.reference);
+      return true;
+    });
+    assert.match(String(errors[0]?.error), /secret path/);
+  });
+
+  it('is NO_WORKER_AVAILABLE where nobody serves and where no answer comes', async () => {
+    const unavailable = (cause: typeof NobodyThere | typeof RequestTimeout) => (error: unknown) => {
+      assert.ok(error instanceof AppError);
+      assert.equal(error.code, 'NO_WORKER_AVAILABLE');
+      assert.equal(error.message, 'no workers available to handle request');
+      assert.ok(error.cause instanceof cause);
+      return true;
+    };
+    await assert.rejects(askWorker(hub, 'worker.status', {}, options), unavailable(NobodyThere));
+    await serving({ 'worker.status': () => new Promise(() => {}) });
+    const ask = askWorker(hub, 'worker.status', {}, { worker: 'w1', timeoutMs: 5 });
+    await assert.rejects(ask, unavailable(RequestTimeout));
+  });
+
+  it('gives up with the signal', async () => {
+    await serving({ 'worker.status': () => new Promise(() => {}) });
+    const aborter = new AbortController();
+    const ask = askWorker(hub, 'worker.status', {}, { ...options, signal: aborter.signal });
+    aborter.abort(new Error('enough'));
+    await assert.rejects(ask, /enough/);
+  });
+
+  it('refuses a reply that does not fit, and a request of an unknown verb', async () => {
+    await worker.fabric.serve({ worker: 'w1' }, () => encodeMessage({ ok: true, body: { workspaces: 'many' } }, blobs));
+    await assert.rejects(askWorker(hub, 'worker.status', {}, options), ProtocolError);
+    await serveHub(hub, { handlers: hubHandlers({}), onError });
+    const message = await encodeMessage({ verb: 'toString', body: {} }, blobs);
+    const reply = await decodeMessage(await worker.fabric.request({ hub: 'any' }, message, options), blobs);
+    assert.match(JSON.stringify(reply), /INTERNAL_ERROR/);
+    assert.ok(errors[0]?.error instanceof ProtocolError);
+  });
+});
+
+describe('asking a hub', () => {
+  it('answers, and fails as the fabric does while there is none', async () => {
+    const ask = () => askHub(worker, 'worker.beat', { boot: 'b' }, { timeoutMs: 30_000 });
+    await assert.rejects(ask(), NobodyThere);
+    const close = await serveHub(hub, {
+      handlers: hubHandlers({ 'worker.beat': async (_, { from }) => ({ isLive: from === 'w1', isDraining: false }) }),
+      onError,
+    });
+    assert.deepEqual(await ask(), { isLive: true, isDraining: false });
+    await close();
+    await assert.rejects(ask(), NobodyThere);
+  });
+});
