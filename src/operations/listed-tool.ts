@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import type { Operation } from './operation.ts';
+
+type JsonSchema = Record<string, unknown>;
+
+/** A tool as `tools/list` shows it. */
+export interface ListedTool {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: JsonSchema & { type: 'object' };
+  readonly outputSchema: JsonSchema & { type: 'object' };
+  readonly annotations: {
+    readonly readOnlyHint: boolean;
+    readonly destructiveHint: boolean;
+    readonly idempotentHint: boolean;
+    readonly openWorldHint: boolean;
+  };
+}
+
+const listed = new WeakMap<Operation, ListedTool>();
+
+/** Computed once for each operation. Without what says nothing: a model pays for every character. */
+export function toListedTool(operation: Operation): ListedTool {
+  const known = listed.get(operation);
+  if (known !== undefined) return known;
+  const { name, title, description, hints } = operation;
+  const tool: ListedTool = {
+    name,
+    title,
+    description,
+    inputSchema: schemaOf(operation.input, 'input'),
+    outputSchema: schemaOf(operation.output, 'output'),
+    annotations: {
+      readOnlyHint: hints.readOnly,
+      destructiveHint: hints.destructive,
+      idempotentHint: hints.idempotent,
+      openWorldHint: hints.openWorld,
+    },
+  };
+  listed.set(operation, tool);
+  return tool;
+}
+
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema & { type: 'object' } {
+  const {
+    $schema: _,
+    type: __,
+    ...rest
+  } = z.toJSONSchema(schema, {
+    io,
+    override: ({ jsonSchema, path }) => tidy(jsonSchema, { isNestedOutput: io === 'output' && path.length > 0 }),
+  });
+  return { type: 'object', ...rest };
+}
+
+/**
+ * Takes away bounds that are no news, and permissions that every object has unless it says otherwise;
+ * of outputs only the outermost fields are promised.
+ */
+function tidy(schema: z.core.JSONSchema.BaseSchema, { isNestedOutput }: { isNestedOutput: boolean }): void {
+  if (isNestedOutput) delete schema.required;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.minLength === 1) delete schema.minLength;
+  delete schema.propertyNames;
+  const { additionalProperties } = schema;
+  if (typeof additionalProperties === 'object' && Object.keys(additionalProperties).length === 0) {
+    delete schema.additionalProperties;
+  }
+}

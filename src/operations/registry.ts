@@ -1,0 +1,73 @@
+import type { Operation, Toolset } from './operation.ts';
+import { artifactGet, artifactList, artifactUpload } from './sandbox/artifacts.ts';
+import { lintCheck, testRun } from './sandbox/checks.ts';
+import { workspaceCheckpoint, workspaceFork, workspaceRestore } from './sandbox/checkpoints.ts';
+import { echo } from './sandbox/echo.ts';
+import { gitClone, gitCommit } from './sandbox/git.ts';
+import { pkgInstall } from './sandbox/packages.ts';
+import { fsList, fsRead } from './sandbox/read-files.ts';
+import { runCommand, runPython } from './sandbox/runs.ts';
+import { taskCancel, taskGetResult, taskGetStatus, taskList } from './sandbox/tasks.ts';
+import { workspaceCreate, workspaceDelete, workspaceGet, workspaceList } from './sandbox/workspaces.ts';
+import { fsEdit, fsWrite } from './sandbox/write-files.ts';
+
+/** Everything a caller can ask for, in the order in which it is listed: a fixed order keeps clients' prompt caches. */
+export const allOperations: readonly Operation[] = [
+  workspaceCreate,
+  workspaceList,
+  workspaceGet,
+  workspaceDelete,
+  workspaceCheckpoint,
+  workspaceRestore,
+  workspaceFork,
+  fsRead,
+  fsWrite,
+  fsEdit,
+  fsList,
+  runPython,
+  runCommand,
+  pkgInstall,
+  testRun,
+  lintCheck,
+  gitClone,
+  gitCommit,
+  artifactList,
+  artifactGet,
+  artifactUpload,
+  taskGetStatus,
+  taskGetResult,
+  taskCancel,
+  taskList,
+  echo,
+];
+
+const byName = new Map<string, Operation>();
+for (const operation of allOperations) {
+  for (const name of [operation.name, ...operation.aliases]) {
+    if (byName.has(name)) throw new Error(`two operations are named ${name}`);
+    byName.set(name, operation);
+  }
+}
+
+/** By name or alias. */
+export const findOperation = (name: string): Operation | undefined => byName.get(name);
+
+export interface Selection {
+  /** Absent or empty: all. */
+  readonly toolsets?: readonly string[];
+  /** Only the tools of everyday work. */
+  readonly core?: boolean;
+  /** Only operations that change nothing. */
+  readonly readOnly?: boolean;
+}
+
+/** The operations to list. Depends on nothing but the selection, so that lists can be computed once. */
+export function selectOperations({ toolsets = [], core = false, readOnly = false }: Selection): readonly Operation[] {
+  const isWanted = (toolset: Toolset) => toolsets.length === 0 || toolsets.includes(toolset);
+  return allOperations.filter(
+    operation =>
+      (operation.always || isWanted(operation.toolset)) &&
+      (!core || operation.core) &&
+      (!readOnly || operation.hints.readOnly),
+  );
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+
+/** Arguments that several operations share. Descriptions are short: every listed tool costs a model tokens. */
+/** Any text: what is no handle is answered like a workspace that does not exist. */
+export const workspaceId = z.string();
+export const ws = { workspace_id: workspaceId.optional() };
+
+export const idem = {
+  idempotency_key: z.string().min(1).max(128).optional(),
+};
+
+export const page = {
+  limit: z.int().min(1).max(200).default(50),
+  cursor: z.string().optional(),
+};
+
+export const encoding = z.enum(['utf8', 'base64']);
+
+/**
+ * `timeout_seconds` has no default of zod's own: a call that names none is held to the workspace's wall_seconds, a call that
+ * names more is refused. The JSON Schema tells the usual value.
+ */
+export const wait = (timeoutSeconds: number) => ({
+  timeout_seconds: z.int().min(1).max(3600).optional().meta({ default: timeoutSeconds }),
+  wait_seconds: z.int().min(0).max(300).default(45).describe('then returns task_id'),
+});
+
+const MAX_ENTRIES = 100;
+const MAX_MAP_BYTES = 32 * 1024;
+
+/** A map of string to string: at most 100 entries, 32 KiB in all. */
+export const stringMap = z.record(z.string(), z.string()).check(({ value, issues }) => {
+  const entries = Object.entries(value);
+  const bytes = entries.reduce((sum, [key, text]) => sum + Buffer.byteLength(key) + Buffer.byteLength(text), 0);
+  const fits = entries.length <= MAX_ENTRIES && bytes <= MAX_MAP_BYTES;
+  if (!fits) issues.push({ code: 'custom', input: value, message: 'must have at most 100 entries and 32 KiB in all' });
+});
+
+/** Variables of the environment; what no process can be given is refused here. */
+export const env = stringMap.check(({ value, issues }) => {
+  for (const [name, text] of Object.entries(value)) {
+    if (name !== '' && !/[=\0]/.test(name) && !text.includes('\0')) continue;
+    issues.push({ code: 'custom', input: value, message: 'must have names without "=", and no NUL characters' });
+    return;
+  }
+});
+
+const noNul = (text: string) => !text.includes('\0');
+
+/** Words of a command line: a NUL ends a C string, so none can be passed. */
+export const words = z.array(z.string().refine(noNul, 'must not hold a NUL character'));
