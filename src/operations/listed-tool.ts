@@ -43,26 +43,24 @@ export function toListedTool(operation: Operation): ListedTool {
 }
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema & { type: 'object' } {
-  const {
-    $schema: _,
-    type: __,
-    ...rest
-  } = z.toJSONSchema(schema, {
-    io,
-    override: ({ jsonSchema, path }) => tidy(jsonSchema, { isNestedOutput: io === 'output' && path.length > 0 }),
-  });
+  const converted = z.toJSONSchema(schema, { io, override: ({ jsonSchema }) => tidy(jsonSchema, io) });
+  const { $schema: _, type: __, ...rest } = converted;
   return { type: 'object', ...rest };
 }
 
+/** Longer bounds of texts guard the server; nobody writes up to them. */
+const TELLING_LENGTH = 128;
+
 /**
- * Takes away bounds that are no news, and permissions that every object has unless it says otherwise;
- * of outputs only the outermost fields are promised.
+ * Takes away bounds that are no news and permissions that every object has unless it says otherwise. Outputs tell types, and
+ * leave out which fields are always there.
  */
-function tidy(schema: z.core.JSONSchema.BaseSchema, { isNestedOutput }: { isNestedOutput: boolean }): void {
-  if (isNestedOutput) delete schema.required;
+function tidy(schema: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): void {
+  if (io === 'output') delete schema.required;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.minLength === 1) delete schema.minLength;
+  if (schema.maxLength !== undefined && schema.maxLength > TELLING_LENGTH) delete schema.maxLength;
   delete schema.propertyNames;
   const { additionalProperties } = schema;
   if (typeof additionalProperties === 'object' && Object.keys(additionalProperties).length === 0) {

@@ -54,7 +54,7 @@ export const lintOutput = z.looseObject({
 export const cloneOutput = z.looseObject({ ...job, path: text.optional(), commit: text.optional() });
 export const commitOutput = z.looseObject({ commit: text.optional() });
 
-export const artifactOutput = z.looseObject({ artifact_id: text, name: text, download_url: text });
+export const artifactOutput = z.looseObject({ artifact_id: text, download_url: text });
 export const artifactListOutput = z.looseObject({ artifacts: z.array(artifactOutput), next_cursor: cursor });
 export const artifactContentOutput = z.looseObject({
   artifact_id: text,
