@@ -1,0 +1,147 @@
+import {
+  type AuthInfo,
+  createMcpHandler,
+  isInitializeRequest,
+  isJsonContentType,
+  isLegacyRequest,
+  type McpRequestContext,
+  type Server,
+} from '@modelcontextprotocol/server';
+import { callerOf } from '../auth/auth-info.ts';
+import type { Caller } from '../auth/caller.ts';
+import type { Hub } from '../hub/hub.ts';
+import type { Log } from '../log/log.ts';
+import type { Connection, Operation } from '../operations/operation.ts';
+import { jsonRpcError, parseBody } from './body.ts';
+import { type Catalogue, createCatalogues } from './catalogue.ts';
+import { RunningCalls } from './running-calls.ts';
+import { EVERYTHING, selectionOf } from './selection.ts';
+import { createServer, type ServerParts } from './server.ts';
+import { Sessions } from './sessions.ts';
+
+export interface McpOptions {
+  readonly hub: Hub;
+  /** The server's own selection; a request may narrow it, never widen it. */
+  readonly operations: readonly Operation[];
+  readonly log: Log;
+  readonly version: string;
+  /** Adds what is no operation to every server: fixtures of the conformance tests. */
+  readonly extend?: ServerParts['extend'];
+  readonly sessions?: { readonly idleSeconds?: number; readonly maxSessions?: number; readonly maxPerCaller?: number };
+}
+
+/** MCP over Streamable HTTP, both eras at one address. The body must have been capped, and the caller admitted. */
+export interface Mcp {
+  fetch(request: Request, options: { authInfo?: AuthInfo }): Promise<Response>;
+  readonly sessionCount: number;
+  close(): Promise<void>;
+}
+
+const KEEP_ALIVE_MS = 15_000;
+
+export function createMcp(options: McpOptions): Mcp {
+  const { hub, log, version, extend } = options;
+  const catalogues = createCatalogues(options.operations);
+  const parts: ServerParts = { hub, log, version, extend, runningCalls: new RunningCalls() };
+  /** The catalogue of a request that was let in by `refusedSelection`. */
+  const catalogueFor = (request: Request | undefined): Catalogue => {
+    const selection = request ? selectionOf(request, catalogues.toolsets) : EVERYTHING;
+    return catalogues.of('unknown' in selection ? EVERYTHING : selection);
+  };
+  const handler = createMcpHandler(
+    context => statelessServer(parts, { ...context, catalogue: catalogueFor(context.requestInfo) }),
+    {
+      keepAliveMs: KEEP_ALIVE_MS,
+      onerror: error => log.debug({ err: error }, 'MCP request was refused'),
+    },
+  );
+  const sessions = new Sessions({
+    idleMs: (options.sessions?.idleSeconds ?? 1800) * 1000,
+    maxSessions: options.sessions?.maxSessions ?? 10_000,
+    maxPerCaller: options.sessions?.maxPerCaller ?? 1_000,
+    serve: ({ request, caller }, connection) =>
+      sessionServer(parts, { catalogue: catalogueFor(request), caller, connection }),
+    ended: connection =>
+      hub.workspaces
+        .connectionClosed(connection)
+        .catch(error => log.warn({ err: error }, 'the workspace of an ended MCP session was not deleted')),
+  });
+  const refusedSelection = (request: Request): Response | undefined => {
+    const selection = selectionOf(request, catalogues.toolsets);
+    if (!('unknown' in selection)) return undefined;
+    return jsonRpcError(
+      400,
+      -32602,
+      `Unknown toolset; the toolsets are: ${[...catalogues.toolsets].sort().join(', ')}`,
+    );
+  };
+
+  return {
+    async fetch(request, { authInfo }) {
+      if (!authInfo) return jsonRpcError(401, -32000, 'Unauthorized: Bearer token required');
+      const refusal = refusedSelection(request);
+      if (refusal) return refusal;
+      const caller = callerOf(authInfo);
+      const hasSession = request.headers.has('mcp-session-id') && !isModernByHeader(request);
+      if (request.method !== 'POST') {
+        return hasSession ? sessions.handle({ request, authInfo, caller }) : handler.fetch(request, { authInfo });
+      }
+      if (!isJsonContentType(request.headers.get('content-type'))) return handler.fetch(request, { authInfo });
+      const body = parseBody(await request.text());
+      if ('refusal' in body) return body.refusal;
+      const parsedBody = body.value;
+      if ((hasSession || isInitializeRequest(parsedBody)) && (await isLegacyRequest(request, parsedBody))) {
+        const inSession = { request, authInfo, caller, parsedBody };
+        return hasSession ? sessions.handle(inSession) : sessions.open(inSession);
+      }
+      return handler.fetch(request, { authInfo, parsedBody });
+    },
+    get sessionCount() {
+      return sessions.size;
+    },
+    async close() {
+      await Promise.all([handler.close(), sessions.close()]);
+    },
+  };
+}
+
+/** A server for one request: of the modern era, or of the legacy era without a session. */
+function statelessServer(parts: ServerParts, context: McpRequestContext & { catalogue: Catalogue }): Server {
+  const { era, catalogue, authInfo } = context;
+  const server = createServer(parts, {
+    era,
+    surface: 'mcp',
+    catalogue,
+    callerOf: info => requiredCaller(info ?? authInfo),
+  });
+  if (era === 'legacy') {
+    server.setNotificationHandler('notifications/cancelled', ({ params }) => {
+      parts.runningCalls.cancel(requiredCaller(authInfo), params.requestId);
+    });
+  }
+  return server;
+}
+
+function sessionServer(
+  parts: ServerParts,
+  { catalogue, caller, connection }: { catalogue: Catalogue; caller: Caller; connection: Connection },
+): Server {
+  return createServer(parts, {
+    era: 'legacy',
+    surface: 'mcp',
+    catalogue,
+    connection,
+    callerOf: info => (info ? callerOf(info) : caller),
+  });
+}
+
+function requiredCaller(info: AuthInfo | undefined): Caller {
+  if (!info) throw new Error('an MCP request reached a server without a caller');
+  return callerOf(info);
+}
+
+/** The modern era has no sessions: there the header is ignored. */
+const isModernByHeader = (request: Request): boolean => {
+  const version = request.headers.get('mcp-protocol-version');
+  return version !== null && version >= '2026';
+};

@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import { type CallToolResult, MissingRequiredClientCapabilityError, ProtocolError } from '@modelcontextprotocol/server';
+import { AppError } from '../errors/app-error.ts';
+import type { Log } from '../log/log.ts';
+import type { OperationResult } from '../operations/operation.ts';
+
+/** Where the whole error is, for clients that read more than text. */
+export const ERROR_META_KEY = 'boxswain/error';
+
+export function toResult({ output, text }: OperationResult): CallToolResult {
+  return { content: text.map(block => ({ type: 'text', text: block })), structuredContent: output };
+}
+
+/** What the model is told of a failure. There is no structured content: it would have to fit the output schema. */
+export function toErrorResult(error: AppError): CallToolResult {
+  const shape = error.toShape();
+  return {
+    isError: true,
+    content: [{ type: 'text', text: `${shape.code}: ${shape.message}\nHint: ${shape.hint}` }],
+    _meta: { [ERROR_META_KEY]: shape },
+  };
+}
+
+/**
+ * The failure that a caller may see. Rethrows what is part of the protocol; everything else that is thrown would reach the
+ * client with its message, so it is logged under a reference id and only the id is shown.
+ */
+export function visibleError(error: unknown, log: Log): AppError {
+  if (error instanceof ProtocolError || error instanceof MissingRequiredClientCapabilityError) throw error;
+  if (error instanceof AppError) return error;
+  const reference = randomUUID();
+  log.error({ err: error, reference }, 'a call failed');
+  return new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
+}
