@@ -66,8 +66,8 @@ export function selectOperations({ toolsets = [], core = false, readOnly = false
   const isWanted = (toolset: Toolset) => toolsets.length === 0 || toolsets.includes(toolset);
   return allOperations.filter(
     operation =>
-      (operation.always || isWanted(operation.toolset)) &&
-      (!core || operation.core) &&
+      (isWanted(operation.toolset) || operation.always) &&
+      (!core || operation.core || operation.always) &&
       (!readOnly || operation.hints.readOnly),
   );
 }
