@@ -9,6 +9,8 @@ export interface McpSubject {
   readonly peer: Peer;
   readonly wire: WireName;
   readonly workspaceId: string;
+  /** Of the server that the http wires reach. */
+  readonly url: string;
   /** Calls in that workspace; fails the test when the call fails. */
   ok(tool: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
   fails: Peer['fails'];
@@ -84,6 +86,7 @@ export function verifications(
                 peer,
                 wire,
                 workspaceId,
+                url: server.url,
                 ok: (tool, args) => peer.ok(tool, inWorkspace(args)),
                 fails: (tool, args) => peer.fails(tool, inWorkspace(args)),
                 call: (tool, args, options) => peer.call(tool, inWorkspace(args), options),
