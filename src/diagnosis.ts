@@ -1,0 +1,169 @@
+import { access, constants, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectSocket } from './cli/socket-client.ts';
+import type { Attempt, Check } from './cli/doctor.ts';
+import type { Config } from './config/config.ts';
+import { AppError } from './errors/app-error.ts';
+import type { Log } from './log/log.ts';
+import { createEngine } from './solo.ts';
+import { createSqliteStore } from './store/sqlite.ts';
+import { runAttacks } from './worker/sandbox/attack/run-attacks.ts';
+import type { EngineReport } from './worker/sandbox/engine.ts';
+
+interface Subject {
+  readonly config: Config;
+  readonly log: Log;
+}
+
+const LOW_DISK_BYTES = 1024 ** 3;
+
+/** Everything that Boxswain needs on this machine, looked at for real. */
+export async function diagnose({ config, log }: Subject): Promise<Check[]> {
+  const report = await createEngine(config, log).probe();
+  return [
+    nodeCheck(),
+    await directoryCheck(config.directory),
+    await storeCheck(config.directory),
+    await portCheck(config),
+    ...engineChecks(report),
+    await programCheck({ name: 'git', path: '/usr/bin/git', use: 'git_clone and git_commit' }),
+    await programCheck({
+      name: 'pip',
+      path: '/usr/bin/pip3',
+      use: 'pkg_install for Python',
+      debian: 'python3-pip python3-venv',
+    }),
+    await programCheck({ name: 'npm', path: '/usr/bin/npm', use: 'pkg_install for Node' }),
+  ];
+}
+
+/** Tries every known way out of a box, in a directory of its own. */
+export async function runAttacksOn({ config, log }: Subject): Promise<Attempt[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'boxswain-attack-'));
+  try {
+    const engine = createEngine({ ...config, sandbox: { ...config.sandbox, directory } }, log);
+    const report = await engine.probe();
+    if (!report.works) {
+      throw new AppError('CAPABILITY_UNSUPPORTED', 'no sandbox engine works here, so there is nothing to attack', {
+        hint: report.remedy,
+      });
+    }
+    return await runAttacks({ engine, directory, log });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function nodeCheck(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const isEnough = major > 22 || (major === 22 && minor >= 13);
+  return { name: 'Node', state: isEnough ? 'ok' : 'fail', detail: process.version, fix: 'install Node 22.13 or newer' };
+}
+
+async function directoryCheck(directory: string): Promise<Check> {
+  const name = 'directory';
+  try {
+    await access(directory, constants.W_OK);
+  } catch {
+    return {
+      name,
+      state: 'warn',
+      detail: `${directory} is not there yet or not writable`,
+      fix: 'boxswain serve creates it; or set BOXSWAIN_DIRECTORY',
+    };
+  }
+  const { bavail, bsize } = await statfs(directory);
+  const free = bavail * bsize;
+  const detail = `${directory}, ${(free / 1024 ** 3).toFixed(1)} GiB free`;
+  return { name, state: free < LOW_DISK_BYTES ? 'warn' : 'ok', detail, fix: 'free some disk space' };
+}
+
+async function storeCheck(directory: string): Promise<Check> {
+  const path = join(directory, 'records.db');
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return { name: 'records', state: 'ok', detail: 'none yet' };
+  const store = await createSqliteStore({ path });
+  try {
+    const faults = await store.checkIntegrity();
+    const audit = await store.audit.verify();
+    const broken = audit.brokenAt === null ? [] : [`audit chain broken at ${audit.brokenAt}`];
+    const all = [...faults, ...broken];
+    const detail = all.length === 0 ? `sound, ${audit.records} audit records in an unbroken chain` : all.join('; ');
+    return {
+      name: 'records',
+      state: all.length === 0 ? 'ok' : 'fail',
+      detail,
+      fix: 'restore records.db from a backup',
+    };
+  } finally {
+    await store.close();
+  }
+}
+
+async function portCheck(config: Config): Promise<Check> {
+  const name = 'port';
+  const running = await connectSocket(join(config.directory, 'hub.sock')).catch(() => undefined);
+  if (running) return { name, state: 'ok', detail: 'a hub of this directory is running' };
+  const { host, port } = config.http;
+  const isFree = await new Promise<boolean>(resolve => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+  const detail = isFree ? `${host}:${port} is free` : `${host}:${port} is taken by another program`;
+  return { name, state: isFree ? 'ok' : 'warn', detail, fix: `boxswain serve --port ${port + 1}` };
+}
+
+function engineChecks(report: EngineReport): Check[] {
+  const versions = Object.entries(report.versions).map(([name, version]) => `${name} ${version}`);
+  const engine: Check = {
+    name: `engine ${report.name}`,
+    state: report.works ? 'ok' : 'fail',
+    detail: report.works ? `${versions.join(', ')}; isolation: ${report.isolation}` : 'does not work here',
+    fix: report.remedy,
+  };
+  if (!report.works) return [engine];
+  const limits = Object.entries(report.limits).map(
+    ([name, enforcement]): Check => ({
+      name: `limit ${name}`,
+      state: enforcement === 'none' ? 'warn' : 'ok',
+      detail: enforcement,
+      fix: 'run as root, or with a delegated cgroup, for hard limits',
+    }),
+  );
+  const age = report.stale.map(
+    (detail): Check => ({
+      name: 'age',
+      state: 'warn',
+      detail,
+      fix: 'update it when your distribution has a newer one',
+    }),
+  );
+  return [engine, ...limits, ...age];
+}
+
+interface Program {
+  name: string;
+  path: string;
+  use: string;
+  debian?: string;
+}
+
+async function programCheck({ name, path, use, debian = name }: Program): Promise<Check> {
+  const isThere = await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return { name, state: 'ok', detail: path };
+  return {
+    name,
+    state: 'warn',
+    detail: `not there: ${use} will answer TOOL_NOT_INSTALLED`,
+    fix: `apt-get install ${debian}`,
+  };
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { localCaller } from './auth/caller.ts';
+import type { OperationClient } from './cli/client.ts';
+import type { Flags, Roles } from './cli/program.ts';
+import { connectSocket } from './cli/socket-client.ts';
+import { welcome } from './cli/welcome.ts';
+import type { Config } from './config/config.ts';
+import { loadConfig } from './config/load.ts';
+import { runAttacksOn } from './diagnosis.ts';
+import { diagnose } from './diagnosis.ts';
+import { startHttp } from './http/server.ts';
+import { createLog, type Log } from './log/log.ts';
+import { attachStdio, serveSocket } from './mcp/local-socket.ts';
+import { serveStdio } from './mcp/stdio.ts';
+import { invoke } from './operations/invoke.ts';
+import { findOperation } from './operations/registry.ts';
+import { type Solo, startSolo } from './solo.ts';
+
+export interface RoleOptions {
+  readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the commands start, wired from the configuration. */
+export function createRoles({ version, env }: RoleOptions): Roles {
+  const configure = async (flags: Flags): Promise<{ config: Config; log: Log }> => {
+    const warnings: string[] = [];
+    const config = await loadConfig({
+      env,
+      flags: flags.settings,
+      file: flags.config,
+      warn: text => warnings.push(text),
+    });
+    const log = createLog({ level: config.log.level });
+    for (const text of warnings) log.warn({}, text);
+    return { config, log };
+  };
+
+  return {
+    async serve(flags, { firstRun, signal, say }) {
+      const { config, log } = await configure(flags);
+      const solo = await startSolo({ config, log });
+      const { hub, operations, engine } = solo;
+      try {
+        const socketPath = socketsOf(config).http;
+        const http = await startHttp({ hub, operations, config, log, version, socketPath });
+        const local = await serveSocket({ hub, operations, log, version, path: socketsOf(config).mcp });
+        say(
+          welcome({
+            version,
+            url: http.url,
+            toolCount: operations.length,
+            engine: engine.works ? engine.name : 'none',
+          }),
+        );
+        if (!engine.works) say(`The sandbox toolset is off. ${engine.remedy ?? 'See boxswain doctor.'}`);
+        else if (firstRun) say(await timeFirstRun(solo, log));
+        await aborted(signal);
+        await local.close();
+        await http.close();
+      } finally {
+        await solo.close();
+      }
+    },
+    async serveStdio(flags, { signal }) {
+      const { config, log } = await configure(flags);
+      if (
+        config.toolsets.length === 0 &&
+        !config.read_only &&
+        (await attachStdio({ path: socketsOf(config).mcp, signal }))
+      )
+        return;
+      const solo = await startSolo({ config, log });
+      try {
+        await serveStdio({ hub: solo.hub, operations: solo.operations, log, version, signal });
+      } finally {
+        await solo.close();
+      }
+    },
+    async connect(flags) {
+      const { config, log } = await configure({
+        ...flags,
+        settings: { 'log.level': 'warn', ...defined(flags.settings) },
+      });
+      const running = await connectSocket(socketsOf(config).http);
+      return running ?? clientOf(await startSolo({ config, log }), log);
+    },
+    doctor: async flags => diagnose(await configure(flags)),
+    attack: async flags => runAttacksOn(await configure(flags)),
+  };
+}
+
+const socketsOf = (config: Config) => ({
+  http: join(config.directory, 'hub.sock'),
+  mcp: join(config.directory, 'mcp.sock'),
+});
+
+/** Operations of a hub in this process. */
+function clientOf(solo: Solo, log: Log): OperationClient {
+  return {
+    call: (operation, args, { signal, report }) =>
+      invoke(operation, args, {
+        hub: solo.hub,
+        caller: localCaller,
+        signal,
+        requestId: randomUUID(),
+        wantsTask: false,
+        report,
+        surface: 'cli',
+        log,
+      }),
+    close: () => solo.close(),
+  };
+}
+
+/** Creates a workspace, runs a line of Python in it and deletes it, through the same door as everyone. */
+async function timeFirstRun(solo: Solo, log: Log): Promise<string> {
+  const client = { ...clientOf(solo, log), signal: new AbortController().signal };
+  const call = async (name: string, args: Record<string, unknown>) => {
+    const operation = findOperation(name);
+    if (!operation) throw new Error(`no operation ${name}`);
+    return (await client.call(operation, args, { signal: client.signal, report: () => {} })).output;
+  };
+  const start = performance.now();
+  const { workspace_id } = await call('workspace_create', {});
+  const run = await call('run_python', { workspace_id, code: 'print(2 + 2)' });
+  const elapsed = performance.now() - start;
+  await call('workspace_delete', { workspace_id });
+  return `First sandboxed Python: print(2 + 2) gave ${JSON.stringify(run.stdout)} in ${elapsed.toFixed(0)} ms, workspace included`;
+}
+
+function defined(settings: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise(done => signal.addEventListener('abort', () => done(), { once: true }));
+}
