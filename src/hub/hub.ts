@@ -149,7 +149,8 @@ export interface Artifacts {
   add(
     workspace: WorkspaceRecord,
     content: { path: string } | { name: string; bytes: Buffer },
-    options: { contentType?: string; labels: Record<string, string> },
+    /** `artifactId`: an id that was given out before the bytes came. */
+    options: { contentType?: string; labels: Record<string, string>; artifactId?: string },
     call: Call,
   ): Promise<ArtifactRecord>;
 }

@@ -1,5 +1,5 @@
-import type { ListToolsResult, Tool } from '@modelcontextprotocol/server';
-import { z } from 'zod';
+import type { ListToolsResult } from '@modelcontextprotocol/server';
+import { toListedTool } from '../operations/listed-tool.ts';
 import type { Operation } from '../operations/operation.ts';
 import { EVERYTHING, narrow, type Selection } from './selection.ts';
 
@@ -18,16 +18,10 @@ export interface Catalogues {
 
 export function createCatalogues(operations: readonly Operation[]): Catalogues {
   const made = new Map<string, Catalogue>();
-  const tools = new Map<Operation, Tool>();
-  const toolOf = (operation: Operation): Tool => {
-    const tool = tools.get(operation) ?? toListedTool(operation);
-    tools.set(operation, tool);
-    return tool;
-  };
   const make = (selection: Selection): Catalogue => {
     const chosen = narrow(operations, selection);
     const named = new Map(chosen.flatMap(one => [one.name, ...one.aliases].map(name => [name, one] as const)));
-    return { listed: { tools: chosen.map(toolOf) }, find: name => named.get(name) };
+    return { listed: { tools: chosen.map(toListedTool) }, find: name => named.get(name) };
   };
   const everything = make(EVERYTHING);
   return {
@@ -41,45 +35,3 @@ export function createCatalogues(operations: readonly Operation[]): Catalogues {
     },
   };
 }
-
-/** An operation as `tools/list` shows it. */
-export function toListedTool(operation: Operation): Tool {
-  const { name, title, description, hints } = operation;
-  return {
-    name,
-    title,
-    description,
-    inputSchema: objectSchema.parse(compact(z.toJSONSchema(operation.input, { io: 'input' }))),
-    outputSchema: objectSchema.parse(compact(z.toJSONSchema(operation.output, { io: 'output' }))),
-    annotations: {
-      title,
-      readOnlyHint: hints.readOnly,
-      destructiveHint: hints.destructive,
-      idempotentHint: hints.idempotent,
-      openWorldHint: hints.openWorld,
-    },
-  };
-}
-
-const objectSchema = z.looseObject({ type: z.literal('object') });
-
-/** Without what says nothing: lists are paid for in tokens by every client. */
-function compact(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(compact);
-  if (typeof schema !== 'object' || schema === null) return schema;
-  return Object.fromEntries(
-    Object.entries(schema)
-      .filter(([key, value]) => !saysNothing(key, value))
-      .map(([key, value]) => [key, key === 'default' || key === 'enum' || key === 'const' ? value : compact(value)]),
-  );
-}
-
-function saysNothing(key: string, value: unknown): boolean {
-  if (key === '$schema') return typeof value === 'string';
-  if (key === 'minimum' || key === 'maximum') return Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER;
-  if (key === 'additionalProperties') return isEmptyObject(value);
-  return key === 'propertyNames' && JSON.stringify(value) === '{"type":"string"}';
-}
-
-const isEmptyObject = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && Object.keys(value).length === 0;

@@ -12,6 +12,7 @@ import type { AppError } from '../errors/app-error.ts';
 import { errorCodes } from '../errors/codes.ts';
 import type { Log } from '../log/log.ts';
 import type { Operation, OperationResult } from '../operations/operation.ts';
+import { isPending } from '../operations/sandbox/run-job.ts';
 import type { Catalogue } from './catalogue.ts';
 import { toErrorResult, toResult, visibleError } from './results.ts';
 import type { RunOperation } from './server.ts';
@@ -31,20 +32,16 @@ export function wantsTask({ mcpReq }: ServerContext): boolean {
 const property = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 
-const pendingSchema = z.looseObject({ task_id: z.string(), status: z.enum(['queued', 'running']) });
-
 /**
  * The task that takes the place of a pending answer; undefined when the operation has ended. The task tools, which are
  * listed always, start no work: their own `status` tells of another task.
  */
 export function createdTask(operation: Operation, output: OperationResult['output']): CallToolResult | undefined {
-  if (operation.always) return undefined;
-  const pending = pendingSchema.safeParse(output);
-  if (!pending.success) return undefined;
+  if (operation.always || !isPending(output) || typeof output.task_id !== 'string') return undefined;
   const now = new Date().toISOString();
   return {
     resultType: 'task',
-    taskId: pending.data.task_id,
+    taskId: output.task_id,
     status: 'working',
     createdAt: now,
     lastUpdatedAt: now,

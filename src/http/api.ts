@@ -1,0 +1,36 @@
+import { Hono } from 'hono';
+import { AppError } from '../errors/app-error.ts';
+import { errorResponse, responseOf } from './errors.ts';
+import { addArtifactRoutes } from './routes/artifacts.ts';
+import type { Api, ApiParts, Bindings } from './routes/context.ts';
+import { addEventRoutes } from './routes/events.ts';
+import { addMetadataRoutes } from './routes/metadata.ts';
+import { addOperationRoutes } from './routes/operations.ts';
+import { addStatusRoutes } from './routes/status.ts';
+import { addUploadRoutes } from './routes/uploads.ts';
+import { addWorkerRoutes } from './routes/workers.ts';
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Everything that is served beside MCP. */
+export function createApi(parts: ApiParts): Api {
+  const api: Api = new Hono<{ Bindings: Bindings }>();
+  addStatusRoutes(api, parts);
+  addOperationRoutes(api, parts);
+  addMetadataRoutes(api, parts);
+  addEventRoutes(api, parts);
+  addArtifactRoutes(api, parts);
+  addUploadRoutes(api, parts);
+  addWorkerRoutes(api, parts);
+  api.onError(error => responseOf(error, parts.log));
+  api.notFound(context => {
+    const { method, path } = context.req;
+    const allowed = METHODS.filter(one => api.router.match(one, path)[0].length > 0);
+    if (allowed.length === 0) return errorResponse(new AppError('NOT_FOUND', 'no such route'));
+    const hint = `allowed here: ${allowed.join(', ')}`;
+    const response = errorResponse(new AppError('VALIDATION_ERROR', `${method} is not allowed here`, { hint }), 405);
+    response.headers.set('allow', allowed.join(', '));
+    return response;
+  });
+  return api;
+}

@@ -1,0 +1,53 @@
+import type { Log } from '../log/log.ts';
+import type { EventRecord } from '../store/rows.ts';
+
+const HEARTBEAT_MS = 15_000;
+
+/**
+ * Events as server-sent events, until `signal` aborts or the events end. Reads the next event only when the client has taken
+ * the last one, so a slow client costs no memory.
+ */
+export function eventStream(
+  events: AsyncIterable<EventRecord>,
+  { signal, log }: { signal: AbortSignal; log: Log },
+): Response {
+  const iterator = events[Symbol.asyncIterator]();
+  const encoder = new TextEncoder();
+  let heartbeat: NodeJS.Timeout | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      // Headers go out with the first bytes, and a client waits for those.
+      controller.enqueue(encoder.encode(': connected\n\n'));
+      heartbeat = setInterval(() => {
+        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(': heartbeat\n\n'));
+      }, HEARTBEAT_MS);
+    },
+    async pull(controller) {
+      try {
+        const { done, value } = await iterator.next();
+        if (!done) return controller.enqueue(encoder.encode(frameOf(value)));
+      } catch (error) {
+        if (!signal.aborted) log.error({ err: error }, 'an event stream ended early');
+      }
+      clearInterval(heartbeat);
+      controller.close();
+    },
+    async cancel() {
+      clearInterval(heartbeat);
+      await iterator.return?.();
+    },
+  });
+  return new Response(body, {
+    headers: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    },
+  });
+}
+
+function frameOf({ seq, stream, type, time, body }: EventRecord): string {
+  const data = JSON.stringify({ stream, seq, type, time: new Date(time).toISOString(), body });
+  return `id: ${seq}\nevent: ${type.replaceAll(/[\r\n]/g, ' ')}\ndata: ${data}\n\n`;
+}

@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { type AdmissionPolicy, admissionPolicy } from '../auth/admission.ts';
+import type { Config } from '../config/config.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Hub } from '../hub/hub.ts';
+import type { Log } from '../log/log.ts';
+import type { Operation } from '../operations/operation.ts';
+import { createApi } from './api.ts';
+import { createListener, type McpEndpoint } from './listener.ts';
+import { listenOnSocket } from './unix-socket.ts';
+
+export interface HttpOptions {
+  readonly hub: Hub;
+  /** What `/api` serves; the selection that MCP has. */
+  readonly operations: readonly Operation[];
+  readonly mcp: McpEndpoint & { close(): Promise<void> };
+  readonly config: Pick<Config, 'http'>;
+  readonly log: Log;
+  /** Also listens here, for the user of this machine; see `listenOnSocket`. */
+  readonly socketPath?: string;
+}
+
+export interface RunningHttp {
+  /** Such as `http://127.0.0.1:4097`. */
+  readonly url: string;
+  /** Takes no more connections, ends streams and MCP sessions, then cuts what is left after `graceMs`. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+const LIMITS = {
+  /** Slow senders of headers or bodies are cut; how long an answer takes is not limited. */
+  headersTimeout: 15_000,
+  requestTimeout: 120_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16_384,
+};
+const MAX_CONNECTIONS = 4_096;
+const GRACE_MS = 5_000;
+
+/** Serves MCP and HTTP on one port. Throws AppError VALIDATION_ERROR, with the way out, when the port cannot be had. */
+export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
+  const { hub, operations, mcp, log, config } = options;
+  const maxBodyBytes = config.http.max_body_bytes;
+  const closing = new AbortController();
+  const api = createApi({ hub, operations, log, maxBodyBytes, closing: closing.signal });
+  const shared = { mcp, api, log, maxBodyBytes };
+  let policy: AdmissionPolicy | undefined;
+  const tcp = makeServer(createListener({ ...shared, transport: 'tcp', policy: () => policy ?? NOBODY }));
+  const { address, port } = await listenOnPort(tcp, config.http);
+  policy = admissionPolicy({
+    address,
+    port,
+    allowedHosts: config.http.allowed_hosts,
+    allowedOrigins: config.http.allowed_origins,
+  });
+  if (!policy.isBoundToLoopback) {
+    log.warn({ address, port }, 'listening beyond loopback without credentials: every request is refused with 401');
+  }
+  const servers = [tcp];
+  if (options.socketPath !== undefined) {
+    const unix = makeServer(createListener({ ...shared, transport: 'unix', policy: () => NOBODY }));
+    await listenOnSocket(unix, options.socketPath).catch(async error => {
+      await closeAll(servers, 0);
+      throw error;
+    });
+    servers.push(unix);
+  }
+  return {
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`,
+    async close({ graceMs = GRACE_MS } = {}) {
+      closing.abort();
+      await Promise.all([closeAll(servers, graceMs), mcp.close()]);
+    },
+  };
+}
+
+/** Until the port is known, and for the unix socket, which asks for no policy. */
+const NOBODY: AdmissionPolicy = { isBoundToLoopback: false, hosts: new Set(), origins: new Set() };
+
+function makeServer(listener: RequestListener): Server {
+  const server = createServer(LIMITS, listener);
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
+}
+
+async function listenOnPort(
+  server: Server,
+  { host, port }: Config['http'],
+): Promise<{ address: string; port: number }> {
+  server.listen({ host, port });
+  await once(server, 'listening').catch(cause => {
+    throw cannotListen(cause, { host, port });
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has no port');
+  return bound;
+}
+
+function cannotListen(cause: unknown, { host, port }: { host: string; port: number }): AppError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `port ${port} on ${host} is already in use`,
+    EACCES: `port ${port} on ${host} needs rights that this user does not have`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine`,
+    ENOTFOUND: `${host} is not an address of this machine`,
+  };
+  return new AppError('VALIDATION_ERROR', reasons[code] ?? `cannot listen on ${host}, port ${port} (${code})`, {
+    hint: 'stop what holds it, or choose another address with --host and --port; port 0 takes a free one',
+    cause,
+  });
+}
+
+async function closeAll(servers: readonly Server[], graceMs: number): Promise<void> {
+  await Promise.all(
+    servers.map(async server => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+      await closed;
+      clearTimeout(cut);
+    }),
+  );
+}

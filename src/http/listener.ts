@@ -1,0 +1,105 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import type { AuthInfo } from '@modelcontextprotocol/server';
+import { type AdmissionPolicy, admit, type Refusal, type RequestFacts } from '../auth/admission.ts';
+import { authInfoOf } from '../auth/auth-info.ts';
+import type { Caller } from '../auth/caller.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Log } from '../log/log.ts';
+import { errorBody } from './errors.ts';
+import type { Api } from './routes/context.ts';
+
+/** MCP as a fetch handler; the body is capped and the caller admitted before it is asked. */
+export interface McpEndpoint {
+  fetch(request: Request, options: { authInfo?: AuthInfo }): Promise<Response>;
+}
+
+export interface ListenerParts {
+  readonly mcp: McpEndpoint;
+  readonly api: Api;
+  readonly log: Log;
+  readonly maxBodyBytes: number;
+  readonly transport: RequestFacts['transport'];
+  /** Read at each request: the port is known only when the server listens. */
+  readonly policy: () => AdmissionPolicy;
+}
+
+export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
+
+const MCP_PATH = /^\/mcp(?:\/x\/[^/]+)?$/;
+
+/** The way of every request: admitted or refused, then to MCP directly or to the routes. */
+export function createListener({ mcp, api, log, maxBodyBytes, transport, policy }: ListenerParts): Listener {
+  const mcpHandler = toNodeHandler(
+    { fetch: (request, options) => mcp.fetch(request, { authInfo: options?.authInfo }) },
+    { maxRequestBodySize: maxBodyBytes, onerror: error => log.error({ err: error }, 'an MCP request failed') },
+  );
+  const callers = new WeakMap<object, Caller>();
+  const apiHandler = getRequestListener(
+    (request, { incoming }) => {
+      const caller = callers.get(incoming);
+      if (!caller) throw new Error('a request reached the routes without a caller');
+      return api.fetch(request, { caller });
+    },
+    { overrideGlobalObjects: false },
+  );
+  return (request, response) => {
+    const path = pathOf(request);
+    const isMcp = path !== undefined && MCP_PATH.test(path);
+    if (path === undefined) return refuse(response, { refusal: BAD_TARGET, status: 400, isMcp });
+    const { headers, socket } = request;
+    const facts = { transport, peer: socket.remoteAddress, headers, hasSeveralHosts: hasSeveralHosts(request) };
+    const admission = admit(facts, policy());
+    if ('refusal' in admission) {
+      return refuse(response, { refusal: admission.refusal, status: admission.refusal.status, isMcp });
+    }
+    if (isMcp) {
+      void mcpHandler(Object.assign(request, { auth: authInfoOf(admission.caller) }), response);
+      return;
+    }
+    callers.set(request, admission.caller);
+    void apiHandler(request, response);
+  };
+}
+
+const BAD_TARGET = {
+  code: 'VALIDATION_ERROR',
+  message: 'the request target must be a path',
+  hint: 'this is not a proxy',
+} as const;
+
+/** Only the origin form `/path?query`: the absolute form names a host that is not the one that was checked. */
+function pathOf({ url = '' }: IncomingMessage): string | undefined {
+  if (!url.startsWith('/') || url.startsWith('//')) return undefined;
+  const end = url.search(/[?#]/);
+  return end === -1 ? url : url.slice(0, end);
+}
+
+/** Node keeps the first of several Host headers and says nothing. */
+function hasSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  return count > 1;
+}
+
+interface Refused {
+  readonly refusal: Omit<Refusal, 'status' | 'code'> & { readonly code: Refusal['code'] | 'VALIDATION_ERROR' };
+  readonly status: number;
+  readonly isMcp: boolean;
+}
+
+/** Answers before the body is read, so the connection cannot be used again. */
+function refuse(response: ServerResponse, { refusal, status, isMcp }: Refused): void {
+  const error = new AppError(refusal.code, refusal.message, { hint: refusal.hint });
+  const data = error.toShape();
+  const body = isMcp
+    ? { jsonrpc: '2.0', error: { code: -32000, message: refusal.message, data }, id: null }
+    : errorBody(error);
+  const challenge = status === 401 ? { 'www-authenticate': 'Bearer realm="boxswain"' } : {};
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close', ...challenge });
+  response.end(JSON.stringify(body));
+}

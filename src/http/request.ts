@@ -1,0 +1,58 @@
+import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { isNestedDeeperThan, MAX_DEPTH } from '../auth/nesting.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Operation } from '../operations/operation.ts';
+import { HttpRefusal } from './errors.ts';
+
+type Arguments = Record<string, unknown>;
+
+/** The JSON object of a request body; an empty body is an empty object. */
+export async function readArguments(request: Request, maxBytes: number): Promise<Arguments> {
+  const body = await readRequestBody(request, maxBytes);
+  if (body.tooLarge) {
+    const hint = 'send less at once; artifacts go through POST /api/artifacts';
+    throw new HttpRefusal(
+      413,
+      new AppError('VALIDATION_ERROR', `the request body is larger than ${maxBytes} bytes`, { hint }),
+    );
+  }
+  if (body.text === '') return {};
+  if (!isJsonContentType(request.headers.get('content-type'))) {
+    const error = new AppError('VALIDATION_ERROR', 'the request body must be application/json', {
+      hint: 'set the header content-type: application/json',
+    });
+    throw new HttpRefusal(415, error);
+  }
+  if (isNestedDeeperThan(MAX_DEPTH, body.text)) {
+    throw new AppError('VALIDATION_ERROR', `the request body is nested deeper than ${MAX_DEPTH} levels`);
+  }
+  const parsed = argumentsSchema.safeParse(parsedOr(undefined, body.text));
+  if (!parsed.success) throw new AppError('VALIDATION_ERROR', 'the request body must be a JSON object');
+  return parsed.data;
+}
+
+const argumentsSchema = z.record(z.string(), z.unknown());
+
+function parsedOr(fallback: undefined, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return fallback;
+  }
+}
+
+/** The query of a request as arguments of an operation: numbers and booleans where its schema has them. */
+export function queryArguments(request: Request, operation: Operation): Arguments {
+  const args: Arguments = {};
+  for (const [name, text] of new URL(request.url).searchParams)
+    args[name] = typedValue(text, operation.input.shape[name]);
+  return args;
+}
+
+function typedValue(text: string, schema: unknown): unknown {
+  if (!(schema instanceof z.ZodType) || schema.safeParse(text).success) return text;
+  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (text === 'true' || text === 'false') return text === 'true';
+  return text;
+}

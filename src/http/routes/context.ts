@@ -1,0 +1,42 @@
+import type { Hono } from 'hono';
+import type { Context } from 'hono';
+import type { Caller } from '../../auth/caller.ts';
+import type { Hub } from '../../hub/hub.ts';
+import { newId } from '../../ids/ids.ts';
+import type { Log } from '../../log/log.ts';
+import { invoke } from '../../operations/invoke.ts';
+import type { Operation, OperationResult } from '../../operations/operation.ts';
+
+/** What comes with each request beside the request itself. */
+export interface Bindings {
+  readonly caller: Caller;
+}
+export type Api = Hono<{ Bindings: Bindings }>;
+export type ApiContext = Context<{ Bindings: Bindings }>;
+
+export interface ApiParts {
+  readonly hub: Hub;
+  readonly log: Log;
+  readonly operations: readonly Operation[];
+  readonly maxBodyBytes: number;
+  /** Aborted when the server closes: streams end. */
+  readonly closing: AbortSignal;
+}
+
+/** Runs an operation for a request; it is cancelled when the client goes away. Throws AppError. */
+export function run(
+  { hub, log }: ApiParts,
+  operation: Operation,
+  { context, args }: { context: ApiContext; args: Record<string, unknown> },
+): Promise<OperationResult> {
+  return invoke(operation, args, {
+    hub,
+    caller: context.env.caller,
+    signal: context.req.raw.signal,
+    requestId: newId('req'),
+    wantsTask: false,
+    report: () => {},
+    surface: 'http',
+    log,
+  });
+}

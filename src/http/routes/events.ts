@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { AppError } from '../../errors/app-error.ts';
+import { defineOperation } from '../../operations/define.ts';
+import { eventStream } from '../event-stream.ts';
+import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
+
+const shared = {
+  toolset: 'sandbox',
+  output: z.looseObject({}),
+  hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+  cli: { words: [], examples: [] },
+} as const;
+
+/** Whether the caller may read the stream is decided like every call; what is read then goes past operations. */
+const workspaceEvents = defineOperation({
+  ...shared,
+  name: 'workspace_events',
+  title: 'Follow the events of a workspace',
+  description: 'Server-sent events of a workspace.',
+  scope: 'sandbox:read',
+  input: z.strictObject({ workspace_id: z.string() }),
+  async run({ workspace_id }, context) {
+    await context.hub.workspaces.resolve(workspace_id, context, { mayCreate: false, tool: 'workspace_events' });
+    return {};
+  },
+});
+
+const taskEvents = defineOperation({
+  ...shared,
+  name: 'task_events',
+  title: 'Follow the events of a task',
+  description: 'Server-sent events of a task.',
+  scope: 'any:read',
+  input: z.strictObject({ task_id: z.string() }),
+  async run({ task_id }, { hub, caller }) {
+    await hub.tasks.get(task_id, caller);
+    return {};
+  },
+});
+
+/** Streams of events, `id` being `seq`: who comes back with `Last-Event-ID` misses nothing. */
+export function addEventRoutes(api: Api, parts: ApiParts): void {
+  const follow = (context: ApiContext, stream: string): Response => {
+    const signal = AbortSignal.any([context.req.raw.signal, parts.closing]);
+    return eventStream(parts.hub.events.follow(stream, { after: lastEventId(context), signal }), {
+      signal,
+      log: parts.log,
+    });
+  };
+  api.get('/api/workspaces/:id/events', async context => {
+    const id = context.req.param('id');
+    await run(parts, workspaceEvents, { context, args: { workspace_id: id } });
+    return follow(context, `workspace:${id}`);
+  });
+  api.get('/api/tasks/:id/events', async context => {
+    const id = context.req.param('id');
+    await run(parts, taskEvents, { context, args: { task_id: id } });
+    return follow(context, `task:${id}`);
+  });
+}
+
+function lastEventId(context: ApiContext): number {
+  const text = context.req.header('last-event-id') ?? context.req.query('after') ?? '0';
+  const seq = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  if (seq === undefined)
+    throw new AppError('VALIDATION_ERROR', 'Last-Event-ID must be the id of an event of this stream');
+  return seq;
+}

@@ -1,0 +1,53 @@
+import { AppError } from '../../errors/app-error.ts';
+import type { Operation } from '../../operations/operation.ts';
+import { isPending } from '../../operations/sandbox/run-job.ts';
+import { queryArguments, readArguments } from '../request.ts';
+import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
+
+/** Every operation under its name, and the resources that are operations under another spelling. */
+export function addOperationRoutes(api: Api, parts: ApiParts): void {
+  const named = new Map(parts.operations.flatMap(one => [one.name, ...one.aliases].map(name => [name, one] as const)));
+  const find = (name: string): Operation => {
+    const operation = named.get(name);
+    if (!operation) {
+      throw new AppError('NOT_FOUND', `no operation is named ${name.slice(0, 64)}`, {
+        hint: `the operations are: ${parts.operations.map(({ name }) => name).join(', ')}`,
+      });
+    }
+    return operation;
+  };
+  const answer = async (context: ApiContext, operation: Operation, args: Record<string, unknown>) => {
+    const { output } = await run(parts, operation, { context, args });
+    return context.json(output, !operation.always && isPending(output) ? 202 : 200);
+  };
+  const read = (path: string, name: string, handle: (context: ApiContext) => Record<string, unknown> = () => ({})) =>
+    api.get(path, context => {
+      const operation = find(name);
+      return answer(context, operation, { ...queryArguments(context.req.raw, operation), ...handle(context) });
+    });
+
+  api.post('/api/operations/:name', async context => {
+    const operation = find(context.req.param('name'));
+    return answer(context, operation, await readArguments(context.req.raw, parts.maxBodyBytes));
+  });
+  read('/api/workspaces', 'workspace_list');
+  api.post('/api/workspaces', async context => {
+    const args = await readArguments(context.req.raw, parts.maxBodyBytes);
+    const { output } = await run(parts, find('workspace_create'), { context, args });
+    return context.json(output, 201, { location: `/api/workspaces/${output.workspace_id}` });
+  });
+  read('/api/workspaces/:id', 'workspace_get', workspaceOf);
+  api.delete('/api/workspaces/:id', context => {
+    const operation = find('workspace_delete');
+    return answer(context, operation, { ...queryArguments(context.req.raw, operation), ...workspaceOf(context) });
+  });
+  read('/api/tasks', 'task_list');
+  read('/api/tasks/:id', 'task_get_status', taskOf);
+  api.delete('/api/tasks/:id', context => {
+    const operation = find('task_cancel');
+    return answer(context, operation, { ...queryArguments(context.req.raw, operation), ...taskOf(context) });
+  });
+}
+
+const workspaceOf = (context: ApiContext) => ({ workspace_id: context.req.param('id') });
+const taskOf = (context: ApiContext) => ({ task_id: context.req.param('id') });
