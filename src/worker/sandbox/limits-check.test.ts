@@ -32,7 +32,7 @@ describe('limits check', () => {
     const soft = engine({ memory_mb: 'soft' });
     assert.throws(() => checkLimits({ requested: ['memory_mb'], allowSoft: false }, soft), {
       code: 'LIMIT_UNENFORCEABLE',
-      message: 'engine bubblewrap can enforce only softly the limit memory_mb',
+      message: 'engine bubblewrap can enforce memory_mb only softly',
     });
     checkLimits({ requested: ['memory_mb'], allowSoft: true }, soft);
   });

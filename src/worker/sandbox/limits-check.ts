@@ -16,8 +16,8 @@ export function checkLimits(
     if (!requested.includes(name)) continue;
     const enforcement = engine.limits[name];
     if (enforcement === 'hard' || (enforcement === 'soft' && allowSoft)) continue;
-    const how = enforcement === 'soft' ? 'enforce only softly' : 'not enforce';
-    throw new AppError('LIMIT_UNENFORCEABLE', `engine ${engine.name} can ${how} the limit ${name}`, {
+    const how = enforcement === 'soft' ? `can enforce ${name} only softly` : `cannot enforce ${name}`;
+    throw new AppError('LIMIT_UNENFORCEABLE', `engine ${engine.name} ${how}`, {
       hint: enforcement === 'soft' ? 'set limits.allow_soft, or leave the limit out' : 'leave the limit out',
       details: { limit: name, engine: engine.name, enforcement },
     });
