@@ -9,13 +9,14 @@ const OTHERS = 0o077;
 
 /**
  * Listens on a unix socket that only this user can reach (mode 0600). Takes the place of a socket that a dead process left
- * behind; refuses where a living one answers, or where something else is at the path.
+ * behind. False, and nothing is listened on, where a living one answers. Throws AppError POLICY_DENIED where something else is
+ * at the path, or the file system knows no owners.
  */
-export async function listenOnSocket(server: Server, path: string): Promise<void> {
+export async function listenOnSocket(server: Server, path: string): Promise<boolean> {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
     throw refused('the path of the socket is too long', 'use a shorter --directory');
   }
-  await removeStale(path);
+  if (!(await removeStale(path))) return false;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     // The file is made within listen(), so nobody ever sees it with another mode.
@@ -27,7 +28,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
     process.umask(mask);
   });
   const { uid, mode } = await lstat(path);
-  if (uid === process.getuid?.() && (mode & OTHERS) === 0) return;
+  if (uid === process.getuid?.() && (mode & OTHERS) === 0) return true;
   server.close();
   throw refused(
     'the socket does not belong to this user alone',
@@ -35,16 +36,16 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
   );
 }
 
-async function removeStale(path: string): Promise<void> {
+/** False when a living process listens there. */
+async function removeStale(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined);
-  if (!found) return;
+  if (!found) return true;
   if (!found.isSocket() || found.uid !== process.getuid?.()) {
     throw refused('something else is where the socket belongs', 'move it away, or use another --directory');
   }
-  if (await answers(path)) {
-    throw refused('another Boxswain already serves this directory', 'stop it, or use another --directory');
-  }
+  if (await answers(path)) return false;
   await unlink(path);
+  return true;
 }
 
 function answers(path: string): Promise<boolean> {

@@ -5,20 +5,23 @@ import type { Config } from '../config/config.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { Log } from '../log/log.ts';
+import { createMcp, type McpOptions } from '../mcp/mcp.ts';
 import type { Operation } from '../operations/operation.ts';
 import { createApi } from './api.ts';
-import { createListener, type McpEndpoint } from './listener.ts';
+import { createListener } from './listener.ts';
 import { listenOnSocket } from './unix-socket.ts';
 
 export interface HttpOptions {
   readonly hub: Hub;
   /** What `/api` serves; the selection that MCP has. */
   readonly operations: readonly Operation[];
-  readonly mcp: McpEndpoint & { close(): Promise<void> };
   readonly config: Pick<Config, 'http'>;
   readonly log: Log;
+  readonly version: string;
   /** Also listens here, for the user of this machine; see `listenOnSocket`. */
   readonly socketPath?: string;
+  /** Further settings of MCP; tests mount fixtures through them. */
+  readonly mcp?: Pick<McpOptions, 'extend' | 'sessions'>;
 }
 
 export interface RunningHttp {
@@ -41,7 +44,8 @@ const GRACE_MS = 5_000;
 
 /** Serves MCP and HTTP on one port. Throws AppError VALIDATION_ERROR, with the way out, when the port cannot be had. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
-  const { hub, operations, mcp, log, config } = options;
+  const { hub, operations, log, version, config } = options;
+  const mcp = createMcp({ hub, operations, log, version, ...options.mcp });
   const maxBodyBytes = config.http.max_body_bytes;
   const closing = new AbortController();
   const api = createApi({ hub, operations, log, maxBodyBytes, closing: closing.signal });
@@ -61,11 +65,14 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const servers = [tcp];
   if (options.socketPath !== undefined) {
     const unix = makeServer(createListener({ ...shared, transport: 'unix', policy: () => NOBODY }));
-    await listenOnSocket(unix, options.socketPath).catch(async error => {
+    try {
+      const isListening = await listenOnSocket(unix, options.socketPath);
+      if (isListening) servers.push(unix);
+      else log.warn({}, 'another hub of this directory serves its socket already');
+    } catch (error) {
       await closeAll(servers, 0);
       throw error;
-    });
-    servers.push(unix);
+    }
   }
   return {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`,
