@@ -1,0 +1,161 @@
+"""A stateful context from inside its process: runs one cell after another in the same globals."""
+
+import _ast
+import fcntl
+import os
+import signal
+import sys
+
+from _boxd import frames, interpreter, python_run
+
+MAX_RESULT = 64 * 1024
+MAX_KEPT_SOURCES = 500
+_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_state = {"running": False, "count": 0, "runner": None, "packages": None}
+
+
+def serve(box, fds):
+    """Never returns before the pipe of requests ends."""
+    python_run.take_stdio(fds[:3])
+    # Out of the way of programs that count on low numbers.
+    requests, replies = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 500) for fd in fds[3:])
+    for fd in fds[3:]:
+        os.close(fd)
+    read_frame, encode, write_all = frames.read_frame, frames.encode, frames.write_all
+    base = frozenset(sys.modules)
+    interpreter.set_up(box, [""], {})
+    main = interpreter.make_main(os.path.join(box.workspace, "<cell>"))
+    packages, owner = box.site_packages(), os.getpid()
+    _state["packages"] = _changed(packages)
+    signal.signal(signal.SIGINT, _on_interrupt)
+    while True:
+        request = read_frame(requests)
+        if request is None:
+            return python_run.leave(0, base)
+        reply = _cell(main.__dict__, request, packages)
+        if os.getpid() != owner:
+            # A fork that the cell made came to the cell's end; the answer is its parent's business.
+            return python_run.leave(max(reply["exit"], 0), base)
+        write_all(replies, encode(reply))
+
+
+def _on_interrupt(_signal, _frame):
+    if _state["running"]:
+        raise KeyboardInterrupt
+
+
+def _cell(variables, request, packages):
+    header, stdin = request
+    changed = _changed(packages)
+    if changed != _state["packages"]:
+        _state["packages"] = changed
+        interpreter.add_packages(packages)
+        sys.modules["importlib"].invalidate_caches() if "importlib" in sys.modules else sys.path_importer_cache.clear()
+    env, before = header["env"], {}
+    for name, value in env.items():
+        before[name] = os.environ.get(name)
+        os.environ[name] = value
+    if stdin:
+        _feed(stdin)
+    reply = {"exit": 0}
+    try:
+        _state["running"] = True
+        _run(header["code"], variables, reply)
+        _flush()
+        _state["running"] = False
+    except BaseException as error:
+        _state["running"] = False
+        _explain(error, reply)
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    if stdin:
+        _unfeed()
+    return reply
+
+
+def _run(code, variables, reply):
+    _state["count"] += 1
+    name = f"<cell {_state['count']}>"
+    interpreter.remember(name, code)
+    if _state["count"] > MAX_KEPT_SOURCES:
+        sys.modules["linecache"].cache.pop(f"<cell {_state['count'] - MAX_KEPT_SOURCES}>", None)
+    tree = compile(code, name, "exec", _ast.PyCF_ONLY_AST | _AWAIT, dont_inherit=True)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
+    if tree.body:
+        _evaluate(compile(tree, name, "exec", _AWAIT, dont_inherit=True), variables)
+    if last is not None:
+        value = _evaluate(compile(_ast.Expression(last.value), name, "eval", _AWAIT, dont_inherit=True), variables)
+        if value is not None:
+            text = repr(value)
+            reply["result"] = text if len(text) <= MAX_RESULT else text[: MAX_RESULT - 1] + "…"
+
+
+def _evaluate(code, variables):
+    value = eval(code, variables)
+    if not code.co_flags & 0x80:  # CO_COROUTINE: it awaits at top level
+        return value
+    import asyncio
+
+    if _state["runner"] is None:
+        # One event loop for all cells, so that what one starts another can await.
+        _state["runner"] = asyncio.Runner()
+    return _state["runner"].run(value)
+
+
+def _explain(error, reply):
+    """Exit code and traceback of a cell that raised; nothing it does to our own printing may end the context."""
+    reply.pop("result", None)
+    try:
+        if isinstance(error, SystemExit):
+            reply["exit"] = interpreter.exit_code(error)
+        else:
+            interpreter.show(error, _own_frames(error.__traceback__))
+            reply["exit"] = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+        _flush()
+    except BaseException:
+        reply["exit"] = 1
+
+
+def _own_frames(trace):
+    count, folder = 0, os.path.dirname(__file__)
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(folder):
+        count, trace = count + 1, trace.tb_next
+    return count
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
+
+
+def _feed(data):
+    import io
+
+    fd = os.memfd_create("stdin")
+    frames_left = memoryview(data)
+    while frames_left:
+        frames_left = frames_left[os.write(fd, frames_left) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    os.dup2(fd, 0)
+    os.close(fd)
+    sys.stdin = io.open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+
+
+def _unfeed():
+    import io
+
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    sys.stdin = io.open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+
+
+def _changed(folder):
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return None

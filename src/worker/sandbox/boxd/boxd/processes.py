@@ -1,0 +1,224 @@
+"""Starting processes in the box, and ending them for certain."""
+
+import ctypes
+import errno
+import fcntl
+import os
+import resource
+import signal
+import time
+
+from _boxd.failure import Failure
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+_DEFAULTED = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD]
+_LIMITS = {"addressSpaceBytes": resource.RLIMIT_AS, "processes": resource.RLIMIT_NPROC, "fileBytes": resource.RLIMIT_FSIZE}
+
+_libc = ctypes.CDLL(None)
+_limits = {}
+_oom_fd = None
+_oom_own = b"0"
+_own_pid = os.getpid()
+_owns_box = False
+
+
+def prepare():
+    """Hides boxd from the code it will run: no other process of this user may open its memory or its channel."""
+    global _oom_fd, _oom_own
+    try:
+        _oom_fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+        _oom_own = os.pread(_oom_fd, 16, 0).strip()
+    except OSError:
+        _oom_fd = None
+    if _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise SystemExit("boxd cannot hide itself")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Bounded, because children inherit it and some programs close every possible descriptor one by one.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
+
+
+def configure(limits, is_box):
+    """`limits`: addressSpaceBytes, processes, fileBytes, cpus. `is_box`: roots are those of a box."""
+    global _owns_box
+    for name, value in limits.items():
+        if name in _LIMITS:
+            _limits[_LIMITS[name]] = value
+    cpus = limits.get("cpus")
+    if cpus:
+        own = sorted(os.sched_getaffinity(0))
+        start = int.from_bytes(os.urandom(2), "big")
+        os.sched_setaffinity(0, {own[(start + i) % len(own)] for i in range(min(cpus, len(own)))})
+    # A signal to everyone is for a process namespace of our own, never for a machine that runs boxd by itself.
+    _owns_box = is_box and os.getpid() == 2 and os.getppid() == 1 and os.getuid() != 0
+
+
+class _job_defaults:
+    """What a child inherits from boxd itself: the first to be killed when memory is short, and the soft limits."""
+
+    def __enter__(self):
+        if _oom_fd is not None:
+            os.pwrite(_oom_fd, b"1000", 0)
+        self.before = {kind: resource.getrlimit(kind) for kind in _limits}
+        for kind, (_, hard) in self.before.items():
+            resource.setrlimit(kind, (_limits[kind] if hard < 0 else min(_limits[kind], hard), hard))
+
+    def __exit__(self, *_):
+        if os.getpid() != _own_pid:
+            return  # the fork passes here too, and keeps what it got
+        for kind, pair in self.before.items():
+            resource.setrlimit(kind, pair)
+        if _oom_fd is not None:
+            os.pwrite(_oom_fd, _oom_own, 0)
+
+
+def spawn(program, argv, env, cwd_fd, stdio):
+    """Starts a program in a session of its own; all other descriptors of boxd are closed on exec. Raises OSError."""
+    actions = [(os.POSIX_SPAWN_DUP2, fd, at) for at, fd in enumerate(stdio)]
+    home = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    try:
+        # boxd has one thread, so its own directory can stand for the child's: posix_spawn has no other way to say it.
+        os.fchdir(cwd_fd)
+        pid = _trying(lambda: os.posix_spawn(program, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_DEFAULTED))
+    finally:
+        os.fchdir(home)
+        os.close(home)
+    for kind, value in _limits.items():
+        try:
+            resource.prlimit(pid, kind, (value, value))
+        except (OSError, ValueError):
+            continue  # it has ended already, or its limit is lower
+    return pid
+
+
+def fork(body, keep=(), is_job=True):
+    """
+    Runs `body(*descriptors)` in a fork with a session of its own. `keep` are moved out of the way of 0, 1, 2 and survive; all
+    others are closed. A job is visible to its own kind; a helper of boxd stays as hidden as boxd.
+    """
+    pid = _trying(os.fork) if is_job else os.fork()
+    if pid:
+        return pid
+    status = 70
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.setsid()
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        kept = _keep_only(keep)
+        if is_job:
+            # The channel is closed by now, so there is nothing left to hide.
+            _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+            for kind, value in _limits.items():
+                resource.setrlimit(kind, (value, value))
+        status = body(*kept) or 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _keep_only(fds):
+    """Closes everything from 3 upwards but `fds`, which get the numbers from 3 on."""
+    high = [os.dup(fd) for fd in fds]
+    high = [fd if fd >= 3 + len(fds) else _above(fd, 3 + len(fds)) for fd in high]
+    for at, fd in enumerate(high):
+        os.dup2(fd, 3 + at, inheritable=False)
+    os.closerange(3 + len(fds), os.sysconf("SC_OPEN_MAX"))
+    return range(3, 3 + len(fds))
+
+
+def _above(fd, least):
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+
+
+def _trying(start):
+    """Starts a job; when the box is full of processes, empties it once and tries again."""
+    for attempt in range(200):
+        try:
+            with _job_defaults():
+                return start()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ENOMEM):
+                raise
+            if not _owns_box:
+                break
+            if attempt % 50 == 0:
+                os.kill(-1, signal.SIGKILL)
+            # Nothing tells when the kernel has taken the dead off the count.
+            time.sleep(0.005)
+    raise Failure("SANDBOX_DIED", "the box can start no more processes", reason="pids")
+
+
+def find_program(name, path, cwd_fd):
+    """The path of a program as `execvp` would find it; None when there is none."""
+    if "/" in name:
+        return name
+    for folder in path.split(":"):
+        candidate = os.path.join(folder or ".", name)
+        if os.access(candidate, os.X_OK, dir_fd=cwd_fd) and not os.path.isdir(candidate):
+            return candidate
+    return None
+
+
+def kill_tree(leader):
+    """Kills the group of `leader`, its session and its descendants, as far as they can still be told."""
+    for target in _tree(leader):
+        _quietly(os.kill, target)
+    _quietly(os.killpg, leader)
+    _quietly(os.kill, leader)
+
+
+def finish_off(loop, leader, attempt=0):
+    """Looks again after a kill: what still lives in the session is killed anew, at last with everything in the box."""
+    alive = [pid for pid in _tree(leader) if pid != leader]
+    if not alive:
+        return
+    if attempt >= 8 and _owns_box:
+        _quietly(lambda signum: os.kill(-1, signum))
+        return
+    kill_tree(leader)
+    if attempt < 12:
+        loop.at(time.monotonic() + 0.01 * 2**min(attempt, 6), lambda: finish_off(loop, leader, attempt + 1))
+
+
+def _quietly(act, *target):
+    try:
+        act(*target, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _tree(leader):
+    """Processes that live in the session of `leader` or descend from it."""
+    parents, found = {}, set()
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            fd = os.open(f"/proc/{name}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue  # it has ended
+        try:
+            # The name in parentheses may hold anything, so the fields are those after the last one.
+            state, parent, group, session = os.read(fd, 4096).rpartition(b")")[2].split()[:4]
+        except (OSError, ValueError):
+            continue
+        finally:
+            os.close(fd)
+        if state in (b"Z", b"X"):
+            continue
+        pid = int(name)
+        parents.setdefault(int(parent), []).append(pid)
+        if leader in (pid, int(group), int(session)):
+            found.add(pid)
+    pending = list(found | {leader})
+    while pending:
+        for child in parents.get(pending.pop(), ()):
+            if child not in found:
+                found.add(child)
+                pending.append(child)
+    return found
