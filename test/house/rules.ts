@@ -13,7 +13,7 @@ import type { Node } from 'typescript/unstable/ast';
 import { lineOf, nodesOf, type Source } from './source-files.ts';
 
 const MAX_LINES = 500;
-const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|gen|d))?\.ts$/;
+const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9-]+)*\.ts$/;
 const UNFINISHED = /\b(?:TO(?:)DO|FIX(?:)ME|X(?:)XX)\b/;
 
 /** A line for each place where a file breaks a rule of the house. Generated files are nobody's style. */

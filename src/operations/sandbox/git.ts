@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { badArgument } from '../arguments.ts';
 import { defineOperation } from '../define.ts';
-import { wait, ws } from './inputs.ts';
+import { wait, word, ws } from './inputs.ts';
 import { cloneOutput, commitOutput } from './outputs.ts';
 import { optionalPath, relativePath } from './paths.ts';
 import { runJob } from './run-job.ts';
@@ -82,7 +82,7 @@ export const gitCommit = defineOperation({
   description: 'Commit changes in a git repository.',
   input: z.strictObject({
     ...ws,
-    message: z.string().min(1).max(65_536),
+    message: word.min(1).max(65_536),
     path: z.string().default('').describe('repository'),
     add: z.array(z.string().min(1)).min(1).optional().describe('default: all'),
     author_name: author,

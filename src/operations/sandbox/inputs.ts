@@ -45,7 +45,6 @@ export const env = stringMap.check(({ value, issues }) => {
   }
 });
 
-const noNul = (text: string) => !text.includes('\0');
-
-/** Words of a command line: a NUL ends a C string, so none can be passed. */
-export const words = z.array(z.string().refine(noNul, 'must not hold a NUL character'));
+/** A word of a command line: a NUL ends a C string, so none can be passed. */
+export const word = z.string().refine(text => !text.includes('\0'), 'must not hold a NUL character');
+export const words = z.array(word);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../define.ts';
-import { env, idem, wait, words, ws } from './inputs.ts';
+import { env, idem, wait, word, words, ws } from './inputs.ts';
 import { runOutput } from './outputs.ts';
 import { optionalPath, relativePath } from './paths.ts';
 import { type JobCall, runJob } from './run-job.ts';
@@ -92,7 +92,7 @@ export const runCommand = defineOperation({
     'Run a command in the sandbox: a string in bash, a list without shell. Makes a workspace if none is given; it lives 1 h unused.',
   input: z.strictObject({
     ...ws,
-    command: z.union([z.string().min(1), words.min(1)], { error: 'must be a string or a list of strings, not empty' }),
+    command: z.union([word.min(1), words.min(1)], { error: 'must be a string or a list of strings, not empty' }),
     cwd: z.string().default(''),
     env: env.optional(),
     stdin,
