@@ -1,0 +1,41 @@
+import { sql } from 'kysely';
+import { createArtifactStore } from './artifacts.ts';
+import { createAuditStore } from './audit.ts';
+import { createCheckpointStore } from './checkpoints.ts';
+import type { Database } from './database.ts';
+import { createEventStore } from './events.ts';
+import { createIdempotencyStore } from './idempotency.ts';
+import { checkRows } from './integrity.ts';
+import { referencedBlobs } from './referenced-blobs.ts';
+import type { Store } from './store.ts';
+import { createTaskStore } from './tasks.ts';
+import { createWorkerStore } from './workers.ts';
+import { createWorkspaceStore } from './workspaces.ts';
+
+/** The store over one opened database. */
+export function assembleStore(db: Database): Store {
+  const audit = createAuditStore(db);
+  return {
+    workers: createWorkerStore(db),
+    workspaces: createWorkspaceStore(db),
+    tasks: createTaskStore(db),
+    checkpoints: createCheckpointStore(db),
+    artifacts: createArtifactStore(db),
+    events: createEventStore(db),
+    idempotency: createIdempotencyStore(db),
+    audit,
+    async now() {
+      const { rows } = await sql<{ now: number }>`select ${db.now} as now`.execute(db.kysely);
+      const [row] = rows;
+      if (!row) throw new Error('the database told no time');
+      return row.now;
+    },
+    referencedBlobs: () => referencedBlobs(db),
+    async checkIntegrity() {
+      const { brokenAt } = await audit.verify();
+      const broken = brokenAt === null ? [] : [`audit: the chain of records is broken at ${brokenAt}`];
+      return [...(await db.checkFiles()), ...(await checkRows(db)), ...broken];
+    },
+    close: () => db.close(),
+  };
+}

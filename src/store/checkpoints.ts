@@ -1,0 +1,111 @@
+import { sql } from 'kysely';
+import { z } from 'zod';
+import type { Database } from './database.ts';
+import { pruneInSteps } from './prune.ts';
+import type { CheckpointRecord } from './rows.ts';
+import { createRowsReader, jsonObject, textList, textMap } from './rows-reader.ts';
+import type { CheckpointStore } from './store.ts';
+import { AFTERLIFE_MS } from './workspaces.ts';
+
+export const checkpointColumns = [
+  'id',
+  'caller',
+  'workspace_id as workspaceId',
+  'name',
+  'size_bytes as sizeBytes',
+  'file_count as fileCount',
+  'sha256',
+  'manifest',
+  'packs',
+  'installed_packages as installedPackages',
+  'spec',
+  'metadata',
+  'parent_id as parentId',
+  'created_at as createdAt',
+  'expires_at as expiresAt',
+] as const;
+
+export const checkpointSchema = z.object({
+  id: z.string(),
+  caller: z.string(),
+  workspaceId: z.string(),
+  name: z.string(),
+  sizeBytes: z.number(),
+  fileCount: z.number(),
+  sha256: z.string(),
+  manifest: z.string(),
+  packs: textList,
+  installedPackages: textList,
+  spec: jsonObject,
+  metadata: textMap,
+  parentId: z.string().nullable(),
+  createdAt: z.number(),
+  expiresAt: z.number().nullable(),
+});
+
+export function createCheckpointStore(db: Database): CheckpointStore {
+  const reader = createRowsReader<CheckpointRecord>(db, { table: 'checkpoint', schema: checkpointSchema });
+  const select = () => db.kysely.selectFrom('checkpoint').select(checkpointColumns);
+
+  return {
+    insert: (checkpoint, { keep }) =>
+      db.write(async tx => {
+        await db.lock(tx, `checkpoints ${checkpoint.workspaceId}`);
+        const row = await tx
+          .insertInto('checkpoint')
+          .values({
+            id: checkpoint.id,
+            caller: checkpoint.caller,
+            workspace_id: checkpoint.workspaceId,
+            name: checkpoint.name,
+            size_bytes: checkpoint.sizeBytes,
+            file_count: checkpoint.fileCount,
+            sha256: checkpoint.sha256,
+            manifest: checkpoint.manifest,
+            packs: JSON.stringify(checkpoint.packs),
+            installed_packages: JSON.stringify(checkpoint.installedPackages),
+            spec: JSON.stringify(checkpoint.spec),
+            metadata: JSON.stringify(checkpoint.metadata),
+            parent_id: checkpoint.parentId,
+            created_at: db.now,
+            expires_at: expiryOfChild(db, checkpoint.workspaceId),
+          })
+          .returning(checkpointColumns)
+          .executeTakeFirstOrThrow();
+        const kept = tx
+          .selectFrom('checkpoint')
+          .select('ordinal')
+          .where('workspace_id', '=', checkpoint.workspaceId)
+          .orderBy('ordinal', 'desc')
+          .limit(keep);
+        await tx
+          .deleteFrom('checkpoint')
+          .where('workspace_id', '=', checkpoint.workspaceId)
+          .where('ordinal', 'not in', kept)
+          .execute();
+        return reader.one(row);
+      }),
+
+    async get(id) {
+      return reader.maybe(await select().where('id', '=', id).executeTakeFirst());
+    },
+
+    async list(workspaceId, limit) {
+      const rows = select().where('workspace_id', '=', workspaceId).orderBy('ordinal', 'desc').limit(limit);
+      return reader.many(await rows.execute());
+    },
+
+    prune: () =>
+      pruneInSteps(limit =>
+        db.write(tx => {
+          const some = tx.selectFrom('checkpoint').select('ordinal').where('expires_at', '<=', db.now).limit(limit);
+          return tx.deleteFrom('checkpoint').where('ordinal', 'in', some).executeTakeFirst();
+        }),
+      ),
+  };
+}
+
+/** What is added to a workspace that is gone meanwhile expires as if it had been there when the workspace ended. */
+export const expiryOfChild = (db: Database, workspaceId: string) =>
+  sql<number | null>`case when exists (select 1 from workspace where id = ${workspaceId}) then null
+    else ${db.now} + ${AFTERLIFE_MS} end`;

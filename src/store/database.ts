@@ -1,0 +1,42 @@
+import type { Kysely, RawBuilder, Transaction } from 'kysely';
+import type { DialectName } from './migrations.ts';
+import type { Schema } from './schema.ts';
+
+export type Tx = Transaction<Schema>;
+export type SqlValue = string | number | null;
+
+/** Rows of one table for `insertMany`, column by column; the SQL type is what PostgreSQL's `unnest` needs to know. */
+export interface BulkTable {
+  readonly table: keyof Schema & string;
+  readonly columns: Readonly<Record<string, 'text' | 'bigint' | 'double precision'>>;
+  /** A row that is there already is left as it is. */
+  readonly ignoresExisting?: boolean;
+}
+
+/** A row that cannot be read: torn, or written by something else. It is left out of lists. */
+export type OnBadRow = (row: { table: string; id: string; problem: string }) => void;
+
+/** One opened database; where the two differ, they differ behind this. */
+export interface Database {
+  readonly kysely: Kysely<Schema>;
+  readonly dialect: DialectName;
+  /** Epoch milliseconds by the database's clock, as an SQL expression. */
+  readonly now: RawBuilder<number>;
+  readonly onBadRow: OnBadRow;
+  /** A transaction that may write. On SQLite it holds the write lock from its start, so that it never fails halfway. */
+  write<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** Inserts in order, without compiling a statement per call. */
+  insertMany(tx: Tx, bulk: BulkTable, rows: readonly (readonly SqlValue[])[]): Promise<void>;
+  /** Until the end of the transaction nobody else holds the lock of this name. */
+  lock(tx: Tx, name: string): Promise<void>;
+  /** What the database itself finds wrong with its files, a line each. */
+  checkFiles(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** SQLite takes at most 32,766 parameters and expressions 1,000 deep; lists in conditions are cut to this. */
+export const LIST_CHUNK = 500;
+
+export function* chunksOf<Item>(items: readonly Item[], size = LIST_CHUNK): Iterable<Item[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}

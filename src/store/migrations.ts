@@ -1,0 +1,115 @@
+import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+
+export type DialectName = 'sqlite' | 'postgres';
+
+/** In order of their names; one that was released never changes. */
+const migrations = (dialect: DialectName): Record<string, Migration> => ({
+  '0001-records': { up: db => createRecords(db, dialect) },
+});
+
+/** Brings the tables up to date. The caller sees to it that only one process does so at a time. */
+export async function migrate<Tables>(db: Kysely<Tables>, dialect: DialectName): Promise<void> {
+  const list = migrations(dialect);
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => list } });
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const isNewer = error instanceof Error && error.message.includes('previously executed migration');
+  throw isNewer
+    ? new Error('the store was written by a newer version of this program', { cause: error })
+    : new Error('the store could not be brought up to date', { cause: error });
+}
+
+async function createRecords(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  // Text compares bytewise on both, so that order and cursors mean the same.
+  const text = dialect === 'sqlite' ? sql`text` : sql`text collate "C"`;
+  const number = sql`bigint`;
+  const ordinal = dialect === 'sqlite' ? sql`integer` : sql`bigserial`;
+
+  const table = (
+    name: string,
+    texts: string[],
+    numbers: string[],
+    nullable: { texts?: string[]; numbers?: string[] } = {},
+  ) => {
+    let builder: CreateTableBuilder<string, string> = db.schema.createTable(name);
+    for (const column of texts) builder = builder.addColumn(column, text, c => c.notNull());
+    for (const column of numbers) builder = builder.addColumn(column, number, c => c.notNull());
+    for (const column of nullable.texts ?? []) builder = builder.addColumn(column, text);
+    for (const column of nullable.numbers ?? []) builder = builder.addColumn(column, number);
+    return builder;
+  };
+  const numbered = (...args: Parameters<typeof table>) =>
+    table(...args)
+      .addColumn('ordinal', ordinal, c => c.primaryKey())
+      .addUniqueConstraint(`${args[0]}_id`, ['id']);
+  const index = (name: string, on: string, columns: string[]) => db.schema.createIndex(name).on(on).columns(columns);
+
+  await table(
+    'worker',
+    ['id', 'boot', 'site', 'labels', 'capabilities'],
+    ['slots', 'is_draining', 'joined_at', 'lease_until'],
+  )
+    .addPrimaryKeyConstraint('worker_id', ['id'])
+    .execute();
+
+  await numbered(
+    'workspace',
+    ['id', 'caller', 'name', 'state', 'worker', 'engine', 'spec', 'metadata'],
+    ['epoch', 'generation', 'ttl_seconds', 'created_at', 'last_activity_at', 'expires_at'],
+    { texts: ['connection', 'image'] },
+  ).execute();
+  await index('workspace_of_caller', 'workspace', ['caller', 'ordinal']).execute();
+  await index('workspace_of_worker', 'workspace', ['worker']).execute();
+  await index('workspace_expiry', 'workspace', ['expires_at']).execute();
+  await index('workspace_of_connection', 'workspace', ['caller', 'connection'])
+    .unique()
+    .where(sql.ref('connection'), 'is not', null)
+    .execute();
+
+  await numbered('task', ['id', 'caller', 'toolset', 'operation', 'status'], ['attempts', 'created_at'], {
+    texts: ['workspace_id', 'worker', 'job', 'progress', 'result', 'error'],
+    numbers: ['sequence', 'epoch', 'started_at', 'completed_at'],
+  }).execute();
+  await index('task_of_caller', 'task', ['caller', 'created_at', 'ordinal']).execute();
+  await index('task_of_workspace', 'task', ['workspace_id', 'sequence']).execute();
+  await index('task_end', 'task', ['completed_at']).execute();
+
+  await numbered(
+    'checkpoint',
+    ['id', 'caller', 'workspace_id', 'name', 'sha256', 'manifest', 'packs', 'installed_packages', 'spec', 'metadata'],
+    ['size_bytes', 'file_count', 'created_at'],
+    { texts: ['parent_id'], numbers: ['expires_at'] },
+  ).execute();
+  await index('checkpoint_of_workspace', 'checkpoint', ['workspace_id', 'ordinal']).execute();
+
+  await numbered(
+    'artifact',
+    ['id', 'caller', 'workspace_id', 'name', 'path', 'content_type', 'sha256', 'labels'],
+    ['size_bytes', 'created_at'],
+    { texts: ['task_id'], numbers: ['expires_at'] },
+  ).execute();
+  await index('artifact_by_path', 'artifact', ['workspace_id', 'path', 'ordinal']).execute();
+  await index('artifact_by_name', 'artifact', ['workspace_id', 'name', 'ordinal']).execute();
+
+  await table('stream', ['stream'], ['epoch', 'last_seq', 'updated_at'])
+    .addPrimaryKeyConstraint('stream_name', ['stream'])
+    .execute();
+  await table('event', ['stream', 'type', 'body'], ['seq', 'epoch', 'time'])
+    .addPrimaryKeyConstraint('event_position', ['stream', 'seq'])
+    .execute();
+  await index('event_time', 'event', ['time']).execute();
+
+  await table('idempotency', ['caller', 'operation', 'key', 'args_hash'], ['expires_at'], { texts: ['result'] })
+    .addPrimaryKeyConstraint('idempotency_key', ['caller', 'operation', 'key'])
+    .execute();
+  await index('idempotency_expiry', 'idempotency', ['expires_at']).execute();
+
+  await table('audit', ['id', 'caller', 'operation', 'handles', 'outcome', 'details', 'hash'], ['time'])
+    .addColumn('seq', dialect === 'sqlite' ? sql`integer` : number, c => c.primaryKey())
+    .addColumn('duration_ms', sql`double precision`, c => c.notNull())
+    .execute();
+  await table('audit_head', ['hash'], ['seq'])
+    .addColumn('one', number, c => c.primaryKey())
+    .execute();
+}

@@ -1,0 +1,155 @@
+import type { Generated } from 'kysely';
+
+/**
+ * The tables, alike on SQLite and PostgreSQL: ids are text, times are epoch milliseconds, structured values are JSON as
+ * text, booleans are 0 or 1. `ordinal` numbers rows in order of insertion, which times cannot: several fall into one
+ * millisecond.
+ */
+export interface Schema {
+  worker: WorkerTable;
+  workspace: WorkspaceTable;
+  task: TaskTable;
+  checkpoint: CheckpointTable;
+  artifact: ArtifactTable;
+  stream: StreamTable;
+  event: EventTable;
+  idempotency: IdempotencyTable;
+  audit: AuditTable;
+  audit_head: AuditHeadTable;
+}
+
+export interface WorkerTable {
+  id: string;
+  boot: string;
+  site: string;
+  slots: number;
+  labels: string;
+  capabilities: string;
+  is_draining: number;
+  joined_at: number;
+  lease_until: number;
+}
+
+export interface WorkspaceTable {
+  ordinal: Generated<number>;
+  id: string;
+  caller: string;
+  name: string;
+  state: string;
+  worker: string;
+  epoch: number;
+  generation: number;
+  connection: string | null;
+  engine: string;
+  image: string | null;
+  spec: string;
+  metadata: string;
+  ttl_seconds: number;
+  created_at: number;
+  last_activity_at: number;
+  expires_at: number;
+}
+
+export interface TaskTable {
+  ordinal: Generated<number>;
+  id: string;
+  caller: string;
+  toolset: string;
+  operation: string;
+  workspace_id: string | null;
+  status: string;
+  sequence: number | null;
+  worker: string | null;
+  epoch: number | null;
+  job: string | null;
+  progress: string | null;
+  result: string | null;
+  error: string | null;
+  attempts: number;
+  created_at: number;
+  started_at: number | null;
+  completed_at: number | null;
+}
+
+export interface CheckpointTable {
+  ordinal: Generated<number>;
+  id: string;
+  caller: string;
+  workspace_id: string;
+  name: string;
+  size_bytes: number;
+  file_count: number;
+  sha256: string;
+  manifest: string;
+  packs: string;
+  installed_packages: string;
+  spec: string;
+  metadata: string;
+  parent_id: string | null;
+  created_at: number;
+  expires_at: number | null;
+}
+
+export interface ArtifactTable {
+  ordinal: Generated<number>;
+  id: string;
+  caller: string;
+  workspace_id: string;
+  task_id: string | null;
+  name: string;
+  path: string;
+  size_bytes: number;
+  content_type: string;
+  sha256: string;
+  labels: string;
+  created_at: number;
+  expires_at: number | null;
+}
+
+/** What is known of a stream apart from its events, which may be pruned. */
+export interface StreamTable {
+  stream: string;
+  /** The highest epoch that ever appended. */
+  epoch: number;
+  last_seq: number;
+  updated_at: number;
+}
+
+export interface EventTable {
+  stream: string;
+  seq: number;
+  epoch: number;
+  type: string;
+  body: string;
+  time: number;
+}
+
+export interface IdempotencyTable {
+  caller: string;
+  operation: string;
+  key: string;
+  args_hash: string;
+  /** Null while the call runs. */
+  result: string | null;
+  expires_at: number;
+}
+
+export interface AuditTable {
+  seq: number;
+  id: string;
+  caller: string;
+  operation: string;
+  handles: string;
+  outcome: string;
+  duration_ms: number;
+  time: number;
+  details: string;
+  hash: string;
+}
+
+/** One row: the end of the chain, so that records cut off from its end are missed too. */
+export interface AuditHeadTable {
+  one: number;
+  seq: number;
+  hash: string;
+}

@@ -1,0 +1,17 @@
+import { callsContract } from './contract/calls.ts';
+import { eventsContract } from './contract/events.ts';
+import { keepingContract } from './contract/keeping.ts';
+import type { Use } from './contract/support.ts';
+import { tasksContract } from './contract/tasks.ts';
+import { workersContract } from './contract/workers.ts';
+import { workspacesContract } from './contract/workspaces.ts';
+
+/** What every store must do; `use` opens an empty one for the time of a test. */
+export function storeContract(name: string, use: Use): void {
+  workersContract(name, use);
+  workspacesContract(name, use);
+  tasksContract(name, use);
+  keepingContract(name, use);
+  eventsContract(name, use);
+  callsContract(name, use);
+}

@@ -1,0 +1,122 @@
+import { sql } from 'kysely';
+import { z } from 'zod';
+import { chunksOf, type Database } from './database.ts';
+import type { WorkerRecord } from './rows.ts';
+import { createRowsReader, jsonObject, textMap } from './rows-reader.ts';
+import type { WorkerStore } from './store.ts';
+
+/** Conditions on pairs nest, and SQLite limits the depth. */
+const PAIRS_CHUNK = 100;
+
+const columns = [
+  'id',
+  'boot',
+  'site',
+  'slots',
+  'labels',
+  'capabilities',
+  'is_draining as isDraining',
+  'joined_at as joinedAt',
+  'lease_until as leaseUntil',
+] as const;
+
+const schema = z.object({
+  id: z.string(),
+  boot: z.string(),
+  site: z.string(),
+  slots: z.number(),
+  labels: textMap,
+  capabilities: jsonObject,
+  isDraining: z.number().transform(value => value !== 0),
+  joinedAt: z.number(),
+  leaseUntil: z.number(),
+});
+
+export function createWorkerStore(db: Database): WorkerStore {
+  const reader = createRowsReader<WorkerRecord>(db, { table: 'worker', schema });
+  const until = (leaseSeconds: number) => sql<number>`${db.now} + ${Math.round(leaseSeconds * 1000)}`;
+
+  return {
+    async join(worker, leaseSeconds) {
+      await db.kysely
+        .insertInto('worker')
+        .values({
+          id: worker.id,
+          boot: worker.boot,
+          site: worker.site,
+          slots: worker.slots,
+          labels: JSON.stringify(worker.labels),
+          capabilities: JSON.stringify(worker.capabilities),
+          is_draining: worker.isDraining ? 1 : 0,
+          joined_at: db.now,
+          lease_until: until(leaseSeconds),
+        })
+        .onConflict(conflict =>
+          conflict.column('id').doUpdateSet({
+            boot: eb => eb.ref('excluded.boot'),
+            site: eb => eb.ref('excluded.site'),
+            slots: eb => eb.ref('excluded.slots'),
+            labels: eb => eb.ref('excluded.labels'),
+            capabilities: eb => eb.ref('excluded.capabilities'),
+            // A worker that joins again because its lease ran out is still being drained.
+            is_draining: sql`case when worker.boot = excluded.boot and worker.is_draining = 1 then 1
+              else excluded.is_draining end`,
+            joined_at: sql`case when worker.boot = excluded.boot then worker.joined_at else excluded.joined_at end`,
+            lease_until: eb => eb.ref('excluded.lease_until'),
+          }),
+        )
+        .execute();
+    },
+
+    beat: (live, leaseSeconds) =>
+      db.write(async tx => {
+        const renewed = new Set<string>();
+        for (const chunk of chunksOf(live, PAIRS_CHUNK)) {
+          const rows = await tx
+            .updateTable('worker')
+            .set({ lease_until: until(leaseSeconds) })
+            .where('lease_until', '>', db.now)
+            .where(eb => eb.or(chunk.map(({ id, boot }) => eb.and({ id, boot }))))
+            .returning('id')
+            .execute();
+          for (const row of rows) renewed.add(row.id);
+        }
+        return renewed;
+      }),
+
+    async leave(id, boot) {
+      await db.kysely.deleteFrom('worker').where('id', '=', id).where('boot', '=', boot).execute();
+    },
+
+    async setDraining(id, isDraining) {
+      const { numUpdatedRows } = await db.kysely
+        .updateTable('worker')
+        .set({ is_draining: isDraining ? 1 : 0 })
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+
+    async list({ liveOnly }) {
+      const query = db.kysely.selectFrom('worker').select(columns).orderBy('id');
+      return reader.many(await (liveOnly ? query.where('lease_until', '>', db.now) : query).execute());
+    },
+
+    async reap() {
+      return reader.many(
+        await db.kysely.deleteFrom('worker').where('lease_until', '<=', db.now).returning(columns).execute(),
+      );
+    },
+
+    async slotsUsed() {
+      const rows = await db.kysely
+        .selectFrom('worker')
+        .leftJoin('workspace', 'workspace.worker', 'worker.id')
+        .where('worker.lease_until', '>', db.now)
+        .groupBy('worker.id')
+        .select(eb => ['worker.id', eb.fn.count<number>('workspace.id').as('used')])
+        .execute();
+      return new Map(rows.map(({ id, used }) => [id, used]));
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import pg from 'pg';
+
+const run = promisify(execFile);
+const PACKAGED = '/usr/lib/postgresql';
+const USER = 'boxswain';
+
+export interface PostgresServer {
+  /** Makes an empty database; its URL for `createPostgresStore`. */
+  createDatabase(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a real PostgreSQL of Debian's packages in a temporary directory, on a unix socket. It refuses to run as root, so
+ * root starts it as `nobody`. Installs the package where that is possible; throws where it is not.
+ */
+export async function startPostgres(): Promise<PostgresServer> {
+  const bin = (await findBinaries()) ?? (await installBinaries());
+  const owner = await unprivileged();
+  const directory = await mkdtemp(join(tmpdir(), 'pg-'));
+  if (owner) await chown(directory, owner.uid, owner.gid);
+  const data = join(directory, 'data');
+  const options = { ...owner, cwd: directory };
+  await run(join(bin, 'initdb'), ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'], options);
+  const settings = { listen_addresses: '', unix_socket_directories: directory, fsync: 'off', max_connections: '200' };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const server = spawn(join(bin, 'postgres'), ['-D', data, ...flags], {
+    ...options,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const exited = once(server, 'exit');
+  const killed = () => server.kill('SIGKILL');
+  process.once('exit', killed);
+
+  const lines = createInterface(server.stderr);
+  const output: string[] = [];
+  const ready = Promise.withResolvers<void>();
+  lines.on('line', line => {
+    if (output.length < 50) output.push(line);
+    if (line.includes('ready to accept connections')) ready.resolve();
+  });
+  lines.on('close', () => ready.reject(new Error(`PostgreSQL did not start:\n${output.join('\n')}`)));
+  await ready.promise;
+
+  const urlOf = (database: string) => `postgres://${USER}@localhost/${database}?host=${encodeURIComponent(directory)}`;
+  const admin = new pg.Client({ connectionString: urlOf('postgres') });
+  await admin.connect();
+  let databases = 0;
+  return {
+    async createDatabase() {
+      databases += 1;
+      await admin.query(`create database test_${databases}`);
+      return urlOf(`test_${databases}`);
+    },
+    async close() {
+      await admin.end();
+      // A fast shutdown: whoever is still connected is sent away.
+      server.kill('SIGINT');
+      await exited;
+      process.removeListener('exit', killed);
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** The directory of the newest installed version. */
+async function findBinaries(): Promise<string | undefined> {
+  const versions = await readdir(PACKAGED).catch(() => []);
+  const newest = versions.map(Number).sort((a, b) => b - a)[0];
+  return newest === undefined ? undefined : join(PACKAGED, String(newest), 'bin');
+}
+
+async function installBinaries(): Promise<string> {
+  const what = 'PostgreSQL is needed for this test: apt-get install postgresql';
+  if (process.getuid?.() !== 0) throw new Error(what);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  try {
+    await run('apt-get', ['update', '-q'], { env });
+    await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', 'postgresql'], { env });
+  } catch (cause) {
+    throw new Error(what, { cause });
+  }
+  const bin = await findBinaries();
+  if (!bin) throw new Error(what);
+  return bin;
+}
+
+async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const [uid, gid] = await Promise.all(
+    ['-u', '-g'].map(async flag => Number((await run('id', [flag, 'nobody'])).stdout)),
+  );
+  if (uid === undefined || gid === undefined) throw new Error('there is no user nobody');
+  return { uid, gid };
+}
