@@ -105,6 +105,12 @@ test('slices put together are the artifact, as text and as bytes', async () => {
   );
 });
 
+test('bytes are never more than asked for', async () => {
+  const { call } = setUp(Buffer.from([0xff, 0xfe, 0xfd, 0xfc, 0xfb]), 'text/plain');
+  const output = await call('artifact_get', { artifact_id: 'a', limit: 1 });
+  assert.deepEqual([output.data, output.next_offset], ['/w==', 1]);
+});
+
 test('an offset beyond the end gives nothing and ends', async () => {
   const { call } = setUp(Buffer.from('abc'), 'text/plain');
   const output = await call('artifact_get', { artifact_id: 'a', offset: 10 });

@@ -58,14 +58,17 @@ export const artifactGet = defineOperation({
     const { artifacts } = context.hub;
     const artifact = await artifacts.find(input.artifact_id, input.workspace_id, context);
     const start = Math.min(input.offset, artifact.sizeBytes);
-    const asked = input.encoding === 'base64' ? input.limit : Math.max(input.limit, MIN_TEXT_BYTES);
+    const isText = input.encoding === 'utf8' || (input.encoding === undefined && isTextType(artifact.contentType));
+    const asked = isText ? Math.max(input.limit, MIN_TEXT_BYTES) : input.limit;
     const end = Math.min(start + asked, artifact.sizeBytes);
     const bytes = await artifacts.read(artifact, { start, end });
-    const slice = encodeSlice(bytes, { artifact, encoding: input.encoding, isEnd: end === artifact.sizeBytes });
+    const text = isText ? wholeCharacters(bytes, { isEnd: end === artifact.sizeBytes }) : undefined;
+    if (text === undefined && input.encoding === 'utf8') throw notText(artifact);
+    const slice = text === undefined ? asBase64(bytes.subarray(0, input.limit)) : { ...text, encoding: 'utf8' };
     const next = start + slice.bytes;
     return {
       ...viewArtifact(artifact),
-      data: slice.data,
+      data: slice.text,
       encoding: slice.encoding,
       offset: start,
       truncated: next < artifact.sizeBytes,
@@ -134,24 +137,13 @@ function sourceOf(input: { path?: string; content?: string; name?: string; encod
   return { name, bytes: decodeContent(input.content ?? '', { encoding: input.encoding, path: name }) };
 }
 
-interface SliceOf {
-  artifact: ArtifactRecord;
-  /** Absent: text where the artifact is text. */
-  encoding: Encoding | undefined;
-  isEnd: boolean;
-}
+const asBase64 = (bytes: Buffer) => ({ text: bytes.toString('base64'), bytes: bytes.length, encoding: 'base64' });
 
-function encodeSlice(bytes: Buffer, { artifact, encoding: wanted, isEnd }: SliceOf) {
-  const mayBeText = wanted === 'utf8' || (wanted === undefined && isTextType(artifact.contentType));
-  const text = mayBeText ? wholeCharacters(bytes, { isEnd }) : undefined;
-  if (text !== undefined) return { data: text.text, encoding: 'utf8', bytes: text.bytes };
-  if (wanted === 'utf8') {
-    throw new AppError('NOT_TEXT', `${artifact.path} (${artifact.sizeBytes} bytes) is not UTF-8 text`, {
-      hint: 'call artifact_get with encoding: "base64"',
-      details: { path: artifact.path, size_bytes: artifact.sizeBytes },
-    });
-  }
-  return { data: bytes.toString('base64'), encoding: 'base64', bytes: bytes.length };
+function notText({ path, sizeBytes }: ArtifactRecord): AppError {
+  return new AppError('NOT_TEXT', `${path} (${sizeBytes} bytes) is not UTF-8 text`, {
+    hint: 'call artifact_get with encoding: "base64"',
+    details: { path, size_bytes: sizeBytes },
+  });
 }
 
 const TEXT_TYPE =
