@@ -38,8 +38,7 @@ export async function doFile(
     }
     case 'collect': {
       const kept = await artifacts.keep(boxd, request.path);
-      const output = { path: kept.path, size_bytes: kept.sizeBytes, sha256: kept.sha256 };
-      return { output, artifacts: [kept] };
+      return { output: { ...kept }, artifacts: [kept] };
     }
   }
 }

@@ -51,6 +51,23 @@ describe('output collector', () => {
     assert.ok(one.text.endsWith(bytes.subarray(-1000).toString()));
   });
 
+  it('tells what is new, in whole characters, each once', () => {
+    const collector = new OutputCollector();
+    let [text, next] = ['', 0];
+    for (const byte of Buffer.from('aé€😀z'.repeat(40_000))) {
+      collector.push(Buffer.from([byte]));
+      if (collector.bytes % 997 !== 0) continue;
+      const news = collector.since(next, 4096);
+      text += news.text;
+      next = news.next;
+    }
+    text += collector.since(next, 4096).text;
+    assert.equal(text, 'aé€😀z'.repeat(40_000));
+    assert.deepEqual(collector.since(collector.bytes, 10), { text: '', next: collector.bytes });
+    assert.equal(collector.since(0, 3).text, 'z');
+    collector.dispose();
+  });
+
   it('accounts for every byte and never splits a character', async () => {
     const alphabet = fc.constantFrom('a', 'é', '€', '😀', '\n');
     const sizes = fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 1, maxLength: 8 });

@@ -58,6 +58,22 @@ export class OutputCollector {
     return { text, bytes: this.#bytes, isCut: true };
   }
 
+  /**
+   * What came after the first `offset` bytes, at most `maxBytes` of it, the newest; in whole characters. `next` is where to go
+   * on from.
+   */
+  since(offset: number, maxBytes: number): { text: string; next: number } {
+    if (this.#bytes === offset) return { text: '', next: offset };
+    const held = this.#chunks === undefined ? (this.#tail?.bytes() ?? Buffer.alloc(0)) : Buffer.concat(this.#chunks);
+    const wanted = Math.min(this.#bytes - offset, held.length, maxBytes);
+    const bytes = held.subarray(held.length - wanted);
+    const end = lastBorder(bytes);
+    const next = this.#bytes - (bytes.length - end);
+    // What was left out may end within a character.
+    const start = wanted < this.#bytes - offset ? firstBorder(bytes) : 0;
+    return { text: bytes.toString('utf8', start, Math.max(start, end)), next };
+  }
+
   /** The whole stream, where it was cut; the caller disposes of it. */
   takeSpool(): Spool | undefined {
     const spool = this.#spool;

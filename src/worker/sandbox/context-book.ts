@@ -1,0 +1,28 @@
+import { AppError } from '../../errors/app-error.ts';
+
+/** Which generation of the box each stateful context was made in. Contexts end with their box. */
+export class ContextBook {
+  readonly #generations = new Map<string, number>();
+
+  /**
+   * A cell is about to run in the context. Throws CONTEXT_LOST, once, when the context was made in an older box; the next use
+   * makes it anew.
+   */
+  use(name: string, generation: number): void {
+    const made = this.#generations.get(name);
+    if (made !== undefined && made !== generation) {
+      this.#generations.delete(name);
+      throw new AppError('CONTEXT_LOST', `the context ${name} has ended with its box and its variables are gone`, {
+        details: { context: name, generation },
+      });
+    }
+    this.#generations.set(name, generation);
+  }
+
+  /** Of the box of this generation. */
+  list(generation: number): { name: string; generation: number }[] {
+    return [...this.#generations]
+      .filter(([, made]) => made === generation)
+      .map(([name, made]) => ({ name, generation: made }));
+  }
+}
