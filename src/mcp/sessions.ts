@@ -96,7 +96,7 @@ export class Sessions {
     };
     try {
       const response = await session.transport.handleRequest(request, { authInfo, parsedBody });
-      return whenRead(response, settle);
+      return whenRead(response, { done: settle, isQuiet: request.method === 'GET' });
     } catch (error) {
       settle();
       throw error;
@@ -127,8 +127,15 @@ export class Sessions {
   }
 }
 
-/** The same response; `done` is called once, when its body was read to the end or given up. */
-function whenRead(response: Response, done: () => void): Response {
+interface Reading {
+  /** Called once, when the body was read to the end or given up. */
+  done(): void;
+  /** The body may have nothing to say for long; headers go out with the first bytes, so a comment goes first. */
+  isQuiet: boolean;
+}
+
+/** The same response, watched while it is read. */
+function whenRead(response: Response, { done, isQuiet }: Reading): Response {
   if (response.body === null) {
     done();
     return response;
@@ -140,6 +147,9 @@ function whenRead(response: Response, done: () => void): Response {
     isDone = true;
   };
   const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (isQuiet && response.ok) controller.enqueue(new TextEncoder().encode(': connected\n\n'));
+    },
     async pull(controller) {
       try {
         const { done: isEnd, value } = await reader.read();
