@@ -111,6 +111,13 @@ test('bytes are never more than asked for', async () => {
   assert.deepEqual([output.data, output.next_offset], ['/w==', 1]);
 });
 
+test('a text slice is as short as asked for, but never shorter than a character', async () => {
+  const { call } = setUp(Buffer.from('abc😀d'), 'text/plain');
+  const read = async (offset: number, limit: number) =>
+    (await call('artifact_get', { artifact_id: 'a', offset, limit })).data;
+  assert.deepEqual([await read(0, 1), await read(0, 2), await read(3, 1), await read(2, 3)], ['a', 'ab', '😀', 'c']);
+});
+
 test('an offset beyond the end gives nothing and ends', async () => {
   const { call } = setUp(Buffer.from('abc'), 'text/plain');
   const output = await call('artifact_get', { artifact_id: 'a', offset: 10 });

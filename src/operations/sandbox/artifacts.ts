@@ -62,7 +62,7 @@ export const artifactGet = defineOperation({
     const asked = isText ? Math.max(input.limit, MIN_TEXT_BYTES) : input.limit;
     const end = Math.min(start + asked, artifact.sizeBytes);
     const bytes = await artifacts.read(artifact, { start, end });
-    const text = isText ? wholeCharacters(bytes, { isEnd: end === artifact.sizeBytes }) : undefined;
+    const text = isText ? textWithin(bytes, { limit: input.limit, isEnd: end === artifact.sizeBytes }) : undefined;
     if (text === undefined && input.encoding === 'utf8') throw notText(artifact);
     const slice = text === undefined ? asBase64(bytes.subarray(0, input.limit)) : { ...text, encoding: 'utf8' };
     const next = start + slice.bytes;
@@ -135,6 +135,15 @@ function sourceOf(input: { path?: string; content?: string; name?: string; encod
   if (input.path !== undefined) return { path: relativePath(input.path) };
   const name = input.name ?? '';
   return { name, bytes: decodeContent(input.content ?? '', { encoding: input.encoding, path: name }) };
+}
+
+/** At most `limit` bytes of text, but at least one character, so that whoever reads on gets on. */
+function textWithin(bytes: Buffer, { limit, isEnd }: { limit: number; isEnd: boolean }) {
+  const isWhole = bytes.length <= limit;
+  const slice = wholeCharacters(bytes.subarray(0, limit), { isEnd: isEnd && isWhole });
+  if (isWhole || slice === undefined || slice.bytes > 0) return slice;
+  const [character] = wholeCharacters(bytes, { isEnd })?.text ?? '';
+  return character === undefined ? undefined : { text: character, bytes: Buffer.byteLength(character) };
 }
 
 const asBase64 = (bytes: Buffer) => ({ text: bytes.toString('base64'), bytes: bytes.length, encoding: 'base64' });
