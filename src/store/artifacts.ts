@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { expiryOfChild } from './checkpoints.ts';
 import { decodeCursor, pageOf } from './cursor.ts';
 import type { Database } from './database.ts';
-import { pruneInSteps } from './prune.ts';
+import { expiryOfChild, pruneExpired } from './prune.ts';
 import type { ArtifactRecord } from './rows.ts';
 import { createRowsReader, textMap } from './rows-reader.ts';
 import type { ArtifactStore } from './store.ts';
@@ -110,12 +109,6 @@ export function createArtifactStore(db: Database): ArtifactStore {
       return pageOf(await query.execute(), { limit, position: row => [row.ordinal], read: reader.many });
     },
 
-    prune: () =>
-      pruneInSteps(limit =>
-        db.write(tx => {
-          const some = tx.selectFrom('artifact').select('ordinal').where('expires_at', '<=', db.now).limit(limit);
-          return tx.deleteFrom('artifact').where('ordinal', 'in', some).executeTakeFirst();
-        }),
-      ),
+    prune: () => pruneExpired(db, 'artifact'),
   };
 }

@@ -1,11 +1,9 @@
-import { sql } from 'kysely';
 import { z } from 'zod';
 import type { Database } from './database.ts';
-import { pruneInSteps } from './prune.ts';
+import { expiryOfChild, pruneExpired } from './prune.ts';
 import type { CheckpointRecord } from './rows.ts';
 import { createRowsReader, jsonObject, textList, textMap } from './rows-reader.ts';
 import type { CheckpointStore } from './store.ts';
-import { AFTERLIFE_MS } from './workspaces.ts';
 
 export const checkpointColumns = [
   'id',
@@ -95,17 +93,6 @@ export function createCheckpointStore(db: Database): CheckpointStore {
       return reader.many(await rows.execute());
     },
 
-    prune: () =>
-      pruneInSteps(limit =>
-        db.write(tx => {
-          const some = tx.selectFrom('checkpoint').select('ordinal').where('expires_at', '<=', db.now).limit(limit);
-          return tx.deleteFrom('checkpoint').where('ordinal', 'in', some).executeTakeFirst();
-        }),
-      ),
+    prune: () => pruneExpired(db, 'checkpoint'),
   };
 }
-
-/** What is added to a workspace that is gone meanwhile expires as if it had been there when the workspace ended. */
-export const expiryOfChild = (db: Database, workspaceId: string) =>
-  sql<number | null>`case when exists (select 1 from workspace where id = ${workspaceId}) then null
-    else ${db.now} + ${AFTERLIFE_MS} end`;

@@ -1,13 +1,12 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import { decodeCursor, pageOf } from './cursor.ts';
-import { chunksOf, type Database, type Tx } from './database.ts';
+import { chunksOf, type Database } from './database.ts';
+import { afterlifeEnd } from './prune.ts';
 import type { WorkspaceRecord } from './rows.ts';
 import { createRowsReader, jsonObject, textMap } from './rows-reader.ts';
+import type { Schema } from './schema.ts';
 import type { WorkspaceStore } from './store.ts';
-
-/** How long artifacts and checkpoints outlive their workspace. */
-export const AFTERLIFE_MS = 7 * 24 * 60 * 60 * 1000;
 
 export const workspaceColumns = [
   'id',
@@ -53,9 +52,12 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
   const reader = createRowsReader<WorkspaceRecord>(db, { table: 'workspace', schema: workspaceSchema });
   const select = () => db.kysely.selectFrom('workspace').select(workspaceColumns);
 
-  const findDefault = async (tx: Tx, { caller, connection }: Pick<NewWorkspace, 'caller' | 'connection'>) => {
+  const findDefault = async (
+    on: Kysely<Schema>,
+    { caller, connection }: Pick<NewWorkspace, 'caller' | 'connection'>,
+  ) => {
     if (connection === null) return undefined;
-    const query = tx.selectFrom('workspace').select(workspaceColumns).where('caller', '=', caller);
+    const query = on.selectFrom('workspace').select(workspaceColumns).where('caller', '=', caller);
     return reader.maybe(await query.where('connection', '=', connection).executeTakeFirst());
   };
 
@@ -85,11 +87,7 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
       return reader.maybe(await select().where('id', '=', id).executeTakeFirst());
     },
 
-    findDefault: (caller, connection) =>
-      db.kysely
-        .transaction()
-        .setAccessMode('read only')
-        .execute(tx => findDefault(tx, { caller, connection })),
+    findDefault: (caller, connection) => findDefault(db.kysely, { caller, connection }),
 
     async list({ caller, state, limit, cursor }) {
       let rows = db.kysely.selectFrom('workspace').where('caller', '=', caller);
@@ -154,7 +152,7 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
         for (const table of ['artifact', 'checkpoint'] as const) {
           await tx
             .updateTable(table)
-            .set({ expires_at: sql`${db.now} + ${AFTERLIFE_MS}` })
+            .set({ expires_at: afterlifeEnd(db) })
             .where('workspace_id', '=', id)
             .where('expires_at', 'is', null)
             .execute();

@@ -39,9 +39,14 @@ export function keepingContract(name: string, use: Use): void {
         await store.checkpoints.insert(newCheckpoint({ workspaceId: 'ws_gone' }), { keep: 9 });
         await store.artifacts.insert([newArtifact({ workspaceId }), newArtifact({ workspaceId: 'ws_gone' })]);
         assert.deepEqual([await store.checkpoints.prune(), await store.artifacts.prune()], [0, 0]);
+        // As one that was added while its workspace was being deleted: it gets an expiry.
+        const [missed] = await store.artifacts.insert([newArtifact({ workspaceId: 'ws_gone' })]);
+        await execute(`update artifact set expires_at = null where id = '${missed?.id}'`);
+        assert.equal(await store.artifacts.prune(), 0);
+        assert.ok((await store.artifacts.get(missed?.id ?? ''))?.expiresAt);
         await execute('update checkpoint set expires_at = 1 where expires_at is not null');
         await execute('update artifact set expires_at = 1 where expires_at is not null');
-        assert.deepEqual([await store.checkpoints.prune(), await store.artifacts.prune()], [1, 1]);
+        assert.deepEqual([await store.checkpoints.prune(), await store.artifacts.prune()], [1, 2]);
         assert.equal((await store.checkpoints.list(workspaceId, 9)).length, 1);
       }));
   });
