@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { argumentsOf } from '../../src/cli/arguments.ts';
 import { earlierNames, ignoredNames } from '../../src/config/environment.ts';
 import { configKeys } from '../../src/config/keys.ts';
@@ -39,7 +40,7 @@ function toolsPage(): string {
 
 function toolSection(operation: Operation): string {
   const tool = toListedTool(operation);
-  const inputs = fieldsOf(tool.inputSchema).map(field => [
+  const inputs = fieldsOf(z.toJSONSchema(operation.input, { io: 'input' })).map(field => [
     code(field.name) + (field.isRequired ? ' (required)' : ''),
     code(field.type),
     field.defaultText === '' ? '' : code(field.defaultText),

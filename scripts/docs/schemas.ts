@@ -80,7 +80,7 @@ function nameOf(type: Property['type']): string {
 function boundsText({ minimum, maximum, maxLength, minItems, maxItems, pattern }: Property): string {
   if (pattern !== undefined) return ` ${pattern}`;
   const low = minimum ?? minItems;
-  const high = maximum ?? maxItems ?? maxLength;
+  const high = maximum === Number.MAX_SAFE_INTEGER ? undefined : (maximum ?? maxItems ?? maxLength);
   if (low === undefined && high === undefined) return '';
   if (high === undefined) return ` (≥ ${low})`;
   return low === undefined ? ` (≤ ${high})` : ` (${low}–${high})`;

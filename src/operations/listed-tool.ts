@@ -53,10 +53,13 @@ const TELLING_LENGTH = 128;
 
 /**
  * Takes away bounds that are no news and permissions that every object has unless it says otherwise. Outputs tell types, and
- * leave out which fields are always there.
+ * leave out which fields are always there. `description` is for people at a command line: the model is shown `brief`.
  */
 function tidy(schema: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): void {
   if (io === 'output') delete schema.required;
+  delete schema.description;
+  if (typeof schema.brief === 'string') schema.description = schema.brief;
+  delete schema.brief;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.minLength === 1) delete schema.minLength;

@@ -39,11 +39,11 @@ export const artifactGet = defineOperation({
   title: 'Get artifact',
   description: 'Fetch an artifact (output file).',
   input: z.strictObject({
-    artifact_id: z.string().min(1).describe('id or name'),
+    artifact_id: z.string().min(1).meta({ brief: 'id or name', description: 'id, or name within the workspace' }),
     ...ws,
-    offset: z.int().min(0).default(0),
-    limit: z.int().min(1).max(MAX_SLICE_BYTES).default(MAX_SLICE_BYTES),
-    encoding: encoding.optional(),
+    offset: z.int().min(0).default(0).describe('first byte to read'),
+    limit: z.int().min(1).max(MAX_SLICE_BYTES).default(MAX_SLICE_BYTES).describe('most bytes to read'),
+    encoding: encoding.optional().describe('default: utf8 for text, base64 for the rest'),
   }),
   output: artifactContentOutput,
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
@@ -87,21 +87,27 @@ export const artifactUpload = defineOperation({
   input: z
     .strictObject({
       ...ws,
-      path: z.string().min(1).optional().describe('or content'),
-      content: z.string().optional(),
+      path: z
+        .string()
+        .min(1)
+        .optional()
+        .meta({ brief: 'or content', description: 'file of the workspace; either this or content' }),
+      content: z.string().optional().describe('content itself, with name'),
       name: z
         .string()
         .min(1)
         .max(255)
         .refine(name => !/[\0/]/.test(name), 'must be a file name without "/"')
-        .optional(),
+        .optional()
+        .describe('file name of the content'),
       encoding: encoding.default('utf8'),
       content_type: z
         .string()
         .max(255)
         .refine(type => CONTENT_TYPE.test(type), 'must be a media type such as text/csv')
-        .optional(),
-      labels: stringMap.optional(),
+        .optional()
+        .describe('media type; default: by the name'),
+      labels: stringMap.optional().describe('anything the caller wants to remember'),
     })
     .refine(({ path, content }) => (path === undefined) !== (content === undefined), {
       error: "must provide either 'path' or 'content' parameter",

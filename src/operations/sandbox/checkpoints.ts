@@ -4,7 +4,7 @@ import { idem, workspaceId, ws } from './inputs.ts';
 import { checkpointOutput, workspaceOutput, workspacesOutput } from './outputs.ts';
 import { viewCheckpoint, viewWorkspace } from './views.ts';
 
-const name = z.string().min(1).max(63).optional();
+const name = z.string().min(1).max(63).optional().describe('a name for people; need not be unique');
 
 export const workspaceCheckpoint = defineOperation({
   name: 'workspace_checkpoint',
@@ -39,8 +39,8 @@ export const workspaceRestore = defineOperation({
   description:
     'Restore a checkpoint into a new workspace, or replace the files of workspace_id. A new one lives 1 h unused.',
   input: z.strictObject({
-    checkpoint_id: z.string(),
-    workspace_id: workspaceId.optional(),
+    checkpoint_id: z.string().describe('handle of the checkpoint'),
+    workspace_id: workspaceId.optional().describe('workspace whose files are replaced; default: a new one'),
     ...idem,
   }),
   output: workspaceOutput,
@@ -68,7 +68,7 @@ export const workspaceFork = defineOperation({
   toolset: 'sandbox',
   title: 'Fork workspace',
   description: 'Copy a workspace, with files and packages, into new ones. They live as long unused as the original.',
-  input: z.strictObject({ ...ws, count: z.int().min(1).max(10).default(1), name, ...idem }),
+  input: z.strictObject({ ...ws, count: z.int().min(1).max(10).default(1).describe('how many copies'), name, ...idem }),
   output: workspacesOutput,
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
   scope: 'sandbox:write',

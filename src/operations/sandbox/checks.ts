@@ -16,8 +16,11 @@ export const testRun = defineOperation({
   description: 'Run tests (pytest, unittest, vitest, jest, node); reports counts and failures.',
   input: z.strictObject({
     ...ws,
-    framework: z.enum(['auto', 'pytest', 'unittest', 'vitest', 'jest', 'node']).default('auto'),
-    path: z.string().optional(),
+    framework: z
+      .enum(['auto', 'pytest', 'unittest', 'vitest', 'jest', 'node'])
+      .default('auto')
+      .describe('auto: the one that the workspace uses'),
+    path: z.string().optional().describe('file or directory with tests'),
     args: words.optional(),
     ...wait(TEST_TIMEOUT_SECONDS),
   }),
@@ -61,8 +64,11 @@ export const lintCheck = defineOperation({
   description: 'Run the linters and type checkers that are installed.',
   input: z.strictObject({
     ...ws,
-    tools: z.array(z.enum(['ruff', 'mypy', 'eslint', 'tsc'])).optional(),
-    paths: z.array(z.string()).optional(),
+    tools: z
+      .array(z.enum(['ruff', 'mypy', 'eslint', 'tsc']))
+      .optional()
+      .describe('default: all that are there'),
+    paths: z.array(z.string()).optional().describe('files and directories to check; default: all'),
     ...wait(LINT_TIMEOUT_SECONDS),
   }),
   output: lintOutput,

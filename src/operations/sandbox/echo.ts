@@ -6,7 +6,7 @@ export const echo = defineOperation({
   toolset: 'sandbox',
   title: 'Echo',
   description: 'Answers with the same message: shows that the server is there.',
-  input: z.strictObject({ message: z.string() }),
+  input: z.strictObject({ message: z.string().describe('text to answer with') }),
   output: z.looseObject({ message: z.string() }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   scope: 'any',

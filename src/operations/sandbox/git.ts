@@ -17,14 +17,16 @@ const author = z
   .min(1)
   .max(255)
   .refine(text => !/[\0\r\n<>]/.test(text), 'must be one line without "<" and ">"')
-  .optional();
+  .optional()
+  .describe('default: that of Boxswain');
 
 /** A branch that looks like an option must not become one. */
 const branch = z
   .string()
   .max(255)
   .refine(name => /^[^-\0\s][^\0\s]*$/.test(name), 'must be the name of a branch')
-  .optional();
+  .optional()
+  .describe('branch or tag; default: that of the repository');
 
 export const gitClone = defineOperation({
   name: 'git_clone',
@@ -34,10 +36,10 @@ export const gitClone = defineOperation({
   description: 'Clone a git repository over https. Makes a workspace if none is given; it lives 1 h unused.',
   input: z.strictObject({
     ...ws,
-    url: z.string().min(1).max(2048),
-    path: z.string().optional(),
+    url: z.string().min(1).max(2048).describe('https URL without credentials'),
+    path: z.string().optional().describe('directory to clone into; default: the name of the repository'),
     branch,
-    depth: z.int().min(0).default(1).describe('0: all'),
+    depth: z.int().min(0).default(1).meta({ brief: '0: all', description: 'commits of history; 0: all' }),
     ...wait(CLONE_TIMEOUT_SECONDS),
   }),
   output: cloneOutput,
@@ -82,9 +84,13 @@ export const gitCommit = defineOperation({
   description: 'Commit changes in a git repository.',
   input: z.strictObject({
     ...ws,
-    message: word.min(1).max(65_536),
-    path: z.string().default('').describe('repository'),
-    add: z.array(z.string().min(1)).min(1).optional().describe('default: all'),
+    message: word.min(1).max(65_536).describe('commit message'),
+    path: z.string().default('').meta({ brief: 'repository', description: 'directory of the repository' }),
+    add: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .meta({ brief: 'default: all', description: 'paths to commit; default: all changes' }),
     author_name: author,
     author_email: author,
   }),

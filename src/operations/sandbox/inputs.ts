@@ -1,28 +1,41 @@
 import { z } from 'zod';
 
-/** Arguments that several operations share. Descriptions are short: every listed tool costs a model tokens. */
+/**
+ * Arguments that several operations share. A description is for the command line and the docs; a model, which pays for every
+ * character of the list, is shown only what `brief` says beside the name.
+ */
 /** Any text: what is no handle is answered like a workspace that does not exist. */
-export const workspaceId = z.string();
+export const workspaceId = z.string().describe('handle of the workspace, as an earlier call returned it');
 export const ws = { workspace_id: workspaceId.optional() };
 
 export const idem = {
-  idempotency_key: z.string().min(1).max(128).optional(),
+  idempotency_key: z.string().min(1).max(128).optional().describe('a repeat with the same key gets the first answer'),
 };
 
 export const page = {
-  limit: z.int().min(1).max(200).default(50),
-  cursor: z.string().optional(),
+  limit: z.int().min(1).max(200).default(50).describe('most entries to return'),
+  cursor: z.string().optional().describe('next_cursor of the page before'),
 };
 
-export const encoding = z.enum(['utf8', 'base64']);
+export const encoding = z.enum(['utf8', 'base64']).describe('how bytes are written as text');
 
 /**
  * `timeout_seconds` has no default of zod's own: a call that names none is held to the workspace's wall_seconds, a call that
  * names more is refused. The JSON Schema tells the usual value.
  */
 export const wait = (timeoutSeconds: number) => ({
-  timeout_seconds: z.int().min(1).max(3600).optional().meta({ default: timeoutSeconds }),
-  wait_seconds: z.int().min(0).max(300).default(45).describe('then returns task_id'),
+  timeout_seconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .optional()
+    .meta({ default: timeoutSeconds, description: 'seconds after which the work is stopped' }),
+  wait_seconds: z
+    .int()
+    .min(0)
+    .max(300)
+    .default(45)
+    .meta({ brief: 'then returns task_id', description: 'seconds after which the call answers with a task_id' }),
 });
 
 const MAX_ENTRIES = 100;
@@ -47,4 +60,4 @@ export const env = stringMap.check(({ value, issues }) => {
 
 /** A word of a command line: a NUL ends a C string, so none can be passed. */
 export const word = z.string().refine(text => !text.includes('\0'), 'must not hold a NUL character');
-export const words = z.array(word);
+export const words = z.array(word).describe('further words of the command line');

@@ -16,13 +16,15 @@ export const pkgInstall = defineOperation({
   description: 'Install Python (pip) or Node (npm) packages. Makes a workspace if none is given; it lives 1 h unused.',
   input: z.strictObject({
     ...ws,
-    packages: z.union([z.string(), z.array(z.string()).min(1).max(MAX_PACKAGES)], {
-      error: `must be a string or a list of 1 to ${MAX_PACKAGES} package names`,
-    }),
-    manager: z.enum(['python', 'node']).default('python'),
-    upgrade: z.boolean().default(false),
-    no_deps: z.boolean().default(false),
-    index_url: z.string().min(1).max(2048).optional(),
+    packages: z
+      .union([z.string(), z.array(z.string()).min(1).max(MAX_PACKAGES)], {
+        error: `must be a string or a list of 1 to ${MAX_PACKAGES} package names`,
+      })
+      .describe(`1 to ${MAX_PACKAGES} names, with versions if wanted: requests==2.32.3`),
+    manager: z.enum(['python', 'node']).default('python').describe('pip or npm'),
+    upgrade: z.boolean().default(false).describe('newest versions, also of what is installed'),
+    no_deps: z.boolean().default(false).describe('without what the packages need'),
+    index_url: z.string().min(1).max(2048).optional().describe('package index, one that the operator allows'),
     ...wait(TIMEOUT_SECONDS),
   }),
   argumentAliases: { requirements: 'packages' },

@@ -7,7 +7,7 @@ import { type JobCall, runJob } from './run-job.ts';
 
 const TIMEOUT_SECONDS = 120;
 const hints = { readOnly: false, destructive: true, idempotent: false, openWorld: true };
-const stdin = z.string().optional();
+const stdin = z.string().optional().describe('standard input');
 
 export const runPython = defineOperation({
   name: 'run_python',
@@ -19,15 +19,16 @@ export const runPython = defineOperation({
   input: z
     .strictObject({
       ...ws,
-      code: z.string().optional().describe('or file'),
-      file: z.string().optional(),
+      code: z.string().optional().meta({ brief: 'or file', description: 'code to run; either this or file' }),
+      file: z.string().optional().describe('file of the workspace to run'),
       args: words.optional(),
       stdin,
-      env: env.optional(),
+      env: env.optional().describe('environment variables of this run'),
       context: z
         .string()
         .regex(/^[a-zA-Z0-9_-]{1,64}$/)
-        .optional(),
+        .optional()
+        .describe('name of an interpreter that keeps its variables between calls; only with code, without args'),
       ...wait(TIMEOUT_SECONDS),
       ...idem,
     })
@@ -92,9 +93,11 @@ export const runCommand = defineOperation({
     'Run a command in the sandbox: a string in bash, a list without shell. Makes a workspace if none is given; it lives 1 h unused.',
   input: z.strictObject({
     ...ws,
-    command: z.union([word.min(1), words.min(1)], { error: 'must be a string or a list of strings, not empty' }),
-    cwd: z.string().default(''),
-    env: env.optional(),
+    command: z
+      .union([word.min(1), words.min(1)], { error: 'must be a string or a list of strings, not empty' })
+      .describe('a string for bash, or a list that runs without a shell'),
+    cwd: z.string().default('').describe('directory to run in, relative to the workspace root'),
+    env: env.optional().describe('environment variables of this run'),
     stdin,
     ...wait(TIMEOUT_SECONDS),
     ...idem,

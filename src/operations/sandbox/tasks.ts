@@ -12,7 +12,7 @@ import { taskCancelOutput, taskListOutput, taskOutput, taskResultOutput } from '
 import { textOf } from './renderers.ts';
 import { pendingLine, viewTask } from './views.ts';
 
-const taskId = z.string();
+const taskId = z.string().describe('handle of the task');
 const statuses = ['queued', 'running', 'completed', 'failed', 'cancelled', 'interrupted'] as const;
 const reading = { readOnly: true, destructive: false, idempotent: true, openWorld: false };
 
@@ -37,7 +37,10 @@ export const taskGetResult = defineOperation({
   toolset: 'sandbox',
   title: 'Get task result',
   description: 'Get, or wait for, the result of a task. Kept 7 days.',
-  input: z.strictObject({ task_id: taskId, wait_seconds: z.int().min(0).max(300).default(0) }),
+  input: z.strictObject({
+    task_id: taskId,
+    wait_seconds: z.int().min(0).max(300).default(0).describe('seconds to wait for its end'),
+  }),
   output: taskResultOutput,
   hints: reading,
   scope: 'any:read',
@@ -71,7 +74,7 @@ export const taskCancel = defineOperation({
   toolset: 'sandbox',
   title: 'Cancel task',
   description: 'Cancel a task; a running one is killed.',
-  input: z.strictObject({ task_id: taskId, reason: z.string().max(1000).optional() }),
+  input: z.strictObject({ task_id: taskId, reason: z.string().max(1000).optional().describe('kept with the task') }),
   output: taskCancelOutput,
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
   scope: 'any:write',
@@ -93,9 +96,9 @@ export const taskList = defineOperation({
   title: 'List tasks',
   description: 'List your tasks, newest first.',
   input: z.strictObject({
-    status: z.enum(statuses).optional(),
-    workspace_id: z.string().optional(),
-    toolset: z.enum(toolsets).optional(),
+    status: z.enum(statuses).optional().describe('only tasks with this status'),
+    workspace_id: z.string().optional().describe('only tasks of this workspace'),
+    toolset: z.enum(toolsets).optional().describe('only tasks of this toolset'),
     ...page,
   }),
   output: taskListOutput,

@@ -11,13 +11,22 @@ const limits = z.strictObject({
   disk_mb: z.int().min(16).optional(),
   wall_seconds: z.int().min(1).optional(),
   output_mb: z.int().min(1).max(1024).optional(),
-  allow_soft: z.boolean().default(false).describe('accept unenforced limits'),
+  allow_soft: z
+    .boolean()
+    .default(false)
+    .meta({ brief: 'accept unenforced limits', description: 'accept limits that are measured, not enforced' }),
 });
 
 const network = z.union(
   [
     z.enum(['off', 'registries']),
-    z.strictObject({ allow: z.array(z.string().min(1).max(260)).min(1).max(50).describe('host, *.suffix') }),
+    z.strictObject({
+      allow: z
+        .array(z.string().min(1).max(260))
+        .min(1)
+        .max(50)
+        .meta({ brief: 'host, *.suffix', description: 'host or *.suffix, with :port unless it is 443' }),
+    }),
   ],
   { error: 'must be "off", "registries" or {"allow": [1 to 50 hosts]}' },
 );
@@ -31,13 +40,13 @@ export const workspaceCreate = defineOperation({
   description:
     'Create an isolated workspace (sandbox) for files and code. Lives until unused for ttl_seconds (default 3600).',
   input: z.strictObject({
-    name: z.string().min(1).max(63).optional(),
-    image: z.string().min(1).max(255).optional(),
-    network: network.default('off'),
-    limits: limits.optional(),
-    ttl_seconds: z.int().min(60).max(2_592_000).optional(),
-    env: env.optional(),
-    metadata: stringMap.optional(),
+    name: z.string().min(1).max(63).optional().describe('a name for people; need not be unique'),
+    image: z.string().min(1).max(255).optional().describe('image of the box, where the engine has images'),
+    network: network.default('off').describe('what code may reach: nothing, package hosts, or named hosts'),
+    limits: limits.optional().describe('what differs from the usual limits'),
+    ttl_seconds: z.int().min(60).max(2_592_000).optional().describe('seconds without a call after which it is deleted'),
+    env: env.optional().describe('environment variables of every run'),
+    metadata: stringMap.optional().describe('anything the caller wants to remember'),
     ...idem,
   }),
   output: workspaceOutput,
@@ -77,7 +86,7 @@ export const workspaceList = defineOperation({
   toolset: 'sandbox',
   title: 'List workspaces',
   description: 'List your workspaces, newest first.',
-  input: z.strictObject({ state: z.enum(states).optional(), ...page }),
+  input: z.strictObject({ state: z.enum(states).optional().describe('only workspaces in this state'), ...page }),
   output: workspaceListOutput,
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   scope: 'sandbox:read',
@@ -115,7 +124,7 @@ export const workspaceDelete = defineOperation({
   description: 'Delete a workspace, its files and tasks. Artifacts and checkpoints stay 7 days.',
   input: z.strictObject({
     workspace_id: workspaceId,
-    checkpoint: z.boolean().default(false).describe('take one first'),
+    checkpoint: z.boolean().default(false).meta({ brief: 'take one first', description: 'take a checkpoint first' }),
   }),
   output: deletedOutput,
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },

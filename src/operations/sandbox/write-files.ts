@@ -6,7 +6,7 @@ import { editedOutput, writtenOutput } from './outputs.ts';
 import { relativePath } from './paths.ts';
 
 /** Any text: what is no hash matches no file, and is answered with FILE_CHANGED. */
-const ifSha256 = z.string().optional();
+const ifSha256 = z.string().optional().describe('only if the file has this hash now');
 
 export const fsWrite = defineOperation({
   name: 'fs_write',
@@ -16,10 +16,10 @@ export const fsWrite = defineOperation({
   description: 'Write (create or replace) a file. Makes a workspace if none is given; it lives 1 h unused.',
   input: z.strictObject({
     ...ws,
-    path: z.string(),
-    content: z.string().describe('max 3 MiB'),
+    path: z.string().describe('relative to the workspace root'),
+    content: z.string().meta({ brief: 'max 3 MiB', description: 'the whole content, at most 3 MiB decoded' }),
     encoding: encoding.default('utf8'),
-    create_dirs: z.boolean().default(true),
+    create_dirs: z.boolean().default(true).describe('make missing directories'),
     if_sha256: ifSha256,
   }),
   argumentAliases: { contents: 'content' },
@@ -66,18 +66,22 @@ export const fsEdit = defineOperation({
   description: 'Edit a file: replace exact text, all edits or none. Returns the diff.',
   input: z.strictObject({
     ...ws,
-    path: z.string(),
+    path: z.string().describe('relative to the workspace root'),
     edits: z
       .array(
         z.strictObject({
-          search: z.string().min(1).describe('exact, unique'),
+          search: z
+            .string()
+            .min(1)
+            .meta({ brief: 'exact, unique', description: 'exact text, unique unless replace_all' }),
           replace: z.string(),
           replace_all: z.boolean().default(false),
         }),
       )
       .min(1)
-      .max(100),
-    dry_run: z.boolean().default(false),
+      .max(100)
+      .describe('texts to find and what to put in their place'),
+    dry_run: z.boolean().default(false).describe('only show the diff'),
     if_sha256: ifSha256,
   }),
   output: editedOutput,
