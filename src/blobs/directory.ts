@@ -78,6 +78,7 @@ class DirectoryBlobs implements Blobs {
     if (isHash(sha256)) await rm(this.#pathOf(sha256), { force: true });
   }
 
+  /** Reads directory after directory as the sweep goes on; a blob that vanishes meanwhile is left out. */
   async *list({ olderThanMs }: { olderThanMs: number }): AsyncIterable<StoredBlob> {
     const before = Date.now() - olderThanMs;
     for (const shard of await readdir(this.#directory)) {
@@ -140,6 +141,7 @@ class DirectoryBlobs implements Blobs {
 /** Guards the paths: whatever is no hash names no blob. */
 const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
+/** Hashes what streams by while it is written, so that no byte is read twice and none is kept in memory. */
 async function writeHashed(bytes: Readable, path: string, expected: Expected): Promise<StoredBlob> {
   const hash = createHash('sha256');
   let sizeBytes = 0;

@@ -104,6 +104,7 @@ class Bus {
   }
 }
 
+/** One party's connection. Whatever it has open, and whatever it waits for, ends with `close`. */
 class InProcessFabric implements Fabric {
   readonly #bus: Bus;
   readonly #identity: Identity;
@@ -150,6 +151,7 @@ class InProcessFabric implements Fabric {
     });
   }
 
+  /** Asks when the first answer is awaited; leaving the loop early lets go of everything. */
   async *gather(
     to: Address,
     body: Uint8Array,

@@ -36,6 +36,10 @@ export const artifactSchema = z.object({
   expiresAt: z.number().nullable(),
 });
 
+/**
+ * The artifacts. One that is written again under its path is a new row; lists and names show the newest, an id the one it
+ * was given to.
+ */
 export function createArtifactStore(db: Database): ArtifactStore {
   const reader = createRowsReader<ArtifactRecord>(db, { table: 'artifact', schema: artifactSchema });
   const select = () => db.kysely.selectFrom('artifact').select(artifactColumns);

@@ -53,6 +53,11 @@ const bulk: BulkTable = {
   },
 };
 
+/**
+ * The audit records as a chain: each hash covers the record and the hash before it, so a record that is changed, removed,
+ * inserted or moved breaks every hash after it. Whoever can write all tables can forge a whole chain; compare a hash kept
+ * elsewhere to notice that.
+ */
 export function createAuditStore(db: Database): AuditStore {
   const reader = createRowsReader<AuditRecord & { hash: string }>(db, { table: 'audit', schema: auditSchema });
 
@@ -60,6 +65,7 @@ export function createAuditStore(db: Database): AuditStore {
     async append(records) {
       if (records.length === 0) return;
       await db.write(async tx => {
+        // A chain has one end: appends of several hubs take turns.
         await db.lock(tx, 'audit');
         const head = await tx.selectFrom('audit_head').select(['seq', 'hash']).executeTakeFirst();
         let { seq, hash } = head ?? { seq: 0, hash: GENESIS };

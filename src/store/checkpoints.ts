@@ -41,6 +41,10 @@ export const checkpointSchema = z.object({
   expiresAt: z.number().nullable(),
 });
 
+/**
+ * The checkpoints. A row names every pack it needs, its parents' included, so a parent may be dropped while its children
+ * live; the sweep of blobs keeps what some row names.
+ */
 export function createCheckpointStore(db: Database): CheckpointStore {
   const reader = createRowsReader<CheckpointRecord>(db, { table: 'checkpoint', schema: checkpointSchema });
   const select = () => db.kysely.selectFrom('checkpoint').select(checkpointColumns);
@@ -48,6 +52,7 @@ export function createCheckpointStore(db: Database): CheckpointStore {
   return {
     insert: (checkpoint, { keep }) =>
       db.write(async tx => {
+        // Two that are added at once would else each count without the other.
         await db.lock(tx, `checkpoints ${checkpoint.workspaceId}`);
         const row = await tx
           .insertInto('checkpoint')

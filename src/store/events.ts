@@ -23,6 +23,10 @@ const bulk: BulkTable = {
 
 type Batch = Parameters<EventStore['append']>[0];
 
+/**
+ * The log, keyed (stream, seq). Positions and epochs are kept in `stream`, apart from the events, so that pruning neither
+ * reuses a position nor forgets a fence. An outbox may therefore resend whatever it does not know to have arrived.
+ */
 export function createEventStore(db: Database): EventStore {
   const reader = createRowsReader<EventRecord>(db, { table: 'event', schema });
 
@@ -35,6 +39,7 @@ export function createEventStore(db: Database): EventStore {
     return await (db.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
   };
 
+  /** Two hubs may open the same stream; the second waits for the first and then reads its row. */
   const openStream = async (tx: Tx, { stream, epoch }: Batch) => {
     await tx
       .insertInto('stream')

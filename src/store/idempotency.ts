@@ -11,6 +11,10 @@ const schema = z.object({ id: z.string(), argsHash: z.string(), result: jsonObje
 
 type Key = Parameters<IdempotencyStore['forget']>[0];
 
+/**
+ * Which calls with a key are running or done. The row is there before the call has any effect, so that a repeat that arrives
+ * at another hub meanwhile is `pending` and not a second call.
+ */
 export function createIdempotencyStore(db: Database): IdempotencyStore {
   const reader = createRowsReader(db, { table: 'idempotency', schema });
   const whole = ({ caller, operation, key }: Key) => ({ caller, operation, key });

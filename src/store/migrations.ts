@@ -20,6 +20,7 @@ export async function migrate<Tables>(db: Kysely<Tables>, dialect: DialectName):
     : new Error('the store could not be brought up to date', { cause: error });
 }
 
+/** The first version. Numbers are 64 bits wide on both; SQLite's `integer primary key` is the row's own number. */
 async function createRecords(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
   // Text compares bytewise on both, so that order and cursors mean the same.
   const text = dialect === 'sqlite' ? sql`text` : sql`text collate "C"`;
@@ -62,6 +63,7 @@ async function createRecords(db: Kysely<unknown>, dialect: DialectName): Promise
   await index('workspace_of_caller', 'workspace', ['caller', 'ordinal']).execute();
   await index('workspace_of_worker', 'workspace', ['worker']).execute();
   await index('workspace_expiry', 'workspace', ['expires_at']).execute();
+  // A connection has one default workspace; the database sees to it even if a hub does not.
   await index('workspace_of_connection', 'workspace', ['caller', 'connection'])
     .unique()
     .where(sql.ref('connection'), 'is not', null)

@@ -46,6 +46,7 @@ export async function createSqliteStore(options: SqliteOptions): Promise<Store> 
   }
 }
 
+/** One connection, which Kysely gives to one user at a time. Synchronous inside, as SQLite is; what waits is only the turn. */
 class SqliteStoreDatabase implements Database {
   readonly dialect = 'sqlite';
   readonly now = sql<number>`cast(round(unixepoch('subsec') * 1000) as integer)`;

@@ -73,6 +73,10 @@ const bulk: BulkTable = {
   },
 };
 
+/**
+ * The tasks and the runs that never became one. The condition on the status in `start` and `finish` is the state machine:
+ * it decides in the database, so that of two hubs, or of a result and a cancellation, exactly one wins.
+ */
 export function createTaskStore(db: Database): TaskStore {
   const reader = createRowsReader<TaskRecord>(db, { table: 'task', schema: taskSchema });
 
@@ -124,6 +128,7 @@ export function createTaskStore(db: Database): TaskStore {
       if (Object.keys(set).length > 0) await db.kysely.updateTable('task').set(set).where('id', '=', id).execute();
     },
 
+    /** `createdAt` is taken as it is given: these ran before they were written down. */
     async insertFinished(tasks) {
       if (tasks.length === 0) return;
       const rows = tasks.map(task => {
@@ -175,6 +180,7 @@ export function createTaskStore(db: Database): TaskStore {
       return unfinished;
     },
 
+    /** The end of an index, however many tasks the workspace had. */
     async lastSequence(workspaceId) {
       const { last } = await db.kysely
         .selectFrom('task')

@@ -32,11 +32,16 @@ const schema = z.object({
   leaseUntil: z.number(),
 });
 
+/**
+ * The workers and their leases. A lease is live while `lease_until` lies ahead by the database's clock, so the clocks of hubs
+ * and workers do not matter.
+ */
 export function createWorkerStore(db: Database): WorkerStore {
   const reader = createRowsReader<WorkerRecord>(db, { table: 'worker', schema });
   const until = (leaseSeconds: number) => sql<number>`${db.now} + ${Math.round(leaseSeconds * 1000)}`;
 
   return {
+    /** Whoever joins last has the lease: a restarted worker must not wait for the lease of the process before it. */
     async join(worker, leaseSeconds) {
       await db.kysely
         .insertInto('worker')
@@ -102,6 +107,7 @@ export function createWorkerStore(db: Database): WorkerStore {
       return reader.many(await (liveOnly ? query.where('lease_until', '>', db.now) : query).execute());
     },
 
+    /** Deleting and answering are one statement, so that of several hubs only one takes care of a lost worker. */
     async reap() {
       return reader.many(
         await db.kysely.deleteFrom('worker').where('lease_until', '<=', db.now).returning(columns).execute(),

@@ -48,6 +48,10 @@ export const workspaceSchema = z.object({
 
 type NewWorkspace = Parameters<WorkspaceStore['insert']>[0];
 
+/**
+ * The workspaces. Whoever holds one is named by worker and epoch, and every change by a holder is conditional on both: no
+ * rows changed means that it is fenced.
+ */
 export function createWorkspaceStore(db: Database): WorkspaceStore {
   const reader = createRowsReader<WorkspaceRecord>(db, { table: 'workspace', schema: workspaceSchema });
   const select = () => db.kysely.selectFrom('workspace').select(workspaceColumns);
@@ -92,6 +96,7 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
     async list({ caller, state, limit, cursor }) {
       let rows = db.kysely.selectFrom('workspace').where('caller', '=', caller);
       if (state !== undefined) rows = rows.where('state', '=', state);
+      // One more than asked for tells whether there is a next page.
       let page = rows
         .select([...workspaceColumns, 'ordinal'])
         .orderBy('ordinal', 'desc')
@@ -170,7 +175,7 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
   };
 }
 
-/** `ttl` counts from the creation until the first touch. */
+/** The `ttl` counts from the creation until the first touch. */
 const rowOf = (workspace: NewWorkspace, db: Database) => ({
   id: workspace.id,
   caller: workspace.caller,
