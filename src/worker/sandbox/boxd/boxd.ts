@@ -18,8 +18,11 @@ export interface Boxd {
   scan(directory: string): Promise<ScannedFile[]>;
   /** Every entry of workspace and package area with hashes of contents. */
   manifest(): Promise<Manifest>;
-  /** The contents of these files, one after another, in the order asked for. */
-  pack(paths: readonly string[]): Promise<Readable>;
+  /**
+   * The contents of these files, one after another, in the order asked for; a path alone is one of the workspace. A file that is
+   * gone, or whose size is not the one given, ends the stream with FILE_CHANGED.
+   */
+  pack(files: readonly (string | PackRequest)[]): Promise<Readable>;
   /** Replaces all files by those of the manifest; `contents` yields the file bodies in manifest order. */
   restore(manifest: Manifest, contents: Readable): Promise<void>;
   diskUsage(): Promise<{ usedBytes: number; freeBytes: number }>;
@@ -144,6 +147,8 @@ export interface ManifestEntry {
   readonly sha256?: string;
   readonly target?: string;
 }
+
+export type PackRequest = Pick<ManifestEntry, 'root' | 'path'> & Partial<Pick<ManifestEntry, 'sizeBytes'>>;
 
 export interface Manifest {
   readonly entries: readonly ManifestEntry[];

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import deque
 
 from _boxd import frames, processes
 from _boxd.failure import Failure, Malformed, field
@@ -43,7 +44,8 @@ class Helper:
     def __init__(self, box, request_id, header, work, takes_data=False):
         self._box, self._id = box, request_id
         self._credit = field(header, "credit", int, 1 << 20)
-        self._splitter, self._ready, self._is_over = frames.Splitter(), [], False
+        self._splitter, self._ready, self._is_over = frames.Splitter(), deque(), False
+        self._marks, self._fed, self._passed = deque(), 0, 0
         loop = box.server.loop
         self._reader, writer = read_end()
         source, feeder = write_end() if takes_data else (box.null, None)
@@ -76,13 +78,22 @@ class Helper:
     def feed(self, header, payload):
         if self._feeder is None:
             raise Failure("VALIDATION_ERROR", "this request takes no data")
-        self._feeder.write(frames.encode(header, payload))
+        frame = frames.encode(header, payload)
+        self._fed += len(frame)
+        self._marks.append(self._fed)
+        self._feeder.write(frame)
         if header.get("end") is True:
             self._feeder.end()
 
     def _acknowledge(self, count):
-        if not self._is_over:
-            self._box.server.send({"id": self._id, "ack": count})
+        """Tells the worker how many of its frames have left boxd's memory."""
+        self._passed += count
+        done = 0
+        while self._marks and self._marks[0] <= self._passed:
+            self._marks.popleft()
+            done += 1
+        if done and not self._is_over:
+            self._box.server.send({"id": self._id, "ack": done})
 
     def _on_data(self, _event):
         try:
@@ -97,7 +108,7 @@ class Helper:
 
     def _forward(self):
         while self._ready and self._credit > 0:
-            body = memoryview(self._ready.pop(0))
+            body = memoryview(self._ready.popleft())
             tag, body = bytes(body[:1]), body[1:]
             if tag == _NOTE:
                 for identity, digest in frames.decode(body)[0]["hashes"]:

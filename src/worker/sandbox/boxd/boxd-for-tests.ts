@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import type { Boxd, RunEnd, RunOptions } from './boxd.ts';
+import { connectBoxd, type Hello } from './boxd-client.ts';
+import { stageBoxd } from './boxd-package.ts';
+
+let staged: Promise<{ folder: string; package: string }> | undefined;
+
+async function stage() {
+  const folder = await mkdtemp(join(tmpdir(), 'boxd-staged-'));
+  process.once('beforeExit', () => void rm(folder, { recursive: true, force: true }));
+  return { folder, package: await stageBoxd(folder) };
+}
+
+export interface StartedBoxd extends AsyncDisposable {
+  readonly boxd: Boxd;
+  readonly channel: Duplex;
+  readonly process: ChildProcess;
+  /** The temporary folder that holds `files` and `env`. */
+  readonly directory: string;
+  readonly files: string;
+  readonly env: string;
+}
+
+/** A real boxd outside of any box, on folders of its own. */
+export async function startBoxd(hello: Hello = {}): Promise<StartedBoxd> {
+  const directory = await mkdtemp(join(tmpdir(), 'boxd-test-'));
+  const files = join(directory, 'files');
+  const env = join(directory, 'env');
+  await mkdir(files);
+  await mkdir(env);
+  const { channel, child } = await spawnBoxd();
+  const boxd = await connectBoxd(channel, { workspace: files, env, ...hello });
+  return {
+    boxd,
+    channel,
+    process: child,
+    directory,
+    files,
+    env,
+    async [Symbol.asyncDispose]() {
+      channel.destroy();
+      child.kill('SIGKILL');
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A boxd that has not been greeted. */
+export async function spawnBoxd(): Promise<{ channel: Duplex; child: ChildProcess }> {
+  staged ??= stage();
+  const child = spawn('/usr/bin/python3', ['-I', '-u', (await staged).package, '6'], {
+    env: { LANG: 'C.UTF-8', PATH: '/usr/bin:/bin' },
+    stdio: ['ignore', 'ignore', 'inherit', 'ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  const streams: readonly unknown[] = child.stdio;
+  const channel = streams[6];
+  if (!(channel instanceof Duplex)) throw new Error('no channel to boxd');
+  return { channel, child };
+}
+
+export interface Finished extends RunEnd {
+  readonly result?: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs something and keeps what it put out. */
+export async function finish(
+  start: (options: RunOptions) => Promise<RunEnd & { result?: string }>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Finished> {
+  const parts: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+  const end = await start({ signal, onOutput: (stream, bytes) => void parts[stream].push(Buffer.from(bytes)) });
+  return { ...end, stdout: Buffer.concat(parts.stdout).toString(), stderr: Buffer.concat(parts.stderr).toString() };
+}
+
+export const limits = { timeoutMs: 20_000, outputBytes: 16 * 1024 * 1024 };
+
+export const exec = (boxd: Boxd, argv: string[], more: object = {}, signal?: AbortSignal): Promise<Finished> =>
+  finish(options => boxd.exec({ argv, cwd: '', env: {}, ...limits, ...more }, options), signal);
+
+export const shell = (boxd: Boxd, script: string, more: object = {}, signal?: AbortSignal): Promise<Finished> =>
+  exec(boxd, ['/bin/bash', '-c', script], more, signal);
+
+export const python = (boxd: Boxd, code: string, more: object = {}, signal?: AbortSignal): Promise<Finished> =>
+  finish(options => boxd.python({ source: { code }, args: [], env: {}, ...limits, ...more }, options), signal);
+
+export const cell = (boxd: Boxd, code: string, more: object = {}, signal?: AbortSignal): Promise<Finished> =>
+  finish(options => boxd.cell({ context: 'main', code, env: {}, ...limits, ...more }, options), signal);
