@@ -21,7 +21,7 @@ export interface HttpOptions {
   /** Also listens here, for the user of this machine; see `listenOnSocket`. */
   readonly socketPath?: string;
   /** Further settings of MCP; tests mount fixtures through them. */
-  readonly mcp?: Pick<McpOptions, 'extend' | 'sessions'>;
+  readonly mcp?: Pick<McpOptions, 'extend' | 'bus' | 'sessions'>;
 }
 
 export interface RunningHttp {

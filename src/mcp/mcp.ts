@@ -6,6 +6,7 @@ import {
   isLegacyRequest,
   type McpRequestContext,
   type Server,
+  type ServerEventBus,
 } from '@modelcontextprotocol/server';
 import { callerOf } from '../auth/auth-info.ts';
 import type { Caller } from '../auth/caller.ts';
@@ -27,6 +28,8 @@ export interface McpOptions {
   readonly version: string;
   /** Adds what is no operation to every server: fixtures of the conformance tests. */
   readonly extend?: ServerParts['extend'];
+  /** Carries changes to `subscriptions/listen`; hubs that share one bus tell each other's subscribers. */
+  readonly bus?: ServerEventBus;
   readonly sessions?: { readonly idleSeconds?: number; readonly maxSessions?: number; readonly maxPerCaller?: number };
 }
 
@@ -51,6 +54,7 @@ export function createMcp(options: McpOptions): Mcp {
   const handler = createMcpHandler(
     context => statelessServer(parts, { ...context, catalogue: catalogueFor(context.requestInfo) }),
     {
+      bus: options.bus,
       keepAliveMs: KEEP_ALIVE_MS,
       onerror: error => log.debug({ err: error }, 'MCP request was refused'),
     },

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startTestServer } from '../mcp/stand-in.ts';
-import { mountFixtures } from './fixtures/fixtures.ts';
+import { fixtures } from './fixtures/fixtures.ts';
 
 const suite = fileURLToPath(
   new URL('../../node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url),
@@ -15,7 +15,7 @@ const suite = fileURLToPath(
 
 /** Runs the suite against a server with the fixtures; gives what it printed and its exit code. */
 async function runSuite(args: readonly string[]): Promise<{ code: number | null; output: string }> {
-  await using server = await startTestServer({ mcp: { extend: mountFixtures } });
+  await using server = await startTestServer({ mcp: fixtures() });
   const directory = await mkdtemp(join(tmpdir(), 'boxswain-conformance-'));
   try {
     const command = [suite, 'server', '--url', `${server.url}/mcp`, '-o', directory, ...args];
