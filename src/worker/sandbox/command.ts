@@ -23,6 +23,7 @@ export class Command {
   cancelReason: string | undefined;
   soFar: () => SoFar = nothing;
   #outcome: Outcome | undefined;
+  #abandoned: Error | undefined;
   readonly #controller = new AbortController();
   readonly #ended = Promise.withResolvers<void>();
 
@@ -52,20 +53,33 @@ export class Command {
     this.#controller.abort(new Error('the run was cancelled'));
   }
 
+  /** The worker gives it up without an end that could be told: whoever waits gets the error. */
+  abandon(error: Error): void {
+    this.#abandoned = error;
+    this.#controller.abort(error);
+    this.#ended.resolve();
+  }
+
+  get isAbandoned(): boolean {
+    return this.#abandoned !== undefined;
+  }
+
   end(outcome: Outcome): void {
-    if (this.#outcome !== undefined) return;
+    if (this.#outcome !== undefined || this.#abandoned !== undefined) return;
     this.#outcome = outcome;
     this.soFar = nothing;
     this.#ended.resolve();
   }
 
-  /** Settles when it has ended, or after `waitMs`. */
+  /** Settles when it has ended, or after `waitMs`; rejects when it was abandoned. */
   async wait(waitMs: number): Promise<void> {
-    if (this.#outcome !== undefined || waitMs <= 0) return;
-    const over = Promise.withResolvers<void>();
-    const timer = setTimeout(over.resolve, waitMs);
-    await Promise.race([this.#ended.promise, over.promise]);
-    clearTimeout(timer);
+    if (this.#outcome === undefined && this.#abandoned === undefined && waitMs > 0) {
+      const over = Promise.withResolvers<void>();
+      const timer = setTimeout(over.resolve, waitMs);
+      await Promise.race([this.#ended.promise, over.promise]);
+      clearTimeout(timer);
+    }
+    if (this.#abandoned !== undefined) throw this.#abandoned;
   }
 
   report(): CommandReport {

@@ -1,5 +1,8 @@
 import { AppError } from '../../errors/app-error.ts';
 
+/** A box has fewer processes than this; beyond it the oldest names are forgotten. */
+const MAX_NAMES = 4096;
+
 /** Which generation of the box each stateful context was made in. Contexts end with their box. */
 export class ContextBook {
   readonly #generations = new Map<string, number>();
@@ -17,6 +20,9 @@ export class ContextBook {
       });
     }
     this.#generations.set(name, generation);
+    if (this.#generations.size <= MAX_NAMES) return;
+    const [oldest] = this.#generations.keys();
+    if (oldest !== undefined) this.#generations.delete(oldest);
   }
 
   /** Of the box of this generation. */

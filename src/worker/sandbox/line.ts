@@ -8,7 +8,7 @@ export type EntryKind = 'job' | 'gate';
  * Does the work of an entry; must not reject. A job calls `begun` when it has started, so that what waits only for that may go
  * on; a job that nothing may run beside never calls it.
  */
-export type Work = (begun: () => void) => Promise<void>;
+export type Work = (begun: () => void, sequence: number) => Promise<void>;
 
 export interface Place {
   readonly sequence: number;
@@ -18,6 +18,7 @@ export interface Place {
 
 interface Entry {
   readonly kind: EntryKind;
+  readonly sequence: number;
   readonly work: Work;
 }
 
@@ -32,6 +33,7 @@ export class Line {
   /** The job that was given its turn and has not begun: nothing after it may start. */
   #starting: Entry | undefined;
   #openGates = 0;
+  #whenIdle: PromiseWithResolvers<void> | undefined;
 
   constructor({ lastSequence }: { lastSequence: number }) {
     this.#sequence = lastSequence;
@@ -46,11 +48,23 @@ export class Line {
     return this.#job === undefined && this.#openGates === 0 && this.#waiting.length === 0;
   }
 
+  /** The number that was given last. */
+  get lastSequence(): number {
+    return this.#sequence;
+  }
+
+  /** Settles when nothing runs and nothing waits. */
+  async idle(): Promise<void> {
+    if (this.isIdle) return;
+    this.#whenIdle ??= Promise.withResolvers<void>();
+    await this.#whenIdle.promise;
+  }
+
   /** Gives the next sequence number. The work may start before this returns. */
   accept(kind: EntryKind, work: Work): Place {
-    const entry = { kind, work };
     this.#sequence += 1;
     const sequence = this.#sequence;
+    const entry = { kind, sequence, work };
     this.#waiting.push(entry);
     this.#advance();
     return { sequence, withdraw: () => this.#withdraw(entry) };
@@ -68,17 +82,23 @@ export class Line {
   #advance(): void {
     while (this.#starting === undefined) {
       const next = this.#waiting[0];
-      if (next === undefined) return;
+      if (next === undefined) return this.#tellIdle();
       if (next.kind === 'job' && (this.#job !== undefined || this.#openGates > 0)) return;
       this.#waiting.shift();
       this.#start(next);
     }
   }
 
+  #tellIdle(): void {
+    if (!this.isIdle) return;
+    this.#whenIdle?.resolve();
+    this.#whenIdle = undefined;
+  }
+
   #start(entry: Entry): void {
     if (entry.kind === 'gate') {
       this.#openGates += 1;
-      void entry.work(() => {}).finally(() => {
+      void entry.work(() => {}, entry.sequence).finally(() => {
         this.#openGates -= 1;
         this.#advance();
       });
@@ -91,7 +111,7 @@ export class Line {
       this.#starting = undefined;
       this.#advance();
     };
-    void entry.work(begun).finally(() => {
+    void entry.work(begun, entry.sequence).finally(() => {
       this.#job = undefined;
       if (this.#starting === entry) this.#starting = undefined;
       this.#advance();

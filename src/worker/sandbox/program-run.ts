@@ -4,7 +4,7 @@ import type { Boxd, RunEnd, RunOptions } from './boxd/boxd.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { JobOutput, JobResult, Stand } from './job-stand.ts';
 import { Outputs } from './outputs.ts';
-import { redactJson } from './redaction.ts';
+import { redactText } from './redaction.ts';
 
 type ProgramJob = JobOf<'python'> | JobOf<'command'>;
 type ProgramEnd = RunEnd & { readonly result?: string };
@@ -37,7 +37,7 @@ export async function runProgram(job: ProgramJob, stand: Stand): Promise<JobResu
     if (end.outputExceeded) output.truncated = true;
     if (limit !== undefined) output.limit_hit = limit;
     if (denied.length > 0) output.network_denied = denied.map(denial => ({ ...denial }));
-    if (end.result !== undefined) output.result = redactJson(end.result, secrets);
+    if (end.result !== undefined) output.result = redactText(end.result, secrets);
     return { output, fullOutput: output.truncated ? await outputs.keepWhole(blobs) : {} };
   } finally {
     outputs.dispose();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { redactJson, StreamRedactor } from './redaction.ts';
+import { redactObject, StreamRedactor } from './redaction.ts';
 import { namesSecrets, resolveSecrets } from './secrets.ts';
 
 const secrets = [
@@ -49,7 +49,7 @@ describe('redaction', () => {
 
   it('masks strings at any depth of a value', () => {
     const value = { a: ['pre xyzzy post', 1, null], b: { c: 'abc' } };
-    assert.deepEqual(redactJson(value, secrets), {
+    assert.deepEqual(redactObject(value, secrets), {
       a: ['pre [secret:other] post', 1, null],
       b: { c: '[secret:short]' },
     });

@@ -64,18 +64,23 @@ export class StreamRedactor {
 }
 
 type Json = z.core.util.JSONType;
+type JsonObject = Record<string, Json>;
 
 /** The value with every secret masked in its strings; keys are ours and stay. */
-export function redactJson<Value extends Json>(value: Value, secrets: readonly Secret[]): Json {
-  if (secrets.length === 0) return value;
-  return redact(value, byLength(secrets));
+export function redactObject(value: JsonObject, secrets: readonly Secret[]): JsonObject {
+  return secrets.length === 0 ? value : eachValue(value, byLength(secrets));
+}
+
+export function redactText(text: string, secrets: readonly Secret[]): string {
+  return byLength(secrets).reduce((masked, secret) => masked.replaceAll(secret.value, () => maskOf(secret)), text);
 }
 
 function redact(value: Json, secrets: readonly Secret[]): Json {
-  if (typeof value === 'string') {
-    return secrets.reduce((text, secret) => text.replaceAll(secret.value, () => maskOf(secret)), value);
-  }
+  if (typeof value === 'string') return redactText(value, secrets);
   if (Array.isArray(value)) return value.map(item => redact(item, secrets));
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redact(item, secrets)]));
+  return eachValue(value, secrets);
 }
+
+const eachValue = (value: JsonObject, secrets: readonly Secret[]): JsonObject =>
+  Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redact(item, secrets)]));

@@ -1,0 +1,248 @@
+import { AppError } from '../../errors/app-error.ts';
+import { NotHere } from '../../protocol/link.ts';
+import type { FileRequest } from '../../protocol/files.ts';
+import type { Job } from '../../protocol/jobs.ts';
+import type { WorkerReply, WorkerRequest } from '../../protocol/messages.ts';
+import { ArtifactWatch } from './artifacts.ts';
+import { BoxKeeper } from './box-keeper.ts';
+import { BoxdGone } from './boxd/boxd.ts';
+import { Command } from './command.ts';
+import { doFile, type FileAnswer, waitsItsTurn } from './file-requests.ts';
+import { sandboxDied } from './box-keeper.ts';
+import { JobDesk } from './job-desk.ts';
+import { Line, type Place } from './line.ts';
+import type { WorkspaceMeans } from './workspace-means.ts';
+
+type Opening = WorkerRequest<'workspace.open'>;
+type Inspection = WorkerReply<'workspace.inspect'>;
+
+const BYTES_PER_MB = 1024 * 1024;
+
+/** One workspace on this worker, from when it is opened until it is closed: its line of work, its box, its commands. */
+export class HostedWorkspace {
+  readonly id: string;
+  readonly epoch: number;
+  readonly #opening: Opening;
+  readonly #means: WorkspaceMeans;
+  readonly #line: Line;
+  readonly #keeper: BoxKeeper;
+  readonly #artifacts: ArtifactWatch;
+  readonly #desk: JobDesk;
+  /** Those that have not ended. */
+  readonly #commands = new Map<string, { readonly command: Command; place: Place | undefined }>();
+  #diskBytes = 0;
+  #mustLearn: boolean;
+
+  constructor(opening: Opening, means: WorkspaceMeans) {
+    const { workspaceId, epoch, spec } = opening;
+    const log = means.log.child({ workspace: workspaceId });
+    this.id = workspaceId;
+    this.epoch = epoch;
+    this.#opening = opening;
+    this.#means = means;
+    this.#mustLearn = !opening.fresh;
+    this.#line = new Line({ lastSequence: opening.lastSequence });
+    this.#artifacts = new ArtifactWatch({ blobs: means.blobs, log, maxBytes: spec.limits.disk_mb * BYTES_PER_MB });
+    this.#keeper = new BoxKeeper({
+      generation: opening.generation,
+      idleStopMs: spec.idleStopSeconds * 1000,
+      log,
+      house: signal => this.#house(signal),
+      onChange: change => {
+        means.reports.send('box.changed', { workspaceId, epoch, ...change }, { key: `box ${workspaceId}` });
+      },
+    });
+    this.#desk = new JobDesk({ opening, means, log, keeper: this.#keeper, artifacts: this.#artifacts });
+  }
+
+  get generation(): number {
+    return this.#keeper.generation;
+  }
+
+  get lastSequence(): number {
+    return this.#line.lastSequence;
+  }
+
+  get hasBox(): boolean {
+    return this.#keeper.live !== undefined;
+  }
+
+  /** Puts the job into the line. A command that is known is not run again. Throws QUEUE_FULL. */
+  submit(id: string, job: Job, options: { isDetached: boolean }): Command {
+    const known = this.find(id);
+    if (known !== undefined) {
+      if (options.isDetached) this.detach(known);
+      return known;
+    }
+    this.#refuseOverflow();
+    const command = new Command(id, job, options);
+    const entry: { readonly command: Command; place: Place | undefined } = { command, place: undefined };
+    this.#commands.set(id, entry);
+    entry.place = this.#line.accept('job', (begun, sequence) => {
+      command.sequence = sequence;
+      return this.#execute(command, begun);
+    });
+    command.sequence = entry.place.sequence;
+    return command;
+  }
+
+  find(id: string): Command | undefined {
+    return this.#commands.get(id)?.command ?? this.#means.ended.get(this.#keyOf(id));
+  }
+
+  /** From now on the hub is told how the command ends; at once, when it has ended already. */
+  detach(command: Command): void {
+    if (command.isDetached) return;
+    command.isDetached = true;
+    if (command.outcome !== undefined) this.#tellEnd(command);
+  }
+
+  /** A queued command never starts; a running one is killed with all it started. */
+  cancel(id: string, reason: string): WorkerReply<'run.cancel'> {
+    const command = this.find(id);
+    if (command === undefined) return { cancelled: false, state: 'unknown' };
+    const { state } = command;
+    if (state === 'ended') return { cancelled: false, state };
+    this.#cancel(command, reason);
+    return { cancelled: true, state };
+  }
+
+  /** Does a request on files; `write`, `edit` and `collect` in their turn. Throws what the box says about the path. */
+  async file(request: FileRequest): Promise<FileAnswer & { generation: number }> {
+    this.#keeper.enter();
+    try {
+      const answer = waitsItsTurn(request) ? await this.#fileInTurn(request) : await this.#doFile(request);
+      return { ...answer, generation: this.#keeper.generation };
+    } finally {
+      this.#keeper.leave();
+    }
+  }
+
+  async inspect({ withUsage }: { withUsage: boolean }): Promise<Inspection> {
+    const { generation } = this.#keeper;
+    return {
+      state: this.#state(),
+      generation,
+      activeTasks: this.#commands.size,
+      contexts: this.#keeper.live === undefined ? [] : this.#desk.contexts.list(generation),
+      usage: withUsage ? await this.#usage() : null,
+    };
+  }
+
+  /** Cancels all work and ends the box; the files stay. Settles when nothing runs any more. */
+  async cancelAll(reason: string): Promise<void> {
+    for (const { command } of [...this.#commands.values()]) this.#cancel(command, reason);
+    await this.#keeper.close();
+    await this.#line.idle();
+    this.#means.ended.forget(this.#keyOf(''));
+  }
+
+  /**
+   * Gives up the workspace without telling any end: another holder will know what becomes of its tasks. What has not started
+   * may be placed again, so its waiters are told that it is not here.
+   */
+  async abandon(): Promise<void> {
+    for (const { command, place } of [...this.#commands.values()]) {
+      const neverRan = place?.withdraw() === true;
+      command.abandon(neverRan ? new NotHere() : sandboxDied({ kind: 'engine_lost', detail: 'the worker gave it up' }));
+      if (neverRan) this.#commands.delete(command.id);
+    }
+    await this.#keeper.close();
+    await this.#line.idle();
+    this.#means.ended.forget(this.#keyOf(''));
+  }
+
+  async #house(signal: AbortSignal) {
+    const { workspaceId, epoch, spec } = this.#opening;
+    const housed = await this.#means.housing.house({ workspaceId, epoch, spec }, signal);
+    // What lay there when the worker took the workspace on was registered by its last holder.
+    if (this.#mustLearn) await this.#artifacts.learn(housed.boxd);
+    this.#mustLearn = false;
+    return housed;
+  }
+
+  async #execute(command: Command, begun: () => void): Promise<void> {
+    this.#keeper.enter();
+    try {
+      const outcome = await this.#desk.run(command, begun);
+      if (command.isAbandoned) return;
+      command.end(outcome);
+      this.#means.ended.add(this.#keyOf(command.id), command);
+      if (command.isDetached && !this.#desk.wasRefused(command)) this.#tellEnd(command);
+    } finally {
+      this.#commands.delete(command.id);
+      this.#keeper.leave();
+    }
+  }
+
+  #cancel(command: Command, reason: string): void {
+    command.cancel(reason);
+    if (this.#commands.get(command.id)?.place?.withdraw() !== true) return;
+    command.end(this.#desk.cancelled(command));
+    this.#commands.delete(command.id);
+    this.#means.ended.add(this.#keyOf(command.id), command);
+    if (command.isDetached) this.#tellEnd(command);
+  }
+
+  #tellEnd({ id: commandId, outcome }: Command): void {
+    if (outcome === undefined) return;
+    this.#means.reports.send('run.ended', { workspaceId: this.id, epoch: this.epoch, commandId, outcome });
+  }
+
+  #fileInTurn(request: FileRequest): Promise<FileAnswer> {
+    this.#refuseOverflow();
+    const { promise, resolve } = Promise.withResolvers<FileAnswer>();
+    this.#line.accept('gate', async () => {
+      const answer = this.#doFile(request);
+      resolve(answer);
+      // The line waits for the end, whatever it is; the caller hears what it was.
+      await answer.catch(() => {});
+    });
+    return promise;
+  }
+
+  async #doFile(request: FileRequest): Promise<FileAnswer> {
+    const live = this.#keeper.live ?? (await this.#keeper.ensure());
+    try {
+      return await doFile(request, { boxd: live.boxd, artifacts: this.#artifacts });
+    } catch (error) {
+      if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
+      throw error;
+    }
+  }
+
+  #refuseOverflow(): void {
+    const cap = this.#means.config.tasks.queue_per_workspace;
+    if (this.#line.waiting < cap) return;
+    throw new AppError('QUEUE_FULL', `the workspace has ${cap} tasks queued, which is its cap`, {
+      hint: 'wait for tasks to end, or cancel some',
+      details: { cap, retry_after_seconds: 5 },
+    });
+  }
+
+  #state(): Inspection['state'] {
+    const running = [...this.#commands.values()].find(({ command }) => command.state === 'running')?.command;
+    if (running?.job.kind === 'checkpoint') return 'checkpointing';
+    if (this.#commands.size > 0) return 'busy';
+    // A workspace whose first box is still to come is as ready as one with a box.
+    const hasEnded = this.#keeper.live === undefined && !this.#keeper.isStarting && this.#keeper.generation > 0;
+    return hasEnded ? 'stopped' : 'ready';
+  }
+
+  async #usage(): Promise<NonNullable<Inspection['usage']>> {
+    const { live } = this.#keeper;
+    if (live === undefined) return { memory_bytes: 0, disk_bytes: this.#diskBytes, cpu_ms: 0 };
+    try {
+      const [stats, disk] = await Promise.all([live.box.stats(), live.boxd.diskUsage()]);
+      this.#diskBytes = disk.usedBytes;
+      return { memory_bytes: stats.memoryBytes, disk_bytes: disk.usedBytes, cpu_ms: stats.cpuMs };
+    } catch (error) {
+      if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
+      throw error;
+    }
+  }
+
+  #keyOf(commandId: string): string {
+    return `${this.id} ${commandId}`;
+  }
+}

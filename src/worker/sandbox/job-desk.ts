@@ -1,0 +1,208 @@
+import { AppError } from '../../errors/app-error.ts';
+import { newId } from '../../ids/ids.ts';
+import type { Log } from '../../log/log.ts';
+import type { CollectedArtifact, Job, JobOf, Outcome } from '../../protocol/jobs.ts';
+import type { WorkerRequest } from '../../protocol/messages.ts';
+import type { ArtifactWatch } from './artifacts.ts';
+import { type BoxKeeper, type LiveBox, sandboxDied } from './box-keeper.ts';
+import { BoxdGone } from './boxd/boxd.ts';
+import { restoreCheckpoint } from './checkpoints.ts';
+import type { Command } from './command.ts';
+import { ContextBook } from './context-book.ts';
+import { runJob } from './job-runner.ts';
+import type { JobResult } from './job-stand.ts';
+import { redactObject, redactText, type Secret } from './redaction.ts';
+import { namesSecrets, resolveSecrets } from './secrets.ts';
+import type { WorkspaceMeans } from './workspace-means.ts';
+
+/** A cancelled job that boxd has not ended by then takes its box with it: 2 s are promised. */
+const CANCEL_GRACE_MS = 1_700;
+/** boxd ends jobs in time; one that outlives its time by so much is stuck, and boxd with it. */
+const OVERDUE_MS = 15_000;
+
+export interface JobDeskParts {
+  readonly opening: WorkerRequest<'workspace.open'>;
+  readonly means: WorkspaceMeans;
+  readonly log: Log;
+  readonly keeper: BoxKeeper;
+  readonly artifacts: ArtifactWatch;
+}
+
+type End = Outcome['end'];
+
+/** Takes the jobs of one workspace from their turn in the line to their outcome. */
+export class JobDesk {
+  readonly contexts = new ContextBook();
+  readonly #parts: JobDeskParts;
+  /** Every secret that went into the box: later output may still hold it. */
+  readonly #secrets = new Map<string, Secret>();
+  readonly #refused = new WeakSet<Command>();
+
+  constructor(parts: JobDeskParts) {
+    this.#parts = parts;
+  }
+
+  /** The hub did not want it started: it needs not be told how it ended. */
+  wasRefused(command: Command): boolean {
+    return this.#refused.has(command);
+  }
+
+  /** Never rejects; whatever happens is the outcome. */
+  async run(command: Command, begun: () => void): Promise<Outcome> {
+    const { means, keeper } = this.#parts;
+    let result: JobResult | undefined;
+    let end: End;
+    try {
+      result = await this.#run(command, begun);
+      end = { kind: 'completed', output: result.output };
+    } catch (error) {
+      end = await this.#failed(command, error);
+    } finally {
+      means.tails.unfollow(command.id);
+    }
+    if (command.cancelReason !== undefined) end = { kind: 'cancelled', reason: command.cancelReason };
+    const fullOutput = end.kind === 'completed' ? (result?.fullOutput ?? {}) : {};
+    return {
+      sequence: command.sequence,
+      startedAt: command.startedAt,
+      artifacts: await this.#artifacts(command),
+      endedAt: Date.now(),
+      generation: keeper.generation,
+      fullOutput,
+      end,
+    };
+  }
+
+  /** The outcome of a command that is cancelled before its turn. */
+  cancelled(command: Command): Outcome {
+    return {
+      sequence: command.sequence,
+      startedAt: null,
+      endedAt: Date.now(),
+      generation: this.#parts.keeper.generation,
+      artifacts: [],
+      fullOutput: {},
+      end: { kind: 'cancelled', reason: command.cancelReason ?? 'cancelled' },
+    };
+  }
+
+  /** No needless await on the way: a job whose box is ready is sent to it before this returns. */
+  async #run(command: Command, begun: () => void): Promise<JobResult> {
+    const { job, signal } = command;
+    const { keeper, means, opening } = this.#parts;
+    signal.throwIfAborted();
+    if (job.kind === 'restore') return await this.#restore(job, command);
+    let env = this.#envOf(job);
+    if (namesSecrets(env)) env = await this.#resolved(env);
+    const live = keeper.live ?? (await keeper.ensure());
+    if (command.isDetached) await this.#askToStart(command);
+    signal.throwIfAborted();
+    if (job.kind === 'python' && job.context !== undefined) this.contexts.use(job.context, live.generation);
+    command.startedAt = Date.now();
+    const guard = new Guard(job, { command, live, wallSeconds: opening.spec.limits.wall_seconds });
+    try {
+      return await runJob(job, {
+        live,
+        command,
+        limits: opening.spec.limits,
+        env,
+        secrets: [...this.#secrets.values()],
+        blobs: means.blobs,
+        config: means.config.sandbox,
+        signal,
+        begun,
+        follow: whatIsNew => means.tails.follow(command.id, whatIsNew),
+      });
+    } catch (error) {
+      if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
+      throw error;
+    } finally {
+      guard.stop();
+    }
+  }
+
+  /** Into a new box: nothing that ran in the old one may go on beside files it does not know. */
+  async #restore({ manifest }: JobOf<'restore'>, command: Command): Promise<JobResult> {
+    const { keeper, means, artifacts } = this.#parts;
+    if (command.isDetached) await this.#askToStart(command);
+    command.startedAt = Date.now();
+    await keeper.stop();
+    const live = await keeper.ensure();
+    try {
+      const { entries, installedPackages } = await restoreCheckpoint(manifest, { boxd: live.boxd, blobs: means.blobs });
+      artifacts.forget();
+      return { output: { fileCount: entries.length, installedPackages }, fullOutput: {} };
+    } catch (error) {
+      if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
+      throw error;
+    }
+  }
+
+  #envOf(job: Job): Readonly<Record<string, string>> {
+    const { env } = this.#parts.opening.spec;
+    return 'env' in job ? { ...env, ...job.env } : env;
+  }
+
+  async #resolved(env: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>> {
+    const resolved = await resolveSecrets(env, this.#parts.means.config.sandbox.secrets_directory);
+    for (const secret of resolved.secrets) this.#secrets.set(`${secret.name} ${secret.value}`, secret);
+    return resolved.env;
+  }
+
+  async #askToStart(command: Command): Promise<void> {
+    const { opening, means } = this.#parts;
+    const { workspaceId, epoch } = opening;
+    const start = { workspaceId, epoch, commandId: command.id, sequence: command.sequence };
+    if (await means.mayStart(start, command.signal)) return;
+    this.#refused.add(command);
+    command.cancel('the hub did not want it started');
+    command.signal.throwIfAborted();
+  }
+
+  async #failed(command: Command, error: unknown): Promise<End> {
+    if (command.cancelReason !== undefined) return { kind: 'cancelled', reason: command.cancelReason };
+    const secrets = [...this.#secrets.values()];
+    if (error instanceof AppError) {
+      const { details, message, ...shape } = error.toShape();
+      const plain = JSON.parse(JSON.stringify(details));
+      return {
+        kind: 'failed',
+        error: { ...shape, message: redactText(message, secrets), details: redactObject(plain, secrets) },
+      };
+    }
+    const reference = newId('req');
+    if (!command.isAbandoned) this.#parts.log.error({ error, reference, kind: command.job.kind }, 'a job failed unforeseen');
+    const shape = new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
+    return { kind: 'failed', error: shape.toShape() };
+  }
+
+  async #artifacts({ job, startedAt, isAbandoned }: Command): Promise<CollectedArtifact[]> {
+    const { live } = this.#parts.keeper;
+    if (live === undefined || startedAt === null || isAbandoned || job.kind === 'checkpoint') return [];
+    return await this.#parts.artifacts.collect(live.boxd);
+  }
+}
+
+/** Ends the box of a job that boxd does not end: after a cancellation, and long after its time. */
+class Guard {
+  readonly #stop: () => void;
+
+  constructor(job: Job, { command, live, wallSeconds }: { command: Command; live: LiveBox; wallSeconds: number }) {
+    const limitSeconds = 'timeoutSeconds' in job ? Math.min(job.timeoutSeconds, wallSeconds) : wallSeconds;
+    let timer = setTimeout(() => void live.box.destroy('wall'), limitSeconds * 1000 + OVERDUE_MS);
+    timer.unref();
+    const cancelled = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => void live.box.destroy('killed'), CANCEL_GRACE_MS);
+    };
+    command.signal.addEventListener('abort', cancelled, { once: true });
+    this.#stop = () => {
+      clearTimeout(timer);
+      command.signal.removeEventListener('abort', cancelled);
+    };
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+}

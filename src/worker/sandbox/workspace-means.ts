@@ -1,0 +1,33 @@
+import type { Blobs } from '../../blobs/blobs.ts';
+import type { Config } from '../../config/config.ts';
+import type { Log } from '../../log/log.ts';
+import type { HubRequest } from '../../protocol/messages.ts';
+import type { WorkspaceSpec } from '../../protocol/workspace-spec.ts';
+import type { Reports } from '../reports.ts';
+import type { HousedBox } from './box-keeper.ts';
+import type { EndedCommands } from './ended-commands.ts';
+import type { LiveTails } from './live-tails.ts';
+
+/** What a worker shares with all its workspaces. */
+export interface WorkspaceMeans {
+  readonly config: Config;
+  readonly blobs: Blobs;
+  readonly log: Log;
+  readonly housing: BoxHousing;
+  readonly reports: Reports;
+  readonly tails: LiveTails;
+  readonly ended: EndedCommands;
+  /** Asks the hub whether a detached job may start, until it has an answer. Rejects with the signal's reason. */
+  mayStart(start: HubRequest<'run.started'>, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Makes boxes for workspaces and keeps their files. */
+export interface BoxHousing {
+  /** A box with the files of the workspace, which are made when there are none yet. */
+  house(
+    workspace: { workspaceId: string; epoch: number; spec: WorkspaceSpec },
+    signal: AbortSignal,
+  ): Promise<HousedBox>;
+  /** Removes the files of a workspace without a box; nothing when there are none. */
+  remove(workspaceId: string): Promise<void>;
+}

@@ -1,0 +1,104 @@
+import { arch, platform } from 'node:os';
+import type { Blobs } from '../blobs/blobs.ts';
+import type { Config } from '../config/config.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { Fabric } from '../fabric/fabric.ts';
+import type { Log } from '../log/log.ts';
+import { askHub, type Link, serveWorker } from '../protocol/link.ts';
+import type { HubRequest } from '../protocol/messages.ts';
+import { Backoff } from './backoff.ts';
+import { describeEngine, workerHandlers } from './handlers.ts';
+import { Membership } from './membership.ts';
+import { Reports } from './reports.ts';
+import { createBoxHouse } from './sandbox/box-house.ts';
+import { EndedCommands } from './sandbox/ended-commands.ts';
+import type { EngineReport, SandboxEngine } from './sandbox/engine.ts';
+import { LiveTails } from './sandbox/live-tails.ts';
+import { Workspaces } from './workspaces.ts';
+
+const ASK_TIMEOUT_MS = 10_000;
+
+export interface WorkerOptions {
+  readonly id: string;
+  /** Machine and data directory: workers that share it can open each other's workspaces' files. */
+  readonly site: string;
+  readonly fabric: Fabric;
+  readonly blobs: Blobs;
+  readonly config: Config;
+  readonly log: Log;
+  readonly engine: SandboxEngine;
+  /** What the engine's probe said; probed here when it is left out. */
+  readonly report?: EngineReport;
+  readonly beatMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Worker {
+  readonly id: string;
+  /** Stops accepting, ends boxes, leaves. The files of workspaces stay. */
+  close(): Promise<void>;
+}
+
+/** Starts a worker: removes what a crashed one left, serves the hubs' requests, joins. Settles when a hub took it in. */
+export async function createWorker(options: WorkerOptions): Promise<Worker> {
+  const { id, site, fabric, blobs, config, engine } = options;
+  const log = options.log.child({ worker: id });
+  const link = { fabric, blobs };
+  const removed = await engine.reap();
+  if (removed.length > 0) log.info({ removed }, 'removed what a worker that crashed had left');
+  const report = options.report ?? (await engine.probe(options.signal));
+
+  const reports = new Reports({ link, log });
+  const tails = new LiveTails({ fabric, blobs, worker: id, log });
+  const housing = await createBoxHouse({ engine, report, config, log, reports });
+  const mayStart = asking(link, log);
+  const means = { config, blobs, log, housing, reports, tails, ended: new EndedCommands(), mayStart };
+  const workspaces = new Workspaces(means, report);
+  const capabilities = { engines: [describeEngine(report)], platform: platform(), arch: arch() };
+  const { slots, labels } = config.worker;
+  const card = { site, slots, labels, capabilities };
+  const { beatMs } = options;
+  const membership = new Membership({ link, log, card, beatMs, onLost: () => workspaces.abandonAll() });
+  let isClosing = false;
+  const stopServing = await serveWorker(link, {
+    worker: id,
+    handlers: workerHandlers({ workspaces, engine: report, mayWork: () => !isClosing && !membership.isFenced }),
+    onError: (error, context) => log.error({ error, ...context }, 'a request failed unforeseen'),
+  });
+
+  const close = async () => {
+    if (isClosing) return;
+    isClosing = true;
+    await workspaces.abandonAll();
+    await stopServing();
+    await housing.close();
+    await membership.leave();
+    reports.close();
+    tails.close();
+  };
+  try {
+    await membership.join(options.signal ?? new AbortController().signal);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { id, close };
+}
+
+/** Asks until a hub answers. A refusal counts as no; trouble of the hub's own is no answer. */
+function asking(link: Link, log: Log) {
+  return async (start: HubRequest<'run.started'>, signal: AbortSignal): Promise<boolean> => {
+    const backoff = new Backoff({ firstMs: 50, mostMs: 5_000 });
+    while (true) {
+      signal.throwIfAborted();
+      try {
+        return (await askHub(link, 'run.started', start, { timeoutMs: ASK_TIMEOUT_MS, signal })).mayStart;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof AppError && error.code !== 'INTERNAL_ERROR') return false;
+        log.debug({ error }, 'no hub has said yet whether a job may start');
+      }
+      await backoff.wait(signal);
+    }
+  };
+}

@@ -1,0 +1,97 @@
+import { AppError } from '../errors/app-error.ts';
+import { NotHere } from '../protocol/link.ts';
+import type { WorkerReply, WorkerRequest } from '../protocol/messages.ts';
+import type { EngineReport } from './sandbox/engine.ts';
+import { HostedWorkspace } from './sandbox/hosted-workspace.ts';
+import { checkLimits } from './sandbox/limits-check.ts';
+import type { WorkspaceMeans } from './sandbox/workspace-means.ts';
+
+type Hold = { readonly workspaceId: string; readonly epoch: number };
+
+/** The workspaces that a worker holds, each at the epoch of its hold. */
+export class Workspaces {
+  readonly #means: WorkspaceMeans;
+  readonly #engine: EngineReport;
+  readonly #held = new Map<string, HostedWorkspace>();
+  /** Opening and closing of one workspace happen one after another. */
+  readonly #changes = new Map<string, Promise<unknown>>();
+
+  constructor(means: WorkspaceMeans, engine: EngineReport) {
+    this.#means = means;
+    this.#engine = engine;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  get boxes(): number {
+    let boxes = 0;
+    for (const workspace of this.#held.values()) if (workspace.hasBox) boxes += 1;
+    return boxes;
+  }
+
+  /** Throws NotHere for a workspace that is not held, or is held at another epoch. */
+  get({ workspaceId, epoch }: Hold): HostedWorkspace {
+    const workspace = this.#held.get(workspaceId);
+    if (workspace === undefined || workspace.epoch !== epoch) throw new NotHere();
+    return workspace;
+  }
+
+  /**
+   * Takes a workspace on; a repeat changes nothing. With a later epoch it is taken over from this worker's own earlier hold:
+   * box and runs of that end, the files stay. Throws LIMIT_UNENFORCEABLE, and CAPABILITY_UNSUPPORTED without a working engine.
+   */
+  open(opening: WorkerRequest<'workspace.open'>): Promise<WorkerReply<'workspace.open'>> {
+    return this.#oneAtATime(opening.workspaceId, async () => {
+      const { name, works, remedy } = this.#engine;
+      if (!works) throw new AppError('CAPABILITY_UNSUPPORTED', `engine ${name} does not work here`, { hint: remedy });
+      const enforcement = checkLimits(opening.spec, this.#engine);
+      const held = this.#held.get(opening.workspaceId);
+      if (held !== undefined && held.epoch > opening.epoch) throw new NotHere();
+      if (held?.epoch !== opening.epoch) await this.#take(opening, held);
+      return { engine: name, enforcement };
+    });
+  }
+
+  /** Ends all that runs and removes the files, also of a workspace that is not held (any more). */
+  close({ workspaceId, epoch }: Hold): Promise<void> {
+    return this.#oneAtATime(workspaceId, async () => {
+      const held = this.#held.get(workspaceId);
+      if (held !== undefined && held.epoch > epoch) throw new NotHere();
+      this.#held.delete(workspaceId);
+      await held?.cancelAll('the workspace was deleted');
+      await this.#means.housing.remove(workspaceId);
+    });
+  }
+
+  /** Ends boxes and runs, and forgets the workspaces; their files stay for whoever holds them next. */
+  async abandonAll(): Promise<void> {
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    await Promise.all(held.map(workspace => workspace.abandon()));
+    await Promise.allSettled(this.#changes.values());
+  }
+
+  async #take(opening: WorkerRequest<'workspace.open'>, held: HostedWorkspace | undefined): Promise<void> {
+    this.#held.delete(opening.workspaceId);
+    await held?.abandon();
+    // What an earlier, broken-off attempt under this id may have left is no part of a fresh workspace.
+    if (opening.fresh && held === undefined) await this.#means.housing.remove(opening.workspaceId);
+    const generation = Math.max(opening.generation, held?.generation ?? 0);
+    const lastSequence = Math.max(opening.lastSequence, held?.lastSequence ?? 0);
+    const workspace = new HostedWorkspace({ ...opening, generation, lastSequence }, this.#means);
+    this.#held.set(opening.workspaceId, workspace);
+  }
+
+  async #oneAtATime<Result>(workspaceId: string, change: () => Promise<Result>): Promise<Result> {
+    const before = this.#changes.get(workspaceId) ?? Promise.resolve();
+    const mine = before.catch(() => {}).then(change);
+    this.#changes.set(workspaceId, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#changes.get(workspaceId) === mine) this.#changes.delete(workspaceId);
+    }
+  }
+}
