@@ -29,8 +29,8 @@ export interface BoxSpec {
   /** Storage that outlives the box; created by `WorkspaceStorage` and owned by the box's uid. */
   readonly storage: BoxStorage;
   readonly limits: Readonly<Record<LimitName, number>>;
-  /** Host path of the unix socket that the egress proxy of this workspace listens on; bound into the box as /run/egress.sock. */
-  readonly egressSocket: string;
+  /** Host path of the unix socket that the egress proxy of this workspace listens on, bound as /run/egress.sock; absent: no way out. */
+  readonly egressSocket?: string;
 }
 
 /** Where a workspace's bytes lie on the host. The host never follows a path inside `directory`. */

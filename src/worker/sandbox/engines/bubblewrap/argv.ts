@@ -1,0 +1,54 @@
+import type { Runtime } from './runtime.ts';
+
+export interface BoxMounts {
+  readonly runtime: Runtime;
+  /** Becomes `/workspace` and `/env`. */
+  readonly files: string;
+  readonly packages: string;
+  /** Unix socket of the egress proxy, bound as `/run/egress.sock`; absent in a box without a way out. */
+  readonly egressSocket?: string;
+  readonly tmpBytes: number;
+  readonly shmBytes: number;
+}
+
+/** Descriptors of the launcher: bubblewrap's own, and boxd's channel. */
+export const descriptors = { filter: 3, status: 4, block: 5, channel: 6 } as const;
+
+export const boxdCommand: readonly string[] = ['/usr/bin/python3', '-I', '-u', '/boxd', String(descriptors.channel)];
+
+/**
+ * The words after `bwrap`. Nothing is mounted below `/workspace` or `/env`, which code in the box can write: a link there could
+ * lead a mount point outside (CVE-2026-87766). No path here but the last component comes from a caller.
+ */
+export function boxArgv(
+  { runtime, files, packages, egressSocket, tmpBytes, shmBytes }: BoxMounts,
+  command: readonly string[],
+): string[] {
+  return [
+    ...['--unshare-all', '--unshare-user', '--disable-userns', '--cap-drop', 'ALL', '--uid', '1000', '--gid', '1000'],
+    ...['--die-with-parent', '--new-session', '--hostname', 'box', '--clearenv'],
+    ...['--setenv', 'PATH', '/usr/bin:/bin', '--setenv', 'HOME', '/workspace', '--setenv', 'LANG', 'C.UTF-8'],
+    ...['--ro-bind', '/usr', '/usr'],
+    ...['bin', 'sbin', 'lib', 'lib64'].flatMap(name => ['--symlink', `usr/${name}`, `/${name}`]),
+    ...['--ro-bind', runtime.etc, '/etc'],
+    ...runtime.hostEtc.flatMap(name => ['--ro-bind', `/etc/${name}`, `/etc/${name}`]),
+    ...['--proc', '/proc', '--dev', '/dev'],
+    ...['--size', String(shmBytes), '--tmpfs', '/dev/shm', '--size', String(tmpBytes), '--tmpfs', '/tmp'],
+    ...['--bind', files, '/workspace', '--bind', packages, '/env'],
+    ...['--symlink', '/env/node/node_modules', '/node_modules'],
+    ...['--symlink', '/usr/bin/python3', '/opt/boxswain/bin/python'],
+    ...['--ro-bind', runtime.boxd, '/boxd'],
+    ...(egressSocket === undefined ? [] : ['--bind', egressSocket, '/run/egress.sock']),
+    ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/workspace'],
+    ...[
+      '--seccomp',
+      String(descriptors.filter),
+      '--json-status-fd',
+      String(descriptors.status),
+      '--block-fd',
+      String(descriptors.block),
+    ],
+    '--',
+    ...command,
+  ];
+}

@@ -1,0 +1,48 @@
+import { readFile, rmdir, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const REMOVAL_TRIES = 200;
+const REMOVAL_PAUSE_MS = 5;
+
+/** The number after `key` in a file of `key value` lines, or the only number there is; 0 where it cannot be read. */
+export async function readCounter(file: string, key?: string): Promise<number> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  if (key === undefined) return Number(text.trim()) || 0;
+  const line = text.split('\n').find(candidate => candidate.startsWith(`${key} `));
+  return Number(line?.split(' ')[1]) || 0;
+}
+
+/** Writes a value that not every kernel knows. */
+export async function writeIfThere(file: string, value: string): Promise<void> {
+  await writeFile(file, value).catch(() => undefined);
+}
+
+/** The kernel empties a group a moment after its last process died, and tells nobody: so it is asked again. */
+export async function removeGroup(folder: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await rmdir(folder);
+      return;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === 'ENOENT') return;
+      if (code !== 'EBUSY' || tries >= REMOVAL_TRIES) throw error;
+      await delay(REMOVAL_PAUSE_MS);
+    }
+  }
+}
+
+export async function killAllIn(procsFile: string): Promise<void> {
+  const text = await readFile(procsFile, 'utf8').catch(() => '');
+  for (const pid of text.split('\n').map(Number)) {
+    if (pid > 1) killQuietly(pid);
+  }
+}
+
+export function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone already, which is what was wanted.
+  }
+}

@@ -1,0 +1,77 @@
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cgroup, CgroupBackend, CgroupLimits, CgroupStats } from './cgroup.ts';
+import { killAllIn, readCounter, removeGroup, writeIfThere } from './cgroup-files.ts';
+
+const ROOT = '/sys/fs/cgroup';
+const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'] as const;
+type Controller = (typeof CONTROLLERS)[number];
+const CPU_PERIOD_US = 100_000;
+/** bubblewrap's first process and boxd do not count against what the caller may start. */
+export const PROCESS_HEADROOM = 4;
+
+/** Groups below our own ones, so that a container's limits hold for boxes too. `own`: /proc/self/cgroup. */
+export async function openCgroupV1(own: string): Promise<CgroupBackend | undefined> {
+  const folders = new Map<Controller, string>();
+  for (const line of own.split('\n')) {
+    const [, names = '', path = ''] = line.split(':');
+    for (const controller of CONTROLLERS) {
+      if (names.split(',').includes(controller)) folders.set(controller, join(ROOT, controller, path, 'boxswain'));
+    }
+  }
+  const folderOf = (controller: Controller, id: string): string => join(folders.get(controller) ?? ROOT, id);
+  if (folders.size < CONTROLLERS.length) return undefined;
+  try {
+    for (const folder of folders.values()) await mkdir(folder, { recursive: true });
+    const trial = folderOf('memory', `probe-${process.pid}`);
+    await mkdir(trial);
+    await rmdir(trial);
+  } catch {
+    return undefined;
+  }
+  return {
+    version: 1,
+    create: async (id, limits) => {
+      for (const controller of folders.keys()) await mkdir(folderOf(controller, id), { recursive: true });
+      await setLimits(controller => folderOf(controller, id), limits);
+      return groupOf(controller => folderOf(controller, id));
+    },
+    reap: async id => {
+      await killAllIn(join(folderOf('pids', id), 'cgroup.procs'));
+      for (const controller of folders.keys()) await removeGroup(folderOf(controller, id));
+    },
+  };
+}
+
+async function setLimits(
+  folder: (controller: Controller) => string,
+  { memoryBytes, processes, cpus }: CgroupLimits,
+): Promise<void> {
+  await writeFile(join(folder('memory'), 'memory.limit_in_bytes'), String(memoryBytes));
+  await writeIfThere(join(folder('memory'), 'memory.memsw.limit_in_bytes'), String(memoryBytes));
+  await writeIfThere(join(folder('memory'), 'memory.swappiness'), '0');
+  await writeFile(join(folder('pids'), 'pids.max'), String(processes + PROCESS_HEADROOM));
+  await writeFile(join(folder('cpu'), 'cpu.cfs_period_us'), String(CPU_PERIOD_US));
+  await writeFile(join(folder('cpu'), 'cpu.cfs_quota_us'), String(Math.round(cpus * CPU_PERIOD_US)));
+}
+
+function groupOf(folder: (controller: Controller) => string): Cgroup {
+  const memory = folder('memory');
+  return {
+    add: async pid => {
+      for (const controller of CONTROLLERS) await writeFile(join(folder(controller), 'cgroup.procs'), String(pid));
+    },
+    stats: async (): Promise<CgroupStats> => {
+      const [memoryBytes, cpuNs, oomKills, pidsRefused] = await Promise.all([
+        readCounter(join(memory, 'memory.usage_in_bytes')),
+        readFile(join(folder('cpuacct'), 'cpuacct.usage'), 'utf8').catch(() => '0'),
+        readCounter(join(memory, 'memory.oom_control'), 'oom_kill'),
+        readCounter(join(folder('pids'), 'pids.events'), 'max'),
+      ]);
+      return { memoryBytes, cpuMs: Math.round(Number(cpuNs) / 1e6), oomKills, pidsRefused };
+    },
+    remove: async () => {
+      for (const controller of CONTROLLERS) await removeGroup(folder(controller));
+    },
+  };
+}

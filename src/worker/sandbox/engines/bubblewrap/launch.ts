@@ -1,0 +1,152 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { Duplex, Readable, Writable } from 'node:stream';
+import { z } from 'zod';
+import type { BoxStorage } from '../../engine.ts';
+import { boxArgv, type BoxMounts } from './argv.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface LaunchPlan {
+  readonly runtime: Runtime;
+  readonly storage: BoxStorage;
+  /** The storage is an image to be mounted, which needs root. */
+  readonly isImage: boolean;
+  readonly egressSocket?: string;
+  readonly tmpBytes: number;
+  readonly shmBytes: number;
+  readonly command: readonly string[];
+}
+
+/** A started box that runs nothing yet: it waits for `release`. */
+export interface Launched {
+  readonly child: ChildProcess;
+  /** Of the first process in the box, as the host numbers it. */
+  readonly firstPid: number;
+  readonly channel: Duplex;
+  /** What the launcher wrote to stderr, at most 4 KiB. */
+  stderr(): string;
+  /** What the last process returned; undefined until it ended, or when the launch failed. */
+  exitCode(): number | undefined;
+  release(): void;
+}
+
+const MAX_STDERR = 4096;
+const statusSchema = z.object({ 'child-pid': z.number().optional(), 'exit-code': z.number().optional() });
+
+/**
+ * Mounts the image where only the box's processes see it, so that a dead box leaves no mount; makes the two folders on first use
+ * (nobody but us can write beside them); becomes the box's user; then bubblewrap. Arguments: image, mount point, uid, gid, rest.
+ */
+const MOUNT_SCRIPT = `
+img=$1 at=$2 uid=$3 gid=$4
+shift 4
+mount -o loop,nosuid,nodev "$img" "$at" || exit 91
+if [ ! -e "$at/env" ]; then
+  mkdir "$at/files" "$at/files/artifacts" "$at/env.new" && chown -R "$uid:$gid" "$at/files" "$at/env.new" && mv "$at/env.new" "$at/env" || exit 92
+fi
+unset PWD OLDPWD
+exec /usr/bin/setpriv "--reuid=$uid" "--regid=$gid" --clear-groups "$@"
+`;
+
+/** Starts the box. Rejects with what the launcher said when it ends before the box exists. */
+export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Launched> {
+  const filter = openSync(plan.runtime.filter, 'r');
+  const [program = '', ...args] = launcherWords(plan);
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, {
+      env: {},
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'pipe', filter, 'pipe', 'pipe', 'pipe'],
+    });
+  } finally {
+    closeSync(filter);
+  }
+  const pipes: readonly unknown[] = child.stdio;
+  const [, , errors, , status, block, channel] = pipes;
+  if (
+    !(
+      errors instanceof Readable &&
+      status instanceof Readable &&
+      block instanceof Writable &&
+      channel instanceof Duplex
+    )
+  ) {
+    throw new Error('the launcher has no pipes');
+  }
+  for (const stream of [status, block, channel]) stream.on('error', () => {});
+  let stderr = '';
+  errors.on('data', (chunk: Buffer) => {
+    if (stderr.length < MAX_STDERR) stderr += chunk.toString().slice(0, MAX_STDERR - stderr.length);
+  });
+  let exitCode: number | undefined;
+  const abort = (): void => void child.kill('SIGKILL');
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const firstPid = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', code => reject(new Error(`the launcher ended with ${code}: ${stderr.trim()}`)));
+      onStatus(status, line => {
+        if (line['child-pid'] !== undefined) resolve(line['child-pid']);
+        exitCode = line['exit-code'] ?? exitCode;
+      });
+    });
+    signal.throwIfAborted();
+    return {
+      child,
+      firstPid,
+      channel,
+      stderr: () => stderr.trim(),
+      exitCode: () => exitCode,
+      release: () => block.end('x'),
+    };
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Settles with what a launched command returned. */
+export async function ended({ child, exitCode }: Launched): Promise<number | undefined> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+  return exitCode();
+}
+
+function launcherWords(plan: LaunchPlan): string[] {
+  const { storage, isImage, command } = plan;
+  const root = isImage ? join(storage.directory, 'mount') : storage.directory;
+  const mounts: BoxMounts = { ...plan, files: join(root, 'files'), packages: join(root, 'env') };
+  const box = ['/usr/bin/bwrap', ...boxArgv(mounts, command)];
+  const owner = [String(storage.uid), String(storage.gid)];
+  if (isImage) {
+    const shell = ['/bin/sh', '-c', MOUNT_SCRIPT, 'sh', join(storage.directory, 'disk.img'), root, ...owner, ...box];
+    return ['/usr/bin/unshare', '--mount', '--propagation', 'private', '--', ...shell];
+  }
+  if (process.getuid?.() !== 0) return box;
+  return ['/usr/bin/setpriv', `--reuid=${storage.uid}`, `--regid=${storage.gid}`, '--clear-groups', ...box];
+}
+
+function onStatus(stream: Readable, heard: (line: z.output<typeof statusSchema>) => void): void {
+  let text = '';
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+    const lines = text.split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) {
+      const parsed = statusSchema.safeParse(parseLine(line));
+      if (parsed.success) heard(parsed.data);
+    }
+  });
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

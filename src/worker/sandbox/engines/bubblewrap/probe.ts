@@ -1,0 +1,143 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { release } from 'node:os';
+import { promisify } from 'node:util';
+import { newId } from '../../../../ids/ids.ts';
+import type { Log } from '../../../../log/log.ts';
+import type { Enforcement, LimitName } from '../../../../protocol/workspace-spec.ts';
+import { createStorageRoom } from '../../storage.ts';
+import type { EngineReport } from '../../engine.ts';
+import { ended, launch } from './launch.ts';
+import type { EngineParts } from './engine.ts';
+
+const run = promisify(execFile);
+const MIB = 1024 * 1024;
+const PROBE_MEMORY = 64 * MIB;
+const PROBE_PROCESSES = 16;
+const TIMEOUT_MS = 20_000;
+const KILLED = 137;
+
+interface Probing {
+  readonly directory: string;
+  readonly parts: () => Promise<EngineParts>;
+  readonly log: Log;
+}
+
+const NOTHING: Record<LimitName, Enforcement> = {
+  memory_mb: 'none',
+  cpus: 'none',
+  pids: 'none',
+  disk_mb: 'none',
+  wall_seconds: 'none',
+  output_mb: 'none',
+};
+
+/** Launches boxes for real: one that does nothing, one that takes too much memory, one that starts too many processes. */
+export async function probeBubblewrap({ directory, parts, log }: Probing): Promise<EngineReport> {
+  const base = { name: 'bubblewrap', versions: {}, stale: [], isolation: 'none', limits: NOTHING } as const;
+  const missing = missingPart();
+  if (missing) return { ...base, works: false, remedy: missing };
+  const versions = await versionsOf();
+  const room = createStorageRoom({ directory, log });
+  const id = newId('box');
+  try {
+    const { runtime, cgroups } = await parts();
+    const storage = await room.create(id, { diskMb: 16 });
+    const isImage = room.isImage(storage);
+    const attempt = async (command: string[], limits?: { memoryBytes: number; processes: number }) => {
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const launched = await launch({ runtime, storage, isImage, tmpBytes: MIB, shmBytes: MIB, command }, signal);
+      const cgroup = limits && cgroups ? await cgroups.create(id, { ...limits, cpus: 1 }) : undefined;
+      await cgroup?.add(launched.firstPid);
+      launched.release();
+      const code = await ended(launched);
+      await cgroup?.remove();
+      return { code, said: launched.stderr() };
+    };
+    const plain = await attempt(['/usr/bin/python3', '-I', '-c', 'pass']);
+    if (plain.code !== 0) return { ...base, versions, works: false, remedy: remedyFor(plain.said) };
+    const hog = await attempt(['/usr/bin/python3', '-I', '-c', 'x = bytearray(200 << 20)'], {
+      memoryBytes: PROBE_MEMORY,
+      processes: 64,
+    });
+    const fork = await attempt(['/usr/bin/python3', '-I', '-c', FORK_PROGRAM], {
+      memoryBytes: 4 * PROBE_MEMORY,
+      processes: PROBE_PROCESSES,
+    });
+    const isMemoryHard = cgroups !== undefined && hog.code === KILLED;
+    const isCountHard = cgroups !== undefined && fork.code === 0;
+    return {
+      name: 'bubblewrap',
+      works: true,
+      versions,
+      stale: await staleParts(versions.bubblewrap ?? ''),
+      isolation: 'namespaces',
+      limits: {
+        memory_mb: isMemoryHard ? 'hard' : 'soft',
+        // Without a group the kernel still counts by user and user namespace (RLIMIT_NPROC), which holds for all but root's boxes.
+        pids: isCountHard || process.getuid?.() !== 0 ? 'hard' : 'soft',
+        cpus: cgroups === undefined ? 'soft' : 'hard',
+        disk_mb: isImage ? 'hard' : 'soft',
+        wall_seconds: 'hard',
+        output_mb: 'hard',
+      },
+    };
+  } catch (error) {
+    log.debug({ err: error }, 'the probe of bubblewrap failed');
+    return { ...base, versions, works: false, remedy: remedyFor(error instanceof Error ? error.message : '') };
+  } finally {
+    await room.remove(id);
+  }
+}
+
+/** Exits 0 when it was stopped from starting more processes than the limit and the headroom. */
+const FORK_PROGRAM = `
+import os, time
+for n in range(64):
+    try:
+        if os.fork() == 0:
+            time.sleep(1)
+            os._exit(0)
+    except OSError:
+        os._exit(0)
+os._exit(1)
+`;
+
+function missingPart(): string | undefined {
+  if (process.platform !== 'linux') return 'sandboxes need Linux; connect to a hub on a Linux machine';
+  if (process.arch !== 'x64') return `there is no system call filter for ${process.arch}; run the worker on x86-64`;
+  const packages = [
+    ['/usr/bin/bwrap', 'bubblewrap'],
+    ['/usr/bin/python3', 'python3'],
+    ['/usr/bin/setpriv', 'util-linux'],
+  ].flatMap(([path = '', name = '']) => (existsSync(path) ? [] : [name]));
+  return packages.length === 0
+    ? undefined
+    : `apt-get install ${packages.join(' ')} (or your distribution's equivalent)`;
+}
+
+function remedyFor(said: string): string {
+  if (/namespace|Operation not permitted|Permission denied/i.test(said)) {
+    return 'allow unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0';
+  }
+  return 'run boxswain doctor --log-level debug and read what bubblewrap said';
+}
+
+async function versionsOf(): Promise<Record<string, string>> {
+  const { stdout } = await run('/usr/bin/bwrap', ['--version']);
+  return { bubblewrap: stdout.trim().replace('bubblewrap ', ''), kernel: release() };
+}
+
+async function staleParts(bubblewrap: string): Promise<string[]> {
+  const [major = 0, minor = 0] = bubblewrap.split('.').map(Number);
+  const stale: string[] = [];
+  if (major === 0 && minor < 12) {
+    stale.push(
+      `bubblewrap ${bubblewrap} follows links in mount points (CVE-2026-87766); Boxswain mounts nothing where a box can write`,
+    );
+  }
+  const built = /\b(20\d\d)\b/.exec(await readFile('/proc/version', 'utf8').catch(() => ''))?.[1];
+  if (built && Number(built) < new Date().getFullYear() - 1) stale.push(`the kernel was built in ${built}`);
+  return stale;
+}

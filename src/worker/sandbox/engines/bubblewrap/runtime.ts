@@ -1,0 +1,45 @@
+import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { stageBoxd } from '../../boxd/boxd-package.ts';
+import { seccompFilter } from './seccomp.ts';
+
+/** What every box of this process is given read-only. */
+export interface Runtime {
+  /** Becomes `/etc`: our own few files, and empty mount points. */
+  readonly etc: string;
+  readonly boxd: string;
+  /** File with the system call filter; opened anew for every launch, because the offset would be shared. */
+  readonly filter: string;
+  /** Names below `/etc` that are bound from the host. */
+  readonly hostEtc: readonly string[];
+}
+
+const HOST_ETC_FOLDERS = ['ssl', 'alternatives'];
+const HOST_ETC_FILES = ['ld.so.cache'];
+
+const files: Record<string, string> = {
+  passwd:
+    'root:x:0:0:root:/root:/usr/sbin/nologin\nbox:x:1000:1000:box:/workspace:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
+  group: 'root:x:0:\nbox:x:1000:\nnogroup:x:65534:\n',
+  hosts: '127.0.0.1 localhost box\n::1 localhost\n',
+  'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
+};
+
+/** Writes the runtime below `directory`; removing it is the caller's. */
+export async function prepareRuntime(directory: string): Promise<Runtime> {
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  const root = await mkdtemp(join(directory, 'runtime-'));
+  await chmod(root, 0o711);
+  const etc = join(root, 'etc');
+  await mkdir(etc, { mode: 0o755 });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(etc, name), text, { mode: 0o644 });
+  const hostEtc = [...HOST_ETC_FOLDERS, ...HOST_ETC_FILES].filter(name => existsSync(join('/etc', name)));
+  for (const name of hostEtc) {
+    if (HOST_ETC_FOLDERS.includes(name)) await mkdir(join(etc, name));
+    else await writeFile(join(etc, name), '');
+  }
+  const filter = join(root, 'filter.bpf');
+  await writeFile(filter, seccompFilter(), { mode: 0o444 });
+  return { etc, boxd: await stageBoxd(root), filter, hostEtc };
+}
