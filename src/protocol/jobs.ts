@@ -66,7 +66,8 @@ export const jobSchema = z.discriminatedUnion('kind', [
   }),
   /** `parent` lets unchanged content be named instead of stored again. */
   z.object({ kind: z.literal('checkpoint'), parent: z.string().nullable() }),
-  z.object({ kind: z.literal('restore'), manifest: z.string() }),
+  /** `env`, where given, is the workspace's environment from then on: a checkpoint holds that too. */
+  z.object({ kind: z.literal('restore'), manifest: z.string(), env: env.optional() }),
 ]);
 export type Job = z.output<typeof jobSchema>;
 export type JobOf<Kind extends Job['kind']> = Extract<Job, { kind: Kind }>;

@@ -1,0 +1,63 @@
+import { newId } from '../ids/ids.ts';
+import type { Log } from '../log/log.ts';
+import type { AuditRecord } from '../store/rows.ts';
+import type { AuditStore } from '../store/store.ts';
+import type { Audit } from './hub.ts';
+import { redact } from './redact.ts';
+
+/** Records of one transaction; more wait for the next. */
+const MAX_BATCH = 500;
+
+interface Waiting {
+  readonly record: AuditRecord;
+  readonly durable: PromiseWithResolvers<void>;
+}
+
+/**
+ * Group commit: what arrives while a transaction is being written goes into the next one, so a lone record is durable after
+ * one commit, and a thousand concurrent ones after a few.
+ */
+export class AuditTrail implements Audit {
+  readonly #store: AuditStore;
+  readonly #log: Log;
+  #queue: Waiting[] = [];
+  #flushing: Promise<void> | undefined;
+
+  constructor(store: AuditStore, log: Log) {
+    this.#store = store;
+    this.#log = log;
+  }
+
+  record(entry: Omit<AuditRecord, 'id' | 'time'>): Promise<void> {
+    const record = { ...entry, details: redact(entry.details), id: newId('aud'), time: Date.now() };
+    const durable = Promise.withResolvers<void>();
+    this.#queue.push({ record, durable });
+    this.#flushing ??= this.#flush();
+    return durable.promise;
+  }
+
+  verify(): Promise<{ records: number; brokenAt: string | null }> {
+    return this.#store.verify();
+  }
+
+  /** Settles when all that was recorded until now is durable or has failed. */
+  async close(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
+    // Calls that end in the same turn of the event loop share the first transaction too.
+    await new Promise(resolve => setImmediate(resolve));
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, MAX_BATCH);
+      try {
+        await this.#store.append(batch.map(({ record }) => record));
+        for (const { durable } of batch) durable.resolve();
+      } catch (error) {
+        this.#log.error({ err: error, records: batch.length }, 'audit records were not written');
+        for (const { durable } of batch) durable.reject(error);
+      }
+    }
+    this.#flushing = undefined;
+  }
+}

@@ -1,0 +1,141 @@
+import type { Blobs } from '../blobs/blobs.ts';
+import type { Config } from '../config/config.ts';
+import type { Fabric } from '../fabric/fabric.ts';
+import type { Log } from '../log/log.ts';
+import type { Store } from '../store/store.ts';
+import { addGauge } from '../telemetry/metrics.ts';
+import { Activity } from './activity.ts';
+import { ArtifactShelf } from './artifacts.ts';
+import { AuditTrail } from './audit.ts';
+import { Catalog } from './catalog.ts';
+import { CheckpointDesk } from './checkpoints.ts';
+import { DefaultWorkspaces } from './default-workspaces.ts';
+import { Deletion } from './deletion.ts';
+import { EventLog } from './events.ts';
+import { FinishedRuns } from './finished-runs.ts';
+import { Background, type Foundation, type Timing, usualTiming } from './foundation.ts';
+import { Holders } from './holders.ts';
+import type { Hub } from './hub.ts';
+import { OnceKeeper } from './idempotency.ts';
+import { LaneBook } from './lanes.ts';
+import { Ledger } from './ledger.ts';
+import { Placement } from './placement.ts';
+import { Renderings } from './renderings.ts';
+import { RunEnds } from './run-ends.ts';
+import { RunDesk } from './runs.ts';
+import { serveWorkers } from './serve-workers.ts';
+import { Sweeper } from './sweeper.ts';
+import { TaskRecovery } from './task-recovery.ts';
+import { Tails } from './tails.ts';
+import { TaskDesk } from './tasks.ts';
+import { WorkerBook } from './workers.ts';
+import { WorkspaceDesk } from './workspaces.ts';
+import { WorkspaceMaker } from './workspace-maker.ts';
+import { WorkspaceViews } from './workspace-views.ts';
+
+export interface HubOptions {
+  readonly id: string;
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly fabric: Fabric;
+  readonly config: Config;
+  readonly log: Log;
+  readonly timing?: Partial<Timing>;
+}
+
+/**
+ * The control plane. It serves workers when this settles. `close` writes what is waiting to be written; store, blobs and fabric
+ * stay open, they are the caller's.
+ */
+export async function createHub({ fabric, blobs, timing, ...options }: HubOptions): Promise<Hub> {
+  const foundation: Foundation = {
+    ...options,
+    link: { fabric, blobs },
+    timing: { ...usualTiming, ...timing },
+    background: new Background(options.log),
+  };
+  const { store, config, log, background } = foundation;
+
+  const events = new EventLog(store.events);
+  const audit = new AuditTrail(store.audit, log);
+  const idempotency = new OnceKeeper(store.idempotency, background);
+  const lanes = new LaneBook();
+  const catalog = new Catalog(store.workspaces);
+  const ledger = new Ledger(config.tasks.queue_per_hub);
+  const activity = new Activity(foundation);
+  const workers = new WorkerBook(foundation);
+  const placement = new Placement(foundation, workers);
+  const finished = new FinishedRuns(foundation, events);
+  const tails = new Tails(foundation, events);
+  const renderings = new Renderings(log);
+
+  // These know each other in a circle: a lost workspace is found a holder, which needs runs, which need holders.
+  const holders: Holders = new Holders(foundation, {
+    catalog,
+    workers,
+    placement,
+    flush: () => finished.flush(),
+    hasCheckpoint: id => checkpoints.hasAny(id),
+    restoreNewest: workspace => checkpoints.restoreNewest(workspace),
+    onClaimed: workspace => recovery.onClaimed(workspace),
+  });
+  const artifacts: ArtifactShelf = new ArtifactShelf(foundation, {
+    events,
+    resolve: (id, call, where) => workspaces.resolve(id, call, where),
+    fileDo: (workspace, file, call) => workspaces.fileDo(workspace, file, call),
+  });
+  const ends = new RunEnds(foundation, { artifacts, events, ledger, renderings, tails });
+  const tasks = new TaskDesk(foundation, { catalog, ends, events, finished, holders, ledger, tails });
+  const deletion = new Deletion(foundation, { catalog, events, holders, tasks });
+  const maker = new WorkspaceMaker(foundation, { catalog, events, holders, placement });
+  const views = new WorkspaceViews(foundation, {
+    catalog,
+    finished,
+    holders,
+    ledger,
+    isCheckpointing: id => checkpoints.isRunning(id),
+  });
+  const defaults = new DefaultWorkspaces({
+    catalog,
+    maker,
+    config,
+    remove: workspace => deletion.remove(workspace),
+  });
+  const workspaceParts = { activity, artifacts, catalog, defaults, deletion, holders, maker, tails, views };
+  const workspaces: WorkspaceDesk = new WorkspaceDesk(foundation, workspaceParts);
+  const runParts = { activity, artifacts, catalog, finished, holders, idempotency, ledger, renderings, tails, tasks };
+  const runs = new RunDesk(foundation, runParts);
+  const checkpoints = new CheckpointDesk(foundation, { catalog, deletion, events, maker, runs, views });
+  const recovery = new TaskRecovery(foundation, { catalog, ends, holders, ledger, tails, tasks, workers });
+  new Sweeper(foundation, { activity, deletion, ledger, workers });
+
+  await recovery.start();
+  const stopServing = await serveWorkers(foundation, { audit, catalog, ends, events, tails, tasks, workers });
+  addGauge('boxswain_runs_unfinished', 'Runs that wait or run, tasks included', () => ledger.size);
+
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await stopServing();
+    await background.close();
+    await tails.close();
+    await finished.flush();
+    await activity.flush();
+    await audit.close();
+  };
+  return {
+    workspaces,
+    runs,
+    tasks,
+    checkpoints,
+    artifacts,
+    events,
+    audit,
+    idempotency,
+    lanes,
+    workers,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import { AppError } from '../errors/app-error.ts';
+
+/** Unknown, deleted and foreign handles must not differ in a single letter, so each has one place that words it. */
+export const workspaceNotFound = (id: string): AppError =>
+  new AppError('WORKSPACE_NOT_FOUND', `Workspace not found: ${id}`);
+export const taskNotFound = (id: string): AppError => new AppError('TASK_NOT_FOUND', `Task not found: ${id}`);
+export const artifactNotFound = (id: string): AppError =>
+  new AppError('ARTIFACT_NOT_FOUND', `Artifact not found: ${id}`);
+export const checkpointNotFound = (id: string): AppError =>
+  new AppError('CHECKPOINT_NOT_FOUND', `Checkpoint not found: ${id}`);
+export const workerNotFound = (id: string): AppError =>
+  new AppError('NOT_FOUND', `Worker not found: ${id}`, { hint: 'call GET /api/workers to see them' });
+
+export const noWorker = (reason: string, cause?: unknown): AppError =>
+  new AppError('NO_WORKER_AVAILABLE', 'no workers available to handle request', { details: { reason }, cause });
+
+export const workerLost = (): AppError =>
+  new AppError('SANDBOX_DIED', 'the worker that held the workspace is gone', { details: { reason: 'engine_lost' } });
+
+export const taskCancelled = (id: string, reason: string): AppError =>
+  new AppError('TASK_CANCELLED', `Task ${id} was cancelled`, { details: { task_id: id, reason } });
+
+export const taskInterrupted = (id: string): AppError =>
+  new AppError('TASK_INTERRUPTED', `Task ${id} was interrupted: its start was recorded and its end was not`, {
+    details: { task_id: id },
+  });
+
+/** Whatever was thrown, as an error that may be stored and shown. */
+export const asAppError = (error: unknown): AppError =>
+  error instanceof AppError
+    ? error
+    : new AppError('INTERNAL_ERROR', 'internal error, see the log of the hub', { cause: error });

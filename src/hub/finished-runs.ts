@@ -1,0 +1,76 @@
+import type { TaskRecord } from '../store/rows.ts';
+import type { EventLog, NewEvent } from './events.ts';
+import type { Foundation } from './foundation.ts';
+
+const FLUSH_MS = 25;
+const RETRY_MS = 1_000;
+const MAX_BATCH = 200;
+/** A store that fails for long must not fill the memory; the oldest are given up first, and the log says how many. */
+const MAX_WAITING = 20_000;
+
+/**
+ * Rows and events of runs that ended while their callers waited. They are written behind the answer, many in one transaction,
+ * so that lists are complete and the answer waits for no disk.
+ */
+export class FinishedRuns {
+  readonly #foundation: Foundation;
+  readonly #events: EventLog;
+  #waiting: TaskRecord[] = [];
+  #isScheduled = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(foundation: Foundation, events: EventLog) {
+    this.#foundation = foundation;
+    this.#events = events;
+  }
+
+  add(task: TaskRecord): void {
+    this.#waiting.push(task);
+    this.#schedule(FLUSH_MS);
+  }
+
+  /** Settles when all that was added until now is written, or its failure logged. */
+  flush(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write());
+    return this.#writing;
+  }
+
+  #schedule(afterMs: number): void {
+    const { background } = this.#foundation;
+    // What comes after the end is written by the last flush.
+    if (this.#isScheduled || background.signal.aborted) return;
+    this.#isScheduled = true;
+    background.run('write finished runs', async () => {
+      await background.pause(afterMs);
+      this.#isScheduled = false;
+      await this.flush();
+    });
+  }
+
+  async #write(): Promise<void> {
+    const { store, log } = this.#foundation;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      try {
+        await store.tasks.insertFinished(batch);
+        await this.#announce(batch);
+      } catch (error) {
+        log.error({ err: error, runs: batch.length }, 'finished runs were not written');
+        this.#waiting = [...batch, ...this.#waiting].slice(-MAX_WAITING);
+        this.#schedule(RETRY_MS);
+        return;
+      }
+    }
+  }
+
+  async #announce(tasks: readonly TaskRecord[]): Promise<void> {
+    const byWorkspace = new Map<string, NewEvent[]>();
+    for (const task of tasks) {
+      if (task.workspaceId === null) continue;
+      const events = byWorkspace.get(task.workspaceId) ?? [];
+      events.push({ type: 'run.ended', body: { task_id: task.id, operation: task.operation, status: task.status } });
+      byWorkspace.set(task.workspaceId, events);
+    }
+    for (const [id, events] of byWorkspace) await this.#events.appendAll(`workspace:${id}`, events);
+  }
+}

@@ -1,0 +1,100 @@
+import { AppError } from '../errors/app-error.ts';
+import type { JsonObject } from '../store/rows.ts';
+import type { IdempotencyStore } from '../store/store.ts';
+import type { Background } from './foundation.ts';
+import type { Idempotency } from './hub.ts';
+import { hashJson } from './json.ts';
+
+/** Waits between two looks at a call that runs in another process. */
+const FIRST_LOOK_MS = 20;
+const LONGEST_LOOK_MS = 1_000;
+/** A first call that has not ended by then will not: its process is gone. */
+const GIVE_UP_MS = 600_000;
+
+type Key = Parameters<Idempotency['once']>[0];
+interface Held {
+  readonly argsHash: string;
+  readonly result: Promise<JsonObject>;
+}
+
+/** Runs something once per (caller, operation, key), within this process and across all that share the store. */
+export class OnceKeeper implements Idempotency {
+  readonly #store: IdempotencyStore;
+  readonly #background: Background;
+  /** Calls under way in this process, so that a twin waits for the call itself and not for the store. */
+  readonly #underWay = new Map<string, Held>();
+
+  constructor(store: IdempotencyStore, background: Background) {
+    this.#store = store;
+    this.#background = background;
+  }
+
+  async once<Result extends JsonObject>(key: Key, work: () => Promise<Result>): Promise<Result> {
+    if (key.key === undefined) return await work();
+    const name = { caller: key.caller.id, operation: key.operation, key: key.key };
+    const argsHash = hashJson(key.args);
+    const id = JSON.stringify(name);
+    while (true) {
+      const twin = this.#underWay.get(id);
+      if (twin === undefined) break;
+      if (twin.argsHash !== argsHash) throw conflict(key.key);
+      const result = await twin.result.catch(() => undefined);
+      // A first call that failed leaves the key free: this one takes its place.
+      if (result !== undefined && isAnswer<Result>(result)) return result;
+    }
+    const result = this.#begin({ ...name, argsHash }, work);
+    const held = { argsHash, result };
+    this.#underWay.set(id, held);
+    try {
+      return await result;
+    } finally {
+      if (this.#underWay.get(id) === held) this.#underWay.delete(id);
+    }
+  }
+
+  async #begin<Result extends JsonObject>(
+    key: { caller: string; operation: string; key: string; argsHash: string },
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    const startedAt = Date.now();
+    let lookMs = FIRST_LOOK_MS;
+    while (true) {
+      const answer = await this.#store.begin(key);
+      if (answer.state === 'conflict') throw conflict(key.key);
+      if (answer.state === 'fresh') return await this.#first(key, work);
+      if (answer.state === 'done' && isAnswer<Result>(answer.result)) return answer.result;
+      const mayWait = Date.now() - startedAt < GIVE_UP_MS && (await this.#background.pause(lookMs));
+      if (!mayWait) throw unfinished(key.key);
+      lookMs = Math.min(lookMs * 2, LONGEST_LOOK_MS);
+    }
+  }
+
+  async #first<Result extends JsonObject>(
+    key: { caller: string; operation: string; key: string },
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    let result: Result;
+    try {
+      result = await work();
+    } catch (error) {
+      await this.#store.forget(key);
+      throw error;
+    }
+    await this.#store.finish(key, result);
+    return result;
+  }
+}
+
+/** What is stored under a key was the answer of the same operation to the same arguments, hence of the same type. */
+const isAnswer = <Result extends JsonObject>(stored: JsonObject): stored is Result => typeof stored === 'object';
+
+const conflict = (key: string): AppError =>
+  new AppError('IDEMPOTENCY_CONFLICT', `idempotency_key "${key}" was used with other arguments`, {
+    details: { idempotency_key: key },
+  });
+
+const unfinished = (key: string): AppError =>
+  new AppError('IDEMPOTENCY_CONFLICT', `the first call with idempotency_key "${key}" has not ended`, {
+    hint: 'look whether it took effect, then use a new idempotency_key',
+    details: { idempotency_key: key },
+  });

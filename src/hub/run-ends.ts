@@ -1,0 +1,97 @@
+import type { Outcome } from '../protocol/jobs.ts';
+import type { JsonObject, TaskRecord } from '../store/rows.ts';
+import type { ArtifactShelf } from './artifacts.ts';
+import type { EventLog } from './events.ts';
+import type { Foundation } from './foundation.ts';
+import type { Ledger } from './ledger.ts';
+import { type Ending, type Renderings, rowOfEnding } from './renderings.ts';
+import type { Tails } from './tails.ts';
+import { placedJobSchema } from './task-rows.ts';
+
+interface Parts {
+  readonly artifacts: ArtifactShelf;
+  readonly events: EventLog;
+  readonly ledger: Ledger;
+  readonly renderings: Renderings;
+  readonly tails: Tails;
+}
+
+/**
+ * The one place where a task ends: artifacts, the row, the events, and those who wait are told. Each end is recorded once,
+ * however often it is reported.
+ */
+export class RunEnds {
+  readonly #foundation: Foundation;
+  readonly #parts: Parts;
+  readonly #recording = new Map<string, Promise<void>>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  constructor(foundation: Foundation, parts: Parts) {
+    this.#foundation = foundation;
+    this.#parts = parts;
+  }
+
+  /** A worker reports an end. Idempotent; unknown and ended tasks are left as they are. */
+  record(id: string, outcome: Outcome, by: { worker: string; epoch: number }): Promise<void> {
+    const running = this.#recording.get(id);
+    if (running !== undefined) return running;
+    const recording = this.#record(id, outcome, by).finally(() => this.#recording.delete(id));
+    this.#recording.set(id, recording);
+    return recording;
+  }
+
+  /** Ends a task without an outcome; false when it had ended before. */
+  async conclude(task: TaskRecord, ending: Ending, options: { sequence?: number } = {}): Promise<boolean> {
+    const { status, ...columns } = rowOfEnding(ending);
+    // What it said last comes before its end in the stream of events.
+    await this.#parts.tails.drop(task.id);
+    const isNew = await this.#foundation.store.tasks.finish(task.id, { status, ...columns, ...options });
+    this.#parts.ledger.end(task.id);
+    if (isNew) await this.#announce(task, ending);
+    for (const wake of this.#waiting.get(task.id) ?? []) wake();
+    return isNew;
+  }
+
+  /** Calls `wake` whenever the task may have ended, until the returned function is called. */
+  listen(id: string, wake: () => void): () => void {
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting.add(wake));
+    return () => {
+      waiting.delete(wake);
+      if (waiting.size === 0 && this.#waiting.get(id) === waiting) this.#waiting.delete(id);
+    };
+  }
+
+  async #record(id: string, outcome: Outcome, { worker, epoch }: { worker: string; epoch: number }): Promise<void> {
+    const { store, log } = this.#foundation;
+    const task = await store.tasks.get(id);
+    if (task === undefined || task.completedAt !== null) return;
+    // A queued task may have been sent under a later epoch than its row says; never under an earlier one.
+    if (epoch < (task.epoch ?? 0)) {
+      log.warn({ task: id, worker, epoch }, 'an end was reported by a worker that no longer has the task');
+      return;
+    }
+    // Its start may be unrecorded when it ran inline until a moment ago.
+    if (task.status === 'queued' && outcome.startedAt !== null) {
+      await store.tasks.start(id, { worker, epoch, sequence: outcome.sequence });
+    }
+    const origin = { caller: task.caller, workspaceId: task.workspaceId ?? '', taskId: id };
+    const collected = await this.#parts.artifacts.register(outcome, origin);
+    const render = placedJobSchema.safeParse(task.job).data?.render ?? '';
+    const ending = this.#parts.renderings.ending(outcome, { id, render, collected });
+    await this.conclude(task, ending, { sequence: outcome.sequence });
+  }
+
+  async #announce(task: TaskRecord, ending: Ending): Promise<void> {
+    const { events } = this.#parts;
+    const body: JsonObject = { task_id: task.id, operation: task.operation, status: ending.status };
+    if (ending.status !== 'completed') body.error = { code: ending.error.code, message: ending.error.message };
+    try {
+      await events.append(`task:${task.id}`, 'task.ended', body);
+      if (task.workspaceId !== null) await events.append(`workspace:${task.workspaceId}`, 'task.ended', body);
+    } catch (error) {
+      // The row tells the truth; whoever waits is told all the same.
+      this.#foundation.log.error({ err: error, task: task.id }, 'the end of a task was not announced');
+    }
+  }
+}

@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto';
+import type { Blobs } from '../../src/blobs/blobs.ts';
+import type { InProcessBus } from '../../src/fabric/in-process.ts';
+import type { Fabric } from '../../src/fabric/fabric.ts';
+import { encodeMessage } from '../../src/protocol/envelope.ts';
+import type { Job, Outcome } from '../../src/protocol/jobs.ts';
+import { askHub, NotHere, serveWorker } from '../../src/protocol/link.ts';
+import type { RunTail, WorkerReply, WorkerRequest, WorkerVerb } from '../../src/protocol/messages.ts';
+
+type End = Outcome['end'];
+type Open = WorkerRequest<'workspace.open'>;
+
+/** What a script may know and do while its job runs. */
+export interface Running {
+  readonly commandId: string;
+  readonly workspaceId: string;
+  readonly signal: AbortSignal;
+  tail(tail: Omit<RunTail, 'commandId'>): Promise<void>;
+}
+
+export type Script = (job: Job, running: Running) => Promise<Partial<Outcome> & { end: End }>;
+
+export interface ScriptedWorkerOptions {
+  readonly id: string;
+  readonly bus: InProcessBus;
+  readonly blobs: Blobs;
+  readonly script?: Script;
+  readonly slots?: number;
+  readonly site?: string;
+  /** Throws to refuse a workspace. */
+  readonly onOpen?: (open: Open) => void;
+  /** Answers file requests; the default answers with the request. */
+  readonly onFile?: (file: WorkerRequest<'file.do'>['file']) => WorkerReply<'file.do'> | Promise<WorkerReply<'file.do'>>;
+}
+
+interface Command {
+  readonly id: string;
+  readonly sequence: number;
+  readonly job: Job;
+  readonly abort: AbortController;
+  readonly ended: Promise<Outcome>;
+  isDetached: boolean;
+  startedAt: number | null;
+  outcome: Outcome | undefined;
+}
+
+interface Held {
+  readonly open: Open;
+  readonly commands: Map<string, Command>;
+  sequence: number;
+  last: Promise<unknown>;
+}
+
+export const completed = (output: Record<string, string | number> = {}): { end: End } => ({
+  end: { kind: 'completed', output },
+});
+
+/** Ends at once with the job's own words. */
+const echoing: Script = async job => completed({ said: job.kind === 'command' ? String(job.command) : job.kind });
+
+const TIMEOUT_MS = 5_000;
+
+/**
+ * A peer that speaks the whole protocol of a worker and runs scripts instead of sandboxes: one job at a time in each workspace,
+ * known command ids answered from memory, ends of detached jobs reported until they are acknowledged.
+ */
+export class ScriptedWorker {
+  readonly id: string;
+  readonly boot = randomUUID();
+  /** Every request, in the order of arrival. */
+  readonly seen: { verb: WorkerVerb; body: unknown }[] = [];
+  readonly workspaces = new Map<string, Held>();
+  readonly #options: ScriptedWorkerOptions;
+  readonly #fabric: Fabric;
+  #isGone = false;
+
+  constructor(options: ScriptedWorkerOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#fabric = options.bus.connect({ worker: options.id });
+  }
+
+  /** Serves and joins. */
+  static async start(options: ScriptedWorkerOptions): Promise<ScriptedWorker> {
+    const worker = new ScriptedWorker(options);
+    await worker.#serve();
+    await worker.join();
+    return worker;
+  }
+
+  async join(): Promise<void> {
+    const { slots = 10, site = 'site' } = this.#options;
+    const hello = { boot: this.boot, site, slots, labels: {}, capabilities: {} };
+    await askHub(this.#link, 'worker.join', hello, { timeoutMs: TIMEOUT_MS });
+  }
+
+  async leave(): Promise<void> {
+    await askHub(this.#link, 'worker.leave', { boot: this.boot }, { timeoutMs: TIMEOUT_MS });
+    await this.crash();
+  }
+
+  /** Gone without a word, as after `kill -9`. */
+  async crash(): Promise<void> {
+    this.#isGone = true;
+    await this.#fabric.close();
+  }
+
+  /** Asks the hub as this worker. */
+  started(workspaceId: string, ask: { epoch: number; commandId: string; sequence: number }) {
+    return askHub(this.#link, 'run.started', { workspaceId, ...ask }, { timeoutMs: TIMEOUT_MS });
+  }
+
+  ended(workspaceId: string, told: { epoch: number; commandId: string; outcome: Outcome }) {
+    return askHub(this.#link, 'run.ended', { workspaceId, ...told }, { timeoutMs: TIMEOUT_MS });
+  }
+
+  boxChanged(workspaceId: string, told: { epoch: number; generation: number; state: 'ready' | 'stopped' | 'failed' }) {
+    return askHub(this.#link, 'box.changed', { workspaceId, reason: null, ...told }, { timeoutMs: TIMEOUT_MS });
+  }
+
+  /** Commands in the order in which they were accepted. */
+  accepted(workspaceId: string): Job[] {
+    return [...(this.workspaces.get(workspaceId)?.commands.values() ?? [])].map(command => command.job);
+  }
+
+  get #link() {
+    return { fabric: this.#fabric, blobs: this.#options.blobs };
+  }
+
+  async #serve(): Promise<void> {
+    const saw = (verb: WorkerVerb, body: unknown) => void this.seen.push({ verb, body });
+    await serveWorker(this.#link, {
+      worker: this.id,
+      onError: () => {},
+      handlers: {
+        'workspace.open': async open => {
+          saw('workspace.open', open);
+          this.#options.onOpen?.(open);
+          const { sequence = open.lastSequence, commands = new Map(), last = Promise.resolve() } =
+            this.workspaces.get(open.workspaceId) ?? {};
+          this.workspaces.set(open.workspaceId, { open, commands, sequence, last });
+          return { engine: 'scripted', enforcement: { memory_mb: 'hard' } };
+        },
+        'workspace.close': async body => {
+          saw('workspace.close', body);
+          const held = this.#held(body);
+          this.workspaces.delete(body.workspaceId);
+          for (const command of held.commands.values()) command.abort.abort('closed');
+          return {};
+        },
+        'workspace.inspect': async body => {
+          saw('workspace.inspect', body);
+          const { open } = this.#held(body);
+          const usage = body.withUsage ? { memory_bytes: 1, disk_bytes: 2, cpu_ms: 3 } : null;
+          return { state: 'ready', generation: open.generation, activeTasks: 0, contexts: [], usage };
+        },
+        'run.submit': async body => {
+          saw('run.submit', body);
+          const held = this.#held(body);
+          const command = held.commands.get(body.commandId) ?? this.#accept(held, body);
+          return await this.#stateOf(command, body.waitMs);
+        },
+        'run.await': async body => {
+          saw('run.await', body);
+          const command = this.#held(body).commands.get(body.commandId);
+          if (command === undefined) return { state: 'unknown' };
+          if (body.detach && !command.isDetached) {
+            command.isDetached = true;
+            this.#report(body, command);
+          }
+          return await this.#stateOf(command, body.waitMs);
+        },
+        'run.cancel': async body => {
+          saw('run.cancel', body);
+          const command = this.#held(body).commands.get(body.commandId);
+          if (command === undefined) return { cancelled: false, state: 'unknown' };
+          if (command.outcome) return { cancelled: false, state: 'ended' };
+          command.abort.abort(body.reason);
+          return { cancelled: true, state: command.startedAt === null ? 'queued' : 'running' };
+        },
+        'file.do': async body => {
+          saw('file.do', body);
+          this.#held(body);
+          const plain = async () => ({ output: { kind: body.file.kind }, artifacts: [], generation: 1 });
+          return await (this.#options.onFile ?? plain)(body.file);
+        },
+        'worker.status': async () => ({ workspaces: this.workspaces.size, boxes: 0, engines: [] }),
+      },
+    });
+  }
+
+  #held({ workspaceId, epoch }: { workspaceId: string; epoch: number }): Held {
+    const held = this.workspaces.get(workspaceId);
+    if (held?.open.epoch !== epoch) throw new NotHere();
+    return held;
+  }
+
+  #accept(held: Held, submit: WorkerRequest<'run.submit'>): Command {
+    held.sequence += 1;
+    const { promise: ended, resolve } = Promise.withResolvers<Outcome>();
+    const command: Command = {
+      id: submit.commandId,
+      sequence: held.sequence,
+      job: submit.job,
+      abort: new AbortController(),
+      ended,
+      isDetached: submit.detached,
+      startedAt: null,
+      outcome: undefined,
+    };
+    held.commands.set(command.id, command);
+    held.last = held.last.then(async () => {
+      command.outcome = await this.#run(submit, command);
+      resolve(command.outcome);
+    });
+    if (submit.detached) this.#report(submit, command);
+    return command;
+  }
+
+  async #run({ workspaceId, epoch }: { workspaceId: string; epoch: number }, command: Command): Promise<Outcome> {
+    const { id: commandId, sequence, job, abort } = command;
+    const whole = (part: Partial<Outcome> & { end: End }): Outcome => ({
+      sequence,
+      startedAt: command.startedAt,
+      endedAt: Date.now(),
+      generation: 1,
+      artifacts: [],
+      fullOutput: {},
+      ...part,
+    });
+    const cancelled = () => whole({ end: { kind: 'cancelled', reason: String(abort.signal.reason) } });
+    if (abort.signal.aborted || this.#isGone) return cancelled();
+    if (command.isDetached) {
+      const { mayStart } = await this.started(workspaceId, { epoch, commandId, sequence });
+      if (!mayStart) return whole({ end: { kind: 'cancelled', reason: 'not to be started' } });
+    }
+    command.startedAt = Date.now();
+    const aborted = new Promise<never>((_resolve, reject) => {
+      abort.signal.addEventListener('abort', () => reject(abort.signal.reason), { once: true });
+    });
+    const tail = async (news: Omit<RunTail, 'commandId'>) =>
+      this.#fabric.publish(
+        `t.${this.id}.task:${commandId}`,
+        await encodeMessage({ commandId, ...news }, this.#options.blobs),
+      );
+    const script = this.#options.script ?? echoing;
+    const running = script(job, { commandId, workspaceId, signal: abort.signal, tail });
+    try {
+      return whole(await Promise.race([running, aborted]));
+    } catch {
+      return cancelled();
+    }
+  }
+
+  async #stateOf(command: Command, waitMs: number): Promise<WorkerReply<'run.submit'>> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<undefined>(resolve => {
+      timer = setTimeout(resolve, waitMs);
+    });
+    await Promise.race([command.ended, over]);
+    clearTimeout(timer);
+    const { outcome, startedAt, sequence } = command;
+    if (outcome) return { state: 'ended', outcome };
+    if (startedAt === null) return { state: 'queued', sequence };
+    return { state: 'running', sequence, startedAt, stdout: 'so far', stderr: '' };
+  }
+
+  /** Reports the end once it comes, until the hub has it. */
+  #report({ workspaceId, epoch }: { workspaceId: string; epoch: number }, { id: commandId, ended }: Command): void {
+    void ended.then(async outcome => {
+      while (!this.#isGone) {
+        try {
+          await this.ended(workspaceId, { epoch, commandId, outcome });
+          return;
+        } catch {
+          await new Promise(resolve => setTimeout(resolve, 20));
+        }
+      }
+    });
+  }
+}
