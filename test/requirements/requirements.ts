@@ -122,7 +122,7 @@ const order: Requirement[] = [
     'a task that was started and whose end was not recorded is interrupted; a queued one is placed again',
   ),
   machine('order.queue_caps', '100 unfinished tasks per workspace, then QUEUE_FULL; finished ones do not count'),
-  mcp('order.tasks_extension', 'a client that declares the Tasks extension gets a task result with the same id'),
+  http('order.tasks_extension', 'a client that declares the Tasks extension gets a task result with the same id'),
 ];
 
 const files: Requirement[] = [

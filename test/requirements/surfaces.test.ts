@@ -87,6 +87,37 @@ verifications('surfaces', ({ once }) => {
     assert.equal(body.error, 'workspace_id is required for fs_read');
   });
 
+  once('order.tasks_extension', async ({ url }) => {
+    const meta = (extensions: Json) => ({
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+      'io.modelcontextprotocol/clientCapabilities': { extensions },
+    });
+    const ask = async (method: string, name: string, params: Json) => {
+      const headers = {
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': method,
+        'mcp-name': name,
+      };
+      const { body } = await send(`${url}/mcp`, 'POST', { jsonrpc: '2.0', id: 1, method, params }, headers);
+      return Object(body.result);
+    };
+    const call = { name: 'run_command', arguments: { command: 'echo done' } };
+    const tasks = { 'io.modelcontextprotocol/tasks': {} };
+    const plain = await ask('tools/call', 'run_command', { ...call, _meta: meta({}) });
+    assert.equal(plain.resultType, 'complete');
+    const created = await ask('tools/call', 'run_command', { ...call, _meta: meta(tasks) });
+    assert.equal(created.resultType, 'task', JSON.stringify(created));
+    assert.equal(created.status, 'working');
+    const status = await send(`${url}/api/tasks/${created.taskId}`, 'GET');
+    assert.equal(status.body.task_id, created.taskId);
+    await send(`${url}/api/operations/task_get_result`, 'POST', { task_id: created.taskId, wait_seconds: 30 });
+    const got = await ask('tasks/get', created.taskId, { taskId: created.taskId, _meta: meta(tasks) });
+    assert.equal(got.status, 'completed');
+    assert.equal(got.result.structuredContent.stdout, 'done\n');
+  });
+
   once('http.tasks', async ({ url }) => {
     const { body } = await send(`${url}/api/operations/run_command`, 'POST', { command: 'sleep 60', wait_seconds: 0 });
     const listed = await send(`${url}/api/tasks?workspace_id=${body.workspace_id}`, 'GET');

@@ -1,0 +1,374 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import Database from 'better-sqlite3';
+import { AppError } from '../../src/errors/app-error.ts';
+import { defineOperation } from '../../src/operations/define.ts';
+import { requireScope } from '../../src/operations/scopes.ts';
+import { checkLimits } from '../../src/worker/sandbox/limits-check.ts';
+import { invokeAlone } from '../support/invoke-alone.ts';
+import { footprint, leftovers } from '../support/leftovers.ts';
+import { eventually } from '../support/eventually.ts';
+import { runCli, type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
+import { verifications } from './verify.ts';
+
+type Json = Record<string, unknown>;
+
+async function operate(server: RunningServer, tool: string, args: Json): Promise<Json> {
+  const response = await fetch(`${server.url}/api/operations/${tool}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(args),
+  });
+  return Object(await response.json());
+}
+
+/** A server of its own, given to `use`, and everything of it removed afterwards. */
+async function withServer(
+  env: Record<string, string>,
+  use: (server: RunningServer, again: () => Promise<RunningServer>, directory: string) => Promise<void>,
+): Promise<void> {
+  const scratch = await scratchDirectory();
+  let server = await startServer({ directory: scratch.path, env });
+  const again = async () => {
+    server = await startServer({ directory: scratch.path, env });
+    return server;
+  };
+  try {
+    await use(server, again, scratch.path);
+  } finally {
+    await server.stop();
+    await scratch.remove();
+  }
+}
+
+verifications('process', ({ once }) => {
+  once('workspace.idle_stop', () =>
+    withServer({ BOXSWAIN_SANDBOX_IDLE_STOP_SECONDS: '1' }, async server => {
+      const { workspace_id } = await operate(server, 'workspace_create', {});
+      await operate(server, 'run_python', { workspace_id, context: 'c', code: 'x = 1' });
+      await operate(server, 'fs_write', { workspace_id, path: 'kept', content: 'x' });
+      await eventually(async () => (await operate(server, 'workspace_get', { workspace_id })).state === 'stopped');
+      assert.equal((await operate(server, 'fs_read', { workspace_id, path: 'kept' })).content, 'x');
+      assert.equal(
+        (await operate(server, 'run_python', { workspace_id, context: 'c', code: 'x' })).code,
+        'CONTEXT_LOST',
+      );
+    }),
+  );
+
+  once('workspace.ttl', () =>
+    withServer({}, async (first, again, directory) => {
+      const { workspace_id } = await operate(first, 'workspace_create', { ttl_seconds: 60 });
+      await first.stop();
+      const db = new Database(join(directory, 'records.db'));
+      db.prepare('update workspace set expires_at = 1, last_activity_at = 1 where id = ?').run(workspace_id);
+      db.close();
+      const server = await again();
+      await eventually(
+        async () => (await operate(server, 'workspace_get', { workspace_id })).code === 'WORKSPACE_NOT_FOUND',
+      );
+    }),
+  );
+
+  once('order.restart', () =>
+    withServer({}, async (first, again) => {
+      const { workspace_id } = await operate(first, 'workspace_create', {});
+      const { task_id } = await operate(first, 'run_command', { workspace_id, command: 'echo kept', wait_seconds: 0 });
+      const before = await operate(first, 'task_get_result', { task_id, wait_seconds: 30 });
+      await first.stop();
+      const server = await again();
+      assert.deepEqual(await operate(server, 'task_get_result', { task_id }), before);
+      assert.equal((await operate(server, 'task_get_status', { task_id })).status, 'completed');
+      assert.equal((await operate(server, 'run_command', { workspace_id, command: 'echo on' })).stdout, 'on\n');
+    }),
+  );
+
+  once('order.interrupted', () =>
+    withServer({}, async (first, again) => {
+      const { workspace_id } = await operate(first, 'workspace_create', {});
+      const running = await operate(first, 'run_command', {
+        workspace_id,
+        command: 'echo x >> log; sleep 60',
+        wait_seconds: 0,
+      });
+      const queued = await operate(first, 'run_command', {
+        workspace_id,
+        command: 'cat log; echo ran',
+        wait_seconds: 0,
+      });
+      await eventually(
+        async () => (await operate(first, 'task_get_status', { task_id: running.task_id })).status === 'running',
+      );
+      await eventually(async () => (await operate(first, 'fs_read', { workspace_id, path: 'log' })).content === 'x\n');
+      await first.kill();
+      const server = await again();
+      await eventually(
+        async () => (await operate(server, 'task_get_status', { task_id: running.task_id })).status === 'interrupted',
+      );
+      assert.equal((await operate(server, 'task_get_result', { task_id: running.task_id })).code, 'TASK_INTERRUPTED');
+      const later = await operate(server, 'task_get_result', { task_id: queued.task_id, wait_seconds: 60 });
+      assert.equal(Object(later.result).stdout, 'x\nran\n', JSON.stringify(later));
+    }),
+  );
+
+  once('order.queue_caps', () =>
+    withServer({ BOXSWAIN_TASKS_QUEUE_PER_WORKSPACE: '5' }, async server => {
+      const { workspace_id } = await operate(server, 'workspace_create', {});
+      const answers: Json[] = [];
+      for (let i = 0; i < 7; i++)
+        answers.push(await operate(server, 'run_command', { workspace_id, command: 'sleep 30', wait_seconds: 0 }));
+      assert.deepEqual(
+        answers.map(answer => answer.code ?? 'ok'),
+        ['ok', 'ok', 'ok', 'ok', 'ok', 'QUEUE_FULL', 'QUEUE_FULL'],
+      );
+      for (const { task_id } of answers.slice(0, 5)) await operate(server, 'task_cancel', { task_id });
+      assert.equal((await operate(server, 'run_command', { workspace_id, command: 'echo on' })).stdout, 'on\n');
+    }),
+  );
+
+  once('error.CAPS', () =>
+    withServer({ BOXSWAIN_WORKER_SLOTS: '1' }, async server => {
+      await operate(server, 'workspace_create', {});
+      const refused = await operate(server, 'workspace_create', {});
+      assert.equal(refused.code, 'CAPACITY_EXCEEDED');
+      assert.equal(refused.retryable, true);
+      assert.equal(typeof Object(refused.details).retry_after_seconds, 'number');
+    }),
+  );
+
+  once('failure.10', () =>
+    withServer({ BOXSWAIN_WORKER_SLOTS: '5' }, async server => {
+      const made = await Promise.all(Array.from({ length: 6 }, () => operate(server, 'workspace_create', {})));
+      assert.equal(made.filter(answer => answer.workspace_id).length, 5);
+      assert.equal(made.filter(answer => answer.code === 'CAPACITY_EXCEEDED').length, 1);
+      assert.equal((await operate(server, 'workspace_list', {})).total, 5);
+    }),
+  );
+
+  once('failure.09', () =>
+    withServer({ BOXSWAIN_WORKER_SLOTS: '5' }, async server => {
+      for (let i = 0; i < 200; i++) {
+        const { workspace_id, code } = await operate(server, 'workspace_create', {});
+        assert.equal(code, undefined, `client ${i}`);
+        await operate(server, 'workspace_delete', { workspace_id });
+      }
+      assert.equal((await operate(server, 'workspace_list', {})).total, 0);
+    }),
+  );
+
+  once('error.NO_WORKER_AVAILABLE', async server => {
+    const { workers } = Object(await (await fetch(`${server.url}/api/workers`)).json());
+    const id = workers[0].worker_id ?? workers[0].id;
+    const drain = (body: Json) =>
+      fetch(`${server.url}/api/workers/${id}/drain`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    await drain({});
+    const refused = await operate(server, 'workspace_create', {});
+    assert.equal(refused.code, 'NO_WORKER_AVAILABLE');
+    assert.equal(refused.error, 'no workers available to handle request');
+    await drain({ drain: false });
+  });
+
+  once('failure.11', () =>
+    withServer({}, async (first, again) => {
+      const { workspace_id } = await operate(first, 'workspace_create', {});
+      await operate(first, 'fs_write', { workspace_id, path: 'a', content: 'x' });
+      await operate(first, 'run_command', { workspace_id, command: 'true' });
+      await first.kill();
+      const server = await again();
+      assert.equal((await operate(server, 'fs_read', { workspace_id, path: 'a' })).content, 'x');
+    }),
+  );
+
+  once('failure.03', () =>
+    withServer({}, async (first, again) => {
+      const { workspace_id } = await operate(first, 'workspace_create', {});
+      await operate(first, 'run_command', { workspace_id, command: 'sleep 60', wait_seconds: 0 });
+      const waiting = await operate(first, 'run_command', { workspace_id, command: 'echo retried', wait_seconds: 0 });
+      await first.kill();
+      const server = await again();
+      const ended = await operate(server, 'task_get_result', { task_id: waiting.task_id, wait_seconds: 60 });
+      assert.equal(ended.done, true);
+      assert.equal(Object(ended.result).stdout, 'retried\n');
+    }),
+  );
+
+  once('failure.15', async server => {
+    const { workspace_id } = await operate(server, 'workspace_create', {});
+    const race = 'while true; do rm -f race; ln -s /etc/passwd race; rm -f race; echo mine > race; done';
+    const { task_id } = await operate(server, 'run_command', { workspace_id, command: race, wait_seconds: 0 });
+    for (let i = 0; i < 200; i++) {
+      const { content, code } = await operate(server, 'fs_read', { workspace_id, path: 'race' });
+      if (content === undefined) assert.match(String(code), /PATH_INVALID|FILE_NOT_FOUND/);
+      else assert.match(String(content), /^(mine\n)?$/);
+    }
+    await operate(server, 'task_cancel', { task_id });
+    const command =
+      'cp /bin/id x; chmod 4755 x; stat -c "%u %a" x; ./x -u; git init -q . && git config core.fsmonitor "touch /tmp/owned" && git status -s >/dev/null; true';
+    const run = await operate(server, 'run_command', { workspace_id, command });
+    assert.match(String(run.stdout), /^1000 4755\n1000\n$/);
+    assert.deepEqual(await leftovers(join(server.directory, 'none'), server.child.pid), []);
+  });
+
+  once('files.large', async server => {
+    const { workspace_id } = await operate(server, 'workspace_create', {});
+    await operate(server, 'run_command', {
+      workspace_id,
+      command: 'truncate -s 1G big; printf end | dd of=big bs=1 seek=1073741821 conv=notrunc status=none',
+    });
+    const before = (await footprint(server.child.pid ?? 0)).residentBytes;
+    const tail = await operate(server, 'fs_read', {
+      workspace_id,
+      path: 'big',
+      offset: 1_073_741_821,
+      encoding: 'base64',
+    });
+    assert.equal(Buffer.from(String(tail.content), 'base64').toString(), 'end', JSON.stringify(tail));
+    assert.equal(tail.size_bytes, 1_073_741_824);
+    const head = await operate(server, 'fs_read', { workspace_id, path: 'big', limit: 1_048_576, encoding: 'base64' });
+    assert.equal(head.next_offset, 1_048_576);
+    assert.ok((await footprint(server.child.pid ?? 0)).residentBytes < before + 256 * 1024 * 1024);
+    await operate(server, 'workspace_delete', { workspace_id });
+  });
+
+  once('failure.16', async server => {
+    const { workspace_id } = await operate(server, 'workspace_create', {});
+    const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, i) => (i * 7919) % 256));
+    await operate(server, 'fs_write', {
+      workspace_id,
+      path: 'b',
+      content: bytes.toString('base64'),
+      encoding: 'base64',
+    });
+    const back = await operate(server, 'fs_read', { workspace_id, path: 'b', encoding: 'base64' });
+    assert.ok(Buffer.from(String(back.content), 'base64').equals(bytes));
+    await operate(server, 'workspace_delete', { workspace_id });
+  });
+
+  once('failure.19', () =>
+    withServer({ BOXSWAIN_TASKS_QUEUE_PER_HUB: '20' }, async (first, again) => {
+      const count = Number(process.env.BOXSWAIN_TEST_TASKS ?? 500);
+      const { workspace_id } = await operate(first, 'workspace_create', {});
+      let last: Json = {};
+      for (let i = 0; i < count; i++) {
+        last = await operate(first, 'run_python', { workspace_id, code: `print(${i})`, idempotency_key: `n${i}` });
+        assert.equal(last.stdout, `${i}\n`, JSON.stringify(last));
+      }
+      await first.stop();
+      const server = await again();
+      const { tasks } = await operate(server, 'task_list', { workspace_id, limit: 3 });
+      assert.ok(Array.isArray(tasks));
+      assert.deepEqual(
+        tasks.map(task => task.sequence),
+        [count, count - 1, count - 2],
+      );
+    }),
+  );
+
+  once('feature.secrets', async () => {
+    const scratch = await scratchDirectory();
+    const secrets = join(scratch.path, 'secrets');
+    await mkdir(secrets, { mode: 0o700 });
+    await writeFile(join(secrets, 'api'), 'hush-hush-value\n', { mode: 0o600 });
+    await writeFile(join(secrets, 'open'), 'readable', { mode: 0o600 });
+    await chmod(join(secrets, 'open'), 0o644);
+    const server = await startServer({
+      directory: join(scratch.path, 'data'),
+      env: { BOXSWAIN_SANDBOX_SECRETS_DIRECTORY: secrets, BOXSWAIN_LOG_LEVEL: 'debug' },
+    });
+    const run = await operate(server, 'run_command', {
+      command: 'echo "$KEY" | rev; echo "got $KEY"',
+      env: { KEY: 'secret:api' },
+    });
+    assert.equal(run.stdout, 'eulav-hsuh-hsuh\ngot [secret:api]\n');
+    assert.equal(
+      (await operate(server, 'run_command', { command: 'true', env: { KEY: 'secret:open' } })).code,
+      'POLICY_DENIED',
+    );
+    assert.doesNotMatch(server.log(), /hush-hush-value/);
+    await server.stop();
+    await scratch.remove();
+  });
+
+  once('feature.audit', () =>
+    withServer({}, async (server, _again, directory) => {
+      const { workspace_id } = await operate(server, 'workspace_create', {});
+      await operate(server, 'fs_read', { workspace_id, path: 'absent' });
+      await server.stop();
+      const db = new Database(join(directory, 'records.db'), { readonly: true });
+      const rows = z
+        .array(z.object({ operation: z.string(), outcome: z.string(), duration_ms: z.number(), caller: z.string() }))
+        .parse(db.prepare('select * from audit where operation in (?, ?)').all('workspace_create', 'fs_read'));
+      db.close();
+      assert.deepEqual(
+        rows.map(row => [row.operation, row.outcome, row.caller]),
+        [
+          ['workspace_create', 'ok', 'local'],
+          ['fs_read', 'FILE_NOT_FOUND', 'local'],
+        ],
+      );
+      const doctor = JSON.parse((await runCli(['doctor', '--json', '--directory', directory])).stdout);
+      const records = doctor.checks.find((check: { name: string }) => check.name === 'records');
+      assert.equal(records.state, 'ok', records.detail);
+    }),
+  );
+
+  once('error.INSUFFICIENT_SCOPE', async () => {
+    const reader = { id: 'reader', scopes: new Set(['sandbox:read']) };
+    assert.doesNotThrow(() => requireScope('sandbox:read', reader));
+    assert.throws(
+      () => requireScope('sandbox:write', reader),
+      (error: unknown) =>
+        error instanceof AppError && error.code === 'INSUFFICIENT_SCOPE' && error.message.includes('sandbox:write'),
+    );
+  });
+
+  once('error.LIMIT_UNENFORCEABLE', async () => {
+    const limits = {
+      memory_mb: 'soft',
+      cpus: 'soft',
+      pids: 'hard',
+      disk_mb: 'none',
+      wall_seconds: 'hard',
+      output_mb: 'hard',
+    } as const;
+    const engine = { name: 'bubblewrap', limits };
+    const refused = (requested: string[], allowSoft: boolean) => {
+      try {
+        checkLimits({ requested, allowSoft }, engine);
+        return undefined;
+      } catch (error) {
+        return error instanceof AppError ? `${error.code} ${error.message}` : 'another error';
+      }
+    };
+    assert.match(refused(['memory_mb'], false) ?? '', /^LIMIT_UNENFORCEABLE .*bubblewrap.*memory_mb/);
+    assert.equal(refused(['memory_mb', 'pids'], true), undefined);
+    assert.match(refused(['disk_mb'], true) ?? '', /^LIMIT_UNENFORCEABLE .*disk_mb/);
+  });
+
+  once('error.INTERNAL_ERROR', async () => {
+    const broken = defineOperation({
+      name: 'broken',
+      toolset: 'sandbox',
+      title: 'Broken',
+      description: 'Fails in a way that nobody foresaw.',
+      input: z.strictObject({}),
+      output: z.looseObject({}),
+      hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+      scope: 'any',
+      cli: { words: ['sandbox', 'broken'], examples: [] },
+      run: async () => {
+        throw new Error('at /secret/path line 7');
+      },
+    });
+    const error = await invokeAlone(broken, {});
+    assert.equal(error?.code, 'INTERNAL_ERROR');
+    assert.match(error?.message ?? '', /^internal error, reference [0-9a-f-]{36}$/);
+    assert.doesNotMatch(JSON.stringify(error), /secret/);
+  });
+});
