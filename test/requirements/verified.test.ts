@@ -3,7 +3,7 @@ import { glob, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { requirements } from './requirements.ts';
 
-const VERIFICATION = /\b(overMcp|once)\(\s*'([^']+)'/g;
+const VERIFICATION = /(?<![.\w])(overMcp|once)\(\s*'([^']+)'/g;
 
 /** Ids that the test files verify, and how. */
 async function verifiedIds(): Promise<Map<string, string>> {
