@@ -11,7 +11,7 @@ from _boxd import frames, interpreter, python_run
 MAX_RESULT = 64 * 1024
 MAX_KEPT_SOURCES = 500
 _AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-_state = {"running": False, "count": 0, "runner": None, "packages": None}
+_state = {"running": False, "interrupted": False, "count": 0, "runner": None, "packages": None}
 
 
 def serve(box, fds):
@@ -27,7 +27,6 @@ def serve(box, fds):
     main = interpreter.make_main(os.path.join(box.workspace, "<cell>"))
     packages, owner = box.site_packages(), os.getpid()
     _state["packages"] = _changed(packages)
-    signal.signal(signal.SIGINT, _on_interrupt)
     while True:
         request = read_frame(requests)
         if request is None:
@@ -39,9 +38,10 @@ def serve(box, fds):
         write_all(replies, encode(reply))
 
 
-def _on_interrupt(_signal, _frame):
+def on_interrupt(_signal, _frame):
     if _state["running"]:
         raise KeyboardInterrupt
+    _state["interrupted"] = True
 
 
 def _cell(variables, request, packages):
@@ -60,12 +60,16 @@ def _cell(variables, request, packages):
     reply = {"exit": 0}
     try:
         _state["running"] = True
+        # An interrupt may arrive before its cell has begun; one that came too late for the cell before is not for this one.
+        if _state["interrupted"] and not header.get("stale"):
+            raise KeyboardInterrupt
         _run(header["code"], variables, reply)
         _flush()
         _state["running"] = False
     except BaseException as error:
         _state["running"] = False
         _explain(error, reply)
+    _state["interrupted"] = False
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)

@@ -46,7 +46,7 @@ class Contexts:
 
 class Context:
     def __init__(self, box, ended):
-        self._box, self._ended, self.cell = box, ended, None
+        self._box, self._ended, self.cell, self.was_interrupted = box, ended, None, False
         loop = box.server.loop
         requests, writer = write_end()
         self._replies, replies = read_end()
@@ -54,7 +54,7 @@ class Context:
         stderr_reader, stderr = read_end()
         inside = (box.null, stdout, stderr, requests, replies)
         try:
-            self.pid = processes.fork(lambda *fds: cells.serve(box, fds), inside)
+            self.pid = processes.fork(lambda *fds: cells.serve(box, fds), inside, on_interrupt=cells.on_interrupt)
         except BaseException:
             for fd in (writer, self._replies, stdout_reader, stderr_reader):
                 os.close(fd)
@@ -77,7 +77,8 @@ class Context:
             self._box.server.loop.forget(fd)
         self.cell = cell
         cell.begin(self, self._streams, self._between)
-        self._writer.write(frames.encode({"code": cell.code, "env": cell.env}, cell.stdin))
+        self._writer.write(frames.encode({"code": cell.code, "env": cell.env, "stale": self.was_interrupted}, cell.stdin))
+        self.was_interrupted = False
 
     def after_cell(self, fds):
         """Takes its streams back; a stream that has ended is not among them."""
@@ -209,6 +210,7 @@ class Cell:
         """First asks, so that the variables survive; kills the context when that does not help."""
         if self._answer is not None:
             return
+        self._context.was_interrupted = True
         try:
             os.killpg(self._context.pid, signal.SIGINT)
         except ProcessLookupError:

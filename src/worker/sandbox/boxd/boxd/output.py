@@ -35,7 +35,9 @@ class Output:
         self._server.loop.watch(fd, READ, lambda _event: self._ready(fd))
 
     def put(self, name, data):
-        """Output that was read elsewhere."""
+        """Output that has been read."""
+        if self.has_exceeded:
+            return
         self._total += len(data)
         if self._total > self._limit:
             data = data[: max(0, len(data) - (self._total - self._limit))]
@@ -43,25 +45,24 @@ class Output:
             self._credit -= len(data)
             self._server.send_bytes(frames.encode({"id": self._id, "seq": self._sequence, "stream": name}, data))
             self._sequence += 1
-        if self._total > self._limit and not self.has_exceeded:
+        if self._total > self._limit:
             self.has_exceeded = True
-            self._pause()
+            # Read on, and dropped: a program that is asked to stop must not hang in what it still has to say.
+            self._resume()
             self._exceeded()
 
     def grant(self, size):
         """The worker has taken so many bytes."""
         self._credit += size
-        if self._credit > 0 and self._paused and not self.has_exceeded:
-            self._paused = False
-            for fd in self._names:
-                self._watch(fd)
+        if self._credit > 0:
+            self._resume()
         if self._then is not None:
             self._pump()
 
     def seal(self, then):
         """The program is gone: delivers what lies in the pipes now, waits for nobody who still holds them, calls `then`."""
         self._then = then
-        self._left = {fd: 0 if self.has_exceeded else waiting_bytes(fd) for fd in self._names}
+        self._left = {fd: waiting_bytes(fd) for fd in self._names}
         self._pump()
 
     def detach(self):
@@ -74,11 +75,17 @@ class Output:
 
     def _pump(self):
         for fd in list(self._left):
-            while self._left.get(fd, 0) > 0 and self._credit > 0 and not self.has_exceeded:
+            while self._left.get(fd, 0) > 0 and (self._credit > 0 or self.has_exceeded):
                 self._ready(fd)
-        if self.has_exceeded or not any(self._left.values()):
+        if not any(self._left.values()):
             then, self._then = self._then, None
             then()
+
+    def _resume(self):
+        if self._paused:
+            self._paused = False
+            for fd in self._names:
+                self._watch(fd)
 
     def _pause(self):
         # Not watched at all: a hangup would be reported again and again however few events were asked for.
@@ -87,10 +94,10 @@ class Output:
             self._server.loop.forget(fd)
 
     def _ready(self, fd):
-        if self._credit <= 0:
+        if self._credit <= 0 and not self.has_exceeded:
             self._pause()
             return
-        size = min(CHUNK, self._credit)
+        size = CHUNK if self.has_exceeded else min(CHUNK, self._credit)
         if self._left is not None:
             size = min(size, self._left.get(fd, 0))
             if size == 0:

@@ -32,7 +32,9 @@ def prepare():
         _oom_fd = None
     if _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise SystemExit("boxd cannot hide itself")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Meant for programs, should one be sent to everyone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # Bounded, because children inherit it and some programs close every possible descriptor one by one.
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
 
@@ -90,7 +92,7 @@ def spawn(program, argv, env, cwd_fd, stdio):
     return pid
 
 
-def fork(body, keep=(), is_job=True):
+def fork(body, keep=(), is_job=True, on_interrupt=signal.default_int_handler):
     """
     Runs `body(*descriptors)` in a fork with a session of its own. `keep` are moved out of the way of 0, 1, 2 and survive; all
     others are closed. A job is visible to its own kind; a helper of boxd stays as hidden as boxd.
@@ -103,7 +105,7 @@ def fork(body, keep=(), is_job=True):
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, on_interrupt)
         os.setsid()
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         kept = _keep_only(keep)
