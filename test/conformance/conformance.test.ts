@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startTestServer } from '../mcp/stand-in.ts';
 import { fixtures } from './fixtures/fixtures.ts';
+import { taskOperations } from './fixtures/task-operations.ts';
 
 const suite = fileURLToPath(
   new URL('../../node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url),
@@ -15,7 +16,10 @@ const suite = fileURLToPath(
 
 /** Runs the suite against a server with the fixtures; gives what it printed and its exit code. */
 async function runSuite(args: readonly string[]): Promise<{ code: number | null; output: string }> {
-  await using server = await startTestServer({ mcp: fixtures() });
+  await using server = await startTestServer({
+    mcp: fixtures(),
+    operations: (all, hub) => [...all, ...taskOperations(hub)],
+  });
   const directory = await mkdtemp(join(tmpdir(), 'boxswain-conformance-'));
   try {
     const command = [suite, 'server', '--url', `${server.url}/mcp`, '-o', directory, ...args];
@@ -32,6 +36,21 @@ describe('the official conformance suite finds nothing to object to', () => {
   for (const revision of ['2025-11-25', '2026-07-28']) {
     test(`in what ${revision} requires`, async () => {
       const { code, output } = await runSuite(['--requirements', revision]);
+      assert.equal(code, 0, output);
+    });
+  }
+
+  // Left out: the three scenarios about tasks that ask their client, or that refuse to be anything else. None of ours does.
+  for (const scenario of [
+    'tasks-lifecycle',
+    'tasks-capability-negotiation',
+    'tasks-wire-fields',
+    'tasks-request-state-removal',
+    'tasks-request-headers',
+    'tasks-status-notifications',
+  ]) {
+    test(`in ${scenario} of the tasks extension`, async () => {
+      const { code, output } = await runSuite(['--scenario', scenario]);
       assert.equal(code, 0, output);
     });
   }

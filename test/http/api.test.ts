@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { startTestServer, taskRow } from '../mcp/stand-in.ts';
+import { startTestServer } from '../mcp/stand-in.ts';
+import { taskRow } from '../mcp/stand-in-hub.ts';
 import { addArtifact, api, eventsOf } from './clients.ts';
 
 describe('an operation over HTTP', () => {

@@ -1,4 +1,4 @@
-import type { StandInHub } from '../mcp/stand-in.ts';
+import type { StandInHub } from '../mcp/stand-in-hub.ts';
 
 export interface Answer {
   readonly status: number;

@@ -6,7 +6,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { startTestServer, taskRow } from '../mcp/stand-in.ts';
+import { startTestServer } from '../mcp/stand-in.ts';
+import { taskRow } from '../mcp/stand-in-hub.ts';
 import { api } from './clients.ts';
 
 interface Facts {

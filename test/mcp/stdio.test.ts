@@ -4,7 +4,8 @@ import { describe, test } from 'node:test';
 import { silentLog } from '../../src/log/log.ts';
 import { serveStdio } from '../../src/mcp/stdio.ts';
 import { MODERN } from './clients.ts';
-import { standInHub, standInOperations, Watch } from './stand-in.ts';
+import { standInOperations, Watch } from './stand-in.ts';
+import { standInHub } from './stand-in-hub.ts';
 
 /** One client at the other end of stdin and stdout. */
 function startPeer() {

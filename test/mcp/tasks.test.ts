@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { TaskRecord } from '../../src/store/rows.ts';
 import { messageOf, postModern } from './clients.ts';
-import { startTestServer, taskRow } from './stand-in.ts';
+import { startTestServer } from './stand-in.ts';
+import { taskRow } from './stand-in-hub.ts';
 
 const extensions = { 'io.modelcontextprotocol/tasks': {} };
 
