@@ -75,11 +75,7 @@ export class Reports {
     }
   }
 
-  async #wasHeard<Verb extends ReportVerb>(
-    verb: Verb,
-    body: HubRequest<Verb>,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #wasHeard<Verb extends ReportVerb>(verb: Verb, body: HubRequest<Verb>, signal: AbortSignal): Promise<boolean> {
     try {
       await askHub(this.#link, verb, body, { timeoutMs: ASK_TIMEOUT_MS, signal });
       return true;

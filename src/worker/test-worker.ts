@@ -12,11 +12,13 @@ import type { FileRequest } from '../protocol/files.ts';
 import type { Job, JobOf, Outcome } from '../protocol/jobs.ts';
 import { askWorker, type HubHandlers, type Link, serveHub } from '../protocol/link.ts';
 import type { HubRequest, WorkerReply, WorkerRequest, WorkerVerb } from '../protocol/messages.ts';
-import type { WorkspaceSpec } from '../protocol/workspace-spec.ts';
+import type { Limits, WorkspaceSpec } from '../protocol/workspace-spec.ts';
 import { createBubblewrapEngine } from './sandbox/engines/bubblewrap/engine.ts';
 import { createWorker, type Worker } from './worker.ts';
 
 const LONG_MS = 60_000;
+
+type SpecOptions = Partial<Omit<WorkspaceSpec, 'limits'>> & { limits?: Partial<Limits> };
 
 /** What the worker under test told its hub. */
 export interface Heard {
@@ -30,7 +32,7 @@ export interface Heard {
 export class TestWorker {
   readonly heard: Heard = { started: [], ended: [], boxes: [], connections: [] };
   /** Takes the place of what the hub does by itself. */
-  readonly hub: Partial<HubHandlers> = {};
+  readonly hub: { -readonly [Verb in keyof HubHandlers]?: HubHandlers[Verb] } = {};
   readonly directory: string;
   readonly blobs: Blobs;
   readonly link: Link;
@@ -83,7 +85,7 @@ export class TestWorker {
     return askWorker(this.link, verb, body, { worker: this.id, timeoutMs: LONG_MS });
   }
 
-  async open(id: string, options: Partial<WorkspaceSpec> & { limits?: object } = {}): Promise<TestWorkspace> {
+  async open(id: string, options: SpecOptions = {}): Promise<TestWorkspace> {
     const workspace = new TestWorkspace(this, id);
     await workspace.open(options);
     return workspace;
@@ -141,7 +143,7 @@ export class TestWorkspace {
     return { workspaceId: this.id, epoch: this.epoch };
   }
 
-  async open({ limits, ...spec }: Partial<WorkspaceSpec> & { limits?: object } = {}, isFresh = true) {
+  async open({ limits, ...spec }: SpecOptions = {}, isFresh = true) {
     return await this.#worker.ask('workspace.open', {
       ...this.hold,
       spec: {

@@ -69,7 +69,9 @@ describe('worker', () => {
 
   it('never waits for a FIFO among the artifacts', async () => {
     const workspace = await worker.open('ws_fifo');
-    const outcome = await workspace.run(command('mkfifo artifacts/pipe; ln -s /etc/passwd artifacts/link; echo > artifacts/a'));
+    const outcome = await workspace.run(
+      command('mkfifo artifacts/pipe; ln -s /etc/passwd artifacts/link; echo > artifacts/a'),
+    );
     assert.deepEqual(
       outcome.artifacts.map(({ path }) => path),
       ['artifacts/a'],

@@ -80,4 +80,5 @@ export class ArtifactWatch {
   }
 }
 
-const signatureOf = ({ sizeBytes, modifiedAtNs, inode }: ScannedFile): string => `${sizeBytes} ${modifiedAtNs} ${inode}`;
+const signatureOf = ({ sizeBytes, modifiedAtNs, inode }: ScannedFile): string =>
+  `${sizeBytes} ${modifiedAtNs} ${inode}`;

@@ -176,12 +176,15 @@ export class BoxKeeper {
   #watchIdleness(): void {
     if (this.#idleTimer !== undefined || this.#live === undefined || this.#closed.signal.aborted) return;
     const leftMs = this.#idleSince + this.#options.idleStopMs - performance.now();
-    this.#idleTimer = setTimeout(() => {
-      this.#idleTimer = undefined;
-      if (this.#users > 0 || this.#live === undefined) return;
-      if (performance.now() - this.#idleSince >= this.#options.idleStopMs) this.#end(this.#live, 'stopped');
-      else this.#watchIdleness();
-    }, Math.max(1, leftMs));
+    this.#idleTimer = setTimeout(
+      () => {
+        this.#idleTimer = undefined;
+        if (this.#users > 0 || this.#live === undefined) return;
+        if (performance.now() - this.#idleSince >= this.#options.idleStopMs) this.#end(this.#live, 'stopped');
+        else this.#watchIdleness();
+      },
+      Math.max(1, leftMs),
+    );
     this.#idleTimer.unref();
   }
 }

@@ -14,7 +14,10 @@ export class ContentDiffers extends Error {
 }
 
 /** Passes a stream of bodies on; throws ContentDiffers when a body's hash or the length of all is not as announced. */
-export async function* verified(stream: AsyncIterable<Uint8Array>, bodies: readonly Body[]): AsyncGenerator<Uint8Array> {
+export async function* verified(
+  stream: AsyncIterable<Uint8Array>,
+  bodies: readonly Body[],
+): AsyncGenerator<Uint8Array> {
   let index = 0;
   let left = bodies[0]?.sizeBytes ?? 0;
   let hash = createHash('sha256');

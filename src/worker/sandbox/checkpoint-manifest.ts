@@ -66,7 +66,13 @@ export async function storeManifest(
     contents[hash] = [packs.indexOf(place.pack), place.offset, place.sizeBytes];
   }
   const { entries, installedPackages } = manifest;
-  const stored: StoredManifest = { version: 1, installedPackages: [...installedPackages], packs, contents, entries: [...entries] };
+  const stored: StoredManifest = {
+    version: 1,
+    installedPackages: [...installedPackages],
+    packs,
+    contents,
+    entries: [...entries],
+  };
   const { sha256: hash } = await blobs.put(Buffer.from(JSON.stringify(stored)));
   return { manifest: hash, packs };
 }

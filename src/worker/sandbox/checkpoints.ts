@@ -122,7 +122,8 @@ async function storeContents(
 }
 
 const hasChanged = (error: unknown): boolean =>
-  error instanceof ContentDiffers || (error instanceof AppError && ['FILE_CHANGED', 'FILE_NOT_FOUND'].includes(error.code));
+  error instanceof ContentDiffers ||
+  (error instanceof AppError && ['FILE_CHANGED', 'FILE_NOT_FOUND'].includes(error.code));
 
 function keepsChanging(cause: unknown): AppError {
   return new AppError('FILE_CHANGED', 'files kept changing while the checkpoint was taken', {

@@ -171,7 +171,8 @@ export class JobDesk {
       };
     }
     const reference = newId('req');
-    if (!command.isAbandoned) this.#parts.log.error({ error, reference, kind: command.job.kind }, 'a job failed unforeseen');
+    if (!command.isAbandoned)
+      this.#parts.log.error({ error, reference, kind: command.job.kind }, 'a job failed unforeseen');
     const shape = new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
     return { kind: 'failed', error: shape.toShape() };
   }

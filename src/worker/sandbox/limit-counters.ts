@@ -14,12 +14,12 @@ export class LimitCounters {
     this.#box = box;
   }
 
-  /** What rose since it was last looked at. */
+  /** What rose since it was last looked at. A fork bomb also takes memory, so of both the processes are the cause. */
   async hit(): Promise<'oom' | 'pids' | undefined> {
     const before = this.#seen;
     await this.refresh();
-    if (this.#seen.oomKills > before.oomKills) return 'oom';
-    return this.#seen.pidsRefused > before.pidsRefused ? 'pids' : undefined;
+    if (this.#seen.pidsRefused > before.pidsRefused) return 'pids';
+    return this.#seen.oomKills > before.oomKills ? 'oom' : undefined;
   }
 
   /** A box that is gone has no counters; its exit tells the reason then. */

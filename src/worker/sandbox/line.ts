@@ -98,10 +98,12 @@ export class Line {
   #start(entry: Entry): void {
     if (entry.kind === 'gate') {
       this.#openGates += 1;
-      void entry.work(() => {}, entry.sequence).finally(() => {
-        this.#openGates -= 1;
-        this.#advance();
-      });
+      void entry
+        .work(() => {}, entry.sequence)
+        .finally(() => {
+          this.#openGates -= 1;
+          this.#advance();
+        });
       return;
     }
     this.#job = entry;
