@@ -64,9 +64,23 @@ export const pkgInstall = defineOperation({
   },
 });
 
+/**
+ * What a package manager would take for an option, a file of requirements, a URL or a path. The whole grammar of names is checked
+ * where the job runs; this much is refused before a workspace is made for the call.
+ */
+const NO_NAME = /^[-./~]|^@(?![^/]+\/[^/]+$)|[\0\s\\]|:/;
+
 /** Names in a string stand between white space, as on a command line. */
 function namesIn(packages: string | string[]): string[] {
   const names = typeof packages === 'string' ? packages.split(/\s+/).filter(name => name !== '') : packages;
-  if (names.length >= 1 && names.length <= MAX_PACKAGES) return names;
-  throw badArgument('packages', `must have 1 to ${MAX_PACKAGES} names, got ${names.length}`);
+  if (names.length < 1 || names.length > MAX_PACKAGES) {
+    throw badArgument('packages', `must have 1 to ${MAX_PACKAGES} names, got ${names.length}`);
+  }
+  const wrong = names.find(name => name === '' || NO_NAME.test(name));
+  if (wrong === undefined) return names;
+  throw badArgument(
+    'packages',
+    `holds ${JSON.stringify(wrong.slice(0, 100))}, which is not the name of a package`,
+    'give names, with versions if wanted, such as requests==2.32.3; options, files, URLs and paths are not taken',
+  );
 }

@@ -194,6 +194,32 @@ test('no package, or more than 50, is refused', async () => {
   }
 });
 
+test('what is no name of a package is refused before a workspace is made', async () => {
+  const { call, resolved } = setUp();
+  const wrong = ['--index-url x', '-r file', '@file', 'https://a.example/x.whl', './local', '/abs', '../up', '~/home'];
+  for (const packages of [...wrong, 'git+https://a.example/x', ['a b'], [''], ['a\\b'], 'file:x', 'a --pre']) {
+    await assert.rejects(call('pkg_install', { packages }), (error: unknown) => {
+      return error instanceof AppError && error.code === 'VALIDATION_ERROR' && error.message.includes('packages');
+    });
+  }
+  assert.deepEqual(resolved, []);
+});
+
+test('names with versions, extras and scopes are names', async () => {
+  const { call, requests } = setUp();
+  const packages = [
+    'requests==2.32.3',
+    'uvicorn[standard]',
+    'a>=1,<2',
+    'zope.interface',
+    'left-pad@1.3.0',
+    '@types/node',
+    '@a/b@^1.0.0',
+  ];
+  await call('pkg_install', { packages });
+  assert.deepEqual(requests[0]?.job.kind === 'packages' && requests[0].job.packages, packages);
+});
+
 test('a URL that is not of the web, or holds credentials, is refused', async () => {
   const { call, resolved } = setUp();
   for (const url of [
