@@ -76,11 +76,12 @@ function namesIn(packages: string | string[]): string[] {
   if (names.length < 1 || names.length > MAX_PACKAGES) {
     throw badArgument('packages', `must have 1 to ${MAX_PACKAGES} names, got ${names.length}`);
   }
-  const wrong = names.find(name => name === '' || NO_NAME.test(name));
-  if (wrong === undefined) return names;
+  // Named by its place: a URL may hold a password.
+  const wrong = names.findIndex(name => name === '' || NO_NAME.test(name));
+  if (wrong < 0) return names;
   throw badArgument(
     'packages',
-    `holds ${JSON.stringify(wrong.slice(0, 100))}, which is not the name of a package`,
+    `has as entry ${wrong + 1} something that is not the name of a package`,
     'give names, with versions if wanted, such as requests==2.32.3; options, files, URLs and paths are not taken',
   );
 }
