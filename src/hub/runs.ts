@@ -1,7 +1,7 @@
 import { newTaskId } from '../ids/ids.ts';
 import type { Job, Outcome } from '../protocol/jobs.ts';
 import type { WorkerReply } from '../protocol/messages.ts';
-import type { WorkspaceRecord } from '../store/rows.ts';
+import type { TaskRecord, WorkspaceRecord } from '../store/rows.ts';
 import type { Activity } from './activity.ts';
 import type { ArtifactShelf } from './artifacts.ts';
 import type { Catalog } from './catalog.ts';
@@ -167,14 +167,14 @@ export class RunDesk implements Runs {
       task_id: (await this.#submit(request, call)).id,
     }));
     call.turn.done();
-    const waitSeconds = call.wantsTask ? 0 : request.waitSeconds;
     const known = await this.#foundation.store.tasks.get(task_id);
     if (known === undefined) throw taskNotFound(task_id);
-    const mustWait = waitSeconds > 0 && known.completedAt === null;
-    const task = mustWait ? await tasks.wait(task_id, waitSeconds, call) : known;
+    const waitSeconds = call.wantsTask ? 0 : request.waitSeconds;
+    // Who waits for nothing gets the handle, always: also when the task was quicker, or the call is a repeat.
+    if (waitSeconds <= 0) return { state: 'pending', task: asAccepted(known), stdout: '', stderr: '' };
+    const task = await tasks.wait(task_id, waitSeconds, call);
     if (task.completedAt !== null) return tasks.answer(task);
-    const { stdout, stderr } = waitSeconds > 0 ? await tasks.outputSoFar(task) : { stdout: '', stderr: '' };
-    return { state: 'pending', task, stdout, stderr };
+    return { state: 'pending', task, ...(await tasks.outputSoFar(task)) };
   }
 
   /** A task from the start: its row is there before its worker hears of it. */
@@ -242,6 +242,10 @@ export class RunDesk implements Runs {
     });
   }
 }
+
+/** A task as it was when it was accepted, if it has ended since. */
+const asAccepted = (task: TaskRecord): TaskRecord =>
+  task.completedAt === null ? task : { ...task, status: 'queued', startedAt: null, completedAt: null };
 
 const runOf = ({
   workspace,

@@ -30,7 +30,9 @@ export interface ScriptedWorkerOptions {
   /** Throws to refuse a workspace. */
   readonly onOpen?: (open: Open) => void;
   /** Answers file requests; the default answers with the request. */
-  readonly onFile?: (file: WorkerRequest<'file.do'>['file']) => WorkerReply<'file.do'> | Promise<WorkerReply<'file.do'>>;
+  readonly onFile?: (
+    file: WorkerRequest<'file.do'>['file'],
+  ) => WorkerReply<'file.do'> | Promise<WorkerReply<'file.do'>>;
 }
 
 interface Command {
@@ -136,8 +138,11 @@ export class ScriptedWorker {
         'workspace.open': async open => {
           saw('workspace.open', open);
           this.#options.onOpen?.(open);
-          const { sequence = open.lastSequence, commands = new Map(), last = Promise.resolve() } =
-            this.workspaces.get(open.workspaceId) ?? {};
+          const {
+            sequence = open.lastSequence,
+            commands = new Map(),
+            last = Promise.resolve(),
+          } = this.workspaces.get(open.workspaceId) ?? {};
           this.workspaces.set(open.workspaceId, { open, commands, sequence, last });
           return { engine: 'scripted', enforcement: { memory_mb: 'hard' } };
         },
@@ -231,8 +236,8 @@ export class ScriptedWorker {
     const cancelled = () => whole({ end: { kind: 'cancelled', reason: String(abort.signal.reason) } });
     if (abort.signal.aborted || this.#isGone) return cancelled();
     if (command.isDetached) {
-      const { mayStart } = await this.started(workspaceId, { epoch, commandId, sequence });
-      if (!mayStart) return whole({ end: { kind: 'cancelled', reason: 'not to be started' } });
+      const answer = await this.#untilHeard(() => this.started(workspaceId, { epoch, commandId, sequence }));
+      if (!answer?.mayStart) return whole({ end: { kind: 'cancelled', reason: 'not to be started' } });
     }
     command.startedAt = Date.now();
     const aborted = new Promise<never>((_resolve, reject) => {
@@ -254,7 +259,7 @@ export class ScriptedWorker {
 
   async #stateOf(command: Command, waitMs: number): Promise<WorkerReply<'run.submit'>> {
     let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<undefined>(resolve => {
+    const over = new Promise<void>(resolve => {
       timer = setTimeout(resolve, waitMs);
     });
     await Promise.race([command.ended, over]);
@@ -267,15 +272,18 @@ export class ScriptedWorker {
 
   /** Reports the end once it comes, until the hub has it. */
   #report({ workspaceId, epoch }: { workspaceId: string; epoch: number }, { id: commandId, ended }: Command): void {
-    void ended.then(async outcome => {
-      while (!this.#isGone) {
-        try {
-          await this.ended(workspaceId, { epoch, commandId, outcome });
-          return;
-        } catch {
-          await new Promise(resolve => setTimeout(resolve, 20));
-        }
+    void ended.then(outcome => this.#untilHeard(() => this.ended(workspaceId, { epoch, commandId, outcome })));
+  }
+
+  /** Tells a hub again until one has answered; undefined when this worker is gone before. */
+  async #untilHeard<Answer>(tell: () => Promise<Answer>): Promise<Answer | undefined> {
+    while (!this.#isGone) {
+      try {
+        return await tell();
+      } catch {
+        await new Promise(resolve => setTimeout(resolve, 20));
       }
-    });
+    }
+    return undefined;
   }
 }
