@@ -27,7 +27,6 @@ export class Membership {
   #leaseMs = 0;
   #heardAt = 0;
   #wasFenced = false;
-  #isDraining = false;
   #beating: Promise<void> = Promise.resolve();
 
   constructor(options: MembershipOptions) {
@@ -43,10 +42,6 @@ export class Membership {
   /** No hub was heard for 0.8 of the lease. */
   get isFenced(): boolean {
     return performance.now() - this.#heardAt > this.#leaseMs * FENCE_AFTER;
-  }
-
-  get isDraining(): boolean {
-    return this.#isDraining;
   }
 
   async leave(): Promise<void> {
@@ -112,8 +107,7 @@ export class Membership {
     const askedAt = performance.now();
     try {
       const options = { timeoutMs: ASK_TIMEOUT_MS, signal };
-      const { isLive, isDraining } = await askHub(link, 'worker.beat', { boot: this.#boot }, options);
-      this.#isDraining = isDraining;
+      const { isLive } = await askHub(link, 'worker.beat', { boot: this.#boot }, options);
       // Counted from the asking: the lease cannot have been prolonged earlier than that.
       this.#heardAt = askedAt;
       if (this.#wasFenced) log.info({}, 'a hub answers again; taking work');

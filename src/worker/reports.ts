@@ -1,6 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
-import { askHub, type Link } from '../protocol/link.ts';
+import { askHub, type Link, NotHere } from '../protocol/link.ts';
 import type { HubRequest, HubVerb } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
 
@@ -81,7 +81,7 @@ export class Reports {
       return true;
     } catch (error) {
       // A refusal is an answer: the workspace is gone, or is no longer this worker's. Trouble of the hub's own is none.
-      if (error instanceof AppError && error.code !== 'INTERNAL_ERROR') return true;
+      if (error instanceof NotHere || (error instanceof AppError && error.code !== 'INTERNAL_ERROR')) return true;
       if (!signal.aborted) this.#log.debug({ verb, error }, 'a hub has not acknowledged a report yet');
       return false;
     }

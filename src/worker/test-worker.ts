@@ -143,7 +143,7 @@ export class TestWorkspace {
     return { workspaceId: this.id, epoch: this.epoch };
   }
 
-  async open({ limits, ...spec }: SpecOptions = {}, isFresh = true) {
+  async open({ limits, ...spec }: SpecOptions = {}, isFresh = true, generation = 0) {
     return await this.#worker.ask('workspace.open', {
       ...this.hold,
       spec: {
@@ -156,7 +156,7 @@ export class TestWorkspace {
         idleStopSeconds: 300,
         ...spec,
       },
-      generation: 0,
+      generation,
       lastSequence: 0,
       fresh: isFresh,
     });

@@ -205,7 +205,7 @@ describe('a worker', () => {
         'import os, sys, time\nfor c in os.environ["TOKEN"]:\n sys.stdout.write(c); sys.stdout.flush(); time.sleep(0.002)';
       assert.equal(outputOf(await workspace.run(python(slowly))).stdout, '[secret:token]');
       const failed = await workspace.run(
-        command('echo $OTHER >&2; test ${#OTHER} = 14', { env: { OTHER: 'secret:token' } }),
+        command('echo $OTHER >&2; test $(printf %s $OTHER | wc -c) = 14', { env: { OTHER: 'secret:token' } }),
       );
       assert.equal(outputOf(failed).stderr, '[secret:token]\n');
       assert.equal(outputOf(failed).exit_code, 0);
@@ -223,12 +223,15 @@ describe('a worker', () => {
     try {
       const workspace = await worker.open('ws_again');
       await workspace.write('artifacts/kept', 'x');
+      await workspace.run(python('x = 1', { context: 'c' }));
       await worker.stopWorker();
       await worker.startWorker();
       await assert.rejects(workspace.read('artifacts/kept'), NotHere);
-      await workspace.open({}, false);
+      await workspace.open({}, false, 1);
       assert.equal(await workspace.read('artifacts/kept'), 'x');
       assert.deepEqual((await workspace.run(command('true'))).artifacts, []);
+      assert.equal(errorOf(await workspace.run(python('x', { context: 'c' }))).code, 'CONTEXT_LOST');
+      assert.equal(outputOf(await workspace.run(python('1', { context: 'c' }))).result, '1');
     } finally {
       await worker.close();
     }

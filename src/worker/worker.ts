@@ -1,4 +1,5 @@
 import { arch, platform } from 'node:os';
+import { join } from 'node:path';
 import type { Blobs } from '../blobs/blobs.ts';
 import type { Config } from '../config/config.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -10,7 +11,8 @@ import { Backoff } from './backoff.ts';
 import { describeEngine, workerHandlers } from './handlers.ts';
 import { Membership } from './membership.ts';
 import { Reports } from './reports.ts';
-import { createBoxHouse } from './sandbox/box-house.ts';
+import { createBoxHouse, sandboxDirectory } from './sandbox/box-house.ts';
+import { ContextRecords } from './sandbox/context-records.ts';
 import { EndedCommands } from './sandbox/ended-commands.ts';
 import type { EngineReport, SandboxEngine } from './sandbox/engine.ts';
 import { LiveTails } from './sandbox/live-tails.ts';
@@ -52,7 +54,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const tails = new LiveTails({ fabric, blobs, worker: id, log });
   const housing = await createBoxHouse({ engine, report, config, log, reports });
   const mayStart = asking(link, log);
-  const means = { config, blobs, log, housing, reports, tails, ended: new EndedCommands(), mayStart };
+  const contexts = new ContextRecords(join(sandboxDirectory(config), 'contexts'));
+  const means = { config, blobs, log, housing, contexts, reports, tails, ended: new EndedCommands(), mayStart };
   const workspaces = new Workspaces(means, report);
   const capabilities = { engines: [describeEngine(report)], platform: platform(), arch: arch() };
   const { slots, labels } = config.worker;

@@ -61,7 +61,7 @@ export class Workspaces {
       if (held !== undefined && held.epoch > epoch) throw new NotHere();
       this.#held.delete(workspaceId);
       await held?.cancelAll('the workspace was deleted');
-      await this.#means.housing.remove(workspaceId);
+      await this.#removeFiles(workspaceId);
     });
   }
 
@@ -77,11 +77,17 @@ export class Workspaces {
     this.#held.delete(opening.workspaceId);
     await held?.abandon();
     // What an earlier, broken-off attempt under this id may have left is no part of a fresh workspace.
-    if (opening.fresh && held === undefined) await this.#means.housing.remove(opening.workspaceId);
+    if (opening.fresh && held === undefined) await this.#removeFiles(opening.workspaceId);
     const generation = Math.max(opening.generation, held?.generation ?? 0);
     const lastSequence = Math.max(opening.lastSequence, held?.lastSequence ?? 0);
-    const workspace = new HostedWorkspace({ ...opening, generation, lastSequence }, this.#means);
+    const contexts = await this.#means.contexts.load(opening.workspaceId);
+    const workspace = new HostedWorkspace({ ...opening, generation, lastSequence }, this.#means, contexts);
     this.#held.set(opening.workspaceId, workspace);
+  }
+
+  async #removeFiles(workspaceId: string): Promise<void> {
+    await this.#means.housing.remove(workspaceId);
+    await this.#means.contexts.remove(workspaceId);
   }
 
   async #oneAtATime<Result>(workspaceId: string, change: () => Promise<Result>): Promise<Result> {

@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { newId } from '../../ids/ids.ts';
@@ -11,6 +10,7 @@ import { connectBoxd, type Hello } from './boxd/boxd-client.ts';
 import { type Egress, startEgress } from './egress/egress.ts';
 import { EgressWitness } from './egress-witness.ts';
 import type { BoxStorage, EngineReport, SandboxEngine } from './engine.ts';
+import { makeSocketFolder } from './socket-folder.ts';
 import { createStorageRoom, type StorageRoom } from './storage.ts';
 import type { BoxHousing } from './workspace-means.ts';
 
@@ -24,13 +24,16 @@ export interface BoxHouseParts {
 
 const MIB = 1024 * 1024;
 
+/** Where workspaces, and what belongs to them, lie. */
+export function sandboxDirectory(config: Config): string {
+  return resolve(config.sandbox.directory ?? join(config.directory, 'workspaces'));
+}
+
 /** Makes the boxes of a worker's workspaces, each with its files and its proxy. */
 export async function createBoxHouse(parts: BoxHouseParts): Promise<BoxHousing & { close(): Promise<void> }> {
   const { config, log } = parts;
-  const directory = resolve(config.sandbox.directory ?? join(config.directory, 'workspaces'));
-  // A socket's path may have at most 107 bytes, so it does not lie in the configured directory.
-  const sockets = await mkdtemp(join(tmpdir(), 'bx-'));
-  await chmod(sockets, 0o711);
+  const directory = sandboxDirectory(config);
+  const sockets = await makeSocketFolder();
   return new BoxHouse({ ...parts, room: createStorageRoom({ directory, log }), sockets });
 }
 

@@ -5,7 +5,14 @@ const MAX_NAMES = 4096;
 
 /** Which generation of the box each stateful context was made in. Contexts end with their box. */
 export class ContextBook {
-  readonly #generations = new Map<string, number>();
+  readonly #generations: Map<string, number>;
+  readonly #onNew: (generations: Readonly<Record<string, number>>) => void;
+
+  /** `known` are those of earlier boxes; `onNew` hears of every context that is made. */
+  constructor(known: Readonly<Record<string, number>>, onNew: (generations: Readonly<Record<string, number>>) => void) {
+    this.#generations = new Map(Object.entries(known));
+    this.#onNew = onNew;
+  }
 
   /**
    * A cell is about to run in the context. Throws CONTEXT_LOST, once, when the context was made in an older box; the next use
@@ -19,10 +26,11 @@ export class ContextBook {
         details: { context: name, generation },
       });
     }
+    if (made === generation) return;
     this.#generations.set(name, generation);
-    if (this.#generations.size <= MAX_NAMES) return;
     const [oldest] = this.#generations.keys();
-    if (oldest !== undefined) this.#generations.delete(oldest);
+    if (this.#generations.size > MAX_NAMES && oldest !== undefined) this.#generations.delete(oldest);
+    this.#onNew(Object.fromEntries(this.#generations));
   }
 
   /** Of the box of this generation. */

@@ -24,8 +24,8 @@ export class EgressWitness {
 
   see({ host, port, allowed, reason, bytes }: Seen): void {
     this.#seen.push({ host, port, allowed, reason, bytes });
-    if (this.#seen.length >= MOST_AT_ONCE) return this.flush();
-    this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS).unref();
+    if (this.#seen.length >= MOST_AT_ONCE) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS).unref();
   }
 
   flush(): void {

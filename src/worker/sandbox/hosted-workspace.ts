@@ -33,7 +33,8 @@ export class HostedWorkspace {
   #diskBytes = 0;
   #mustLearn: boolean;
 
-  constructor(opening: Opening, means: WorkspaceMeans) {
+  /** `knownContexts` are those of earlier boxes, by generation. */
+  constructor(opening: Opening, means: WorkspaceMeans, knownContexts: Readonly<Record<string, number>> = {}) {
     const { workspaceId, epoch, spec } = opening;
     const log = means.log.child({ workspace: workspaceId });
     this.id = workspaceId;
@@ -52,7 +53,7 @@ export class HostedWorkspace {
         means.reports.send('box.changed', { workspaceId, epoch, ...change }, { key: `box ${workspaceId}` });
       },
     });
-    this.#desk = new JobDesk({ opening, means, log, keeper: this.#keeper, artifacts: this.#artifacts });
+    this.#desk = new JobDesk({ opening, means, log, keeper: this.#keeper, artifacts: this.#artifacts, knownContexts });
   }
 
   get generation(): number {

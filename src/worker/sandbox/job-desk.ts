@@ -26,13 +26,15 @@ export interface JobDeskParts {
   readonly log: Log;
   readonly keeper: BoxKeeper;
   readonly artifacts: ArtifactWatch;
+  /** Contexts of earlier boxes, by generation. */
+  readonly knownContexts: Readonly<Record<string, number>>;
 }
 
 type End = Outcome['end'];
 
 /** Takes the jobs of one workspace from their turn in the line to their outcome. */
 export class JobDesk {
-  readonly contexts = new ContextBook();
+  readonly contexts: ContextBook;
   readonly #parts: JobDeskParts;
   /** Every secret that went into the box: later output may still hold it. */
   readonly #secrets = new Map<string, Secret>();
@@ -40,6 +42,12 @@ export class JobDesk {
 
   constructor(parts: JobDeskParts) {
     this.#parts = parts;
+    const { means, opening, log } = parts;
+    this.contexts = new ContextBook(parts.knownContexts, generations => {
+      means.contexts.save(opening.workspaceId, generations).catch((error: unknown) => {
+        log.error({ error }, 'the names of contexts could not be recorded');
+      });
+    });
   }
 
   /** The hub did not want it started: it needs not be told how it ended. */

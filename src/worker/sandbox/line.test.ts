@@ -155,8 +155,9 @@ function accept(line: Line, entries: Recorded[], kind: EntryKind): void {
 function act(entries: Recorded[], what: 'begin' | 'end' | 'withdraw', pick: number): void {
   const entry = entries[pick % Math.max(1, entries.length)];
   if (entry === undefined) return;
-  if (what === 'begin') return entry.begin();
-  if (what === 'end') return entry.end();
+  if (what === 'begin') entry.begin();
+  if (what === 'end') entry.end();
+  if (what !== 'withdraw') return;
   // Marked before, because a withdrawal starts at once what it held back.
   const wasWithdrawn = entry.isWithdrawn;
   entry.isWithdrawn = !entry.isStarted;

@@ -82,7 +82,10 @@ export class Line {
   #advance(): void {
     while (this.#starting === undefined) {
       const next = this.#waiting[0];
-      if (next === undefined) return this.#tellIdle();
+      if (next === undefined) {
+        this.#tellIdle();
+        return;
+      }
       if (next.kind === 'job' && (this.#job !== undefined || this.#openGates > 0)) return;
       this.#waiting.shift();
       this.#start(next);

@@ -5,6 +5,7 @@ import type { HubRequest } from '../../protocol/messages.ts';
 import type { WorkspaceSpec } from '../../protocol/workspace-spec.ts';
 import type { Reports } from '../reports.ts';
 import type { HousedBox } from './box-keeper.ts';
+import type { ContextRecords } from './context-records.ts';
 import type { EndedCommands } from './ended-commands.ts';
 import type { LiveTails } from './live-tails.ts';
 
@@ -14,6 +15,7 @@ export interface WorkspaceMeans {
   readonly blobs: Blobs;
   readonly log: Log;
   readonly housing: BoxHousing;
+  readonly contexts: ContextRecords;
   readonly reports: Reports;
   readonly tails: LiveTails;
   readonly ended: EndedCommands;
