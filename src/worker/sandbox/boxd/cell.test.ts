@@ -37,7 +37,7 @@ describe('cell', () => {
     assert.equal(end.exitCode, 1);
     assert.match(
       end.stderr,
-      /File "<cell \d+>", line 1, in <module>\n {4}broken\(\)\n[^]*return 1 \/ 0[^]*ZeroDivisionError/,
+      /File "<cell \d+>", line 1, in <module>\n {4}broken\(\)\n[\s\S]*return 1 \/ 0[\s\S]*ZeroDivisionError/,
     );
     assert.doesNotMatch(end.stderr, /boxd/);
     assert.match((await cell(box.boxd, 'a b')).stderr, /SyntaxError/);

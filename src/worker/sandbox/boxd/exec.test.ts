@@ -88,9 +88,10 @@ describe('exec', () => {
     assert.deepEqual([end.exitCode, end.signal], [null, 'SIGSEGV']);
   });
 
+  // The two that remain belong to the C library, which ignores them in what posix_spawn starts.
   test('signals have their defaults, as in a program started by a shell', async () => {
     const end = await shell(box.boxd, 'yes | head -1; grep SigIgn /proc/self/status');
-    assert.match(end.stdout, /^y\nSigIgn:\t00000000[08]0000000\n$/);
+    assert.match(end.stdout, /^y\nSigIgn:\t0000000[01][08]0000000\n$/);
   });
 
   test('a time-out kills the whole group and leaves the box usable', async () => {
@@ -126,7 +127,6 @@ breed(0)`;
     assert.equal(end.timedOut, true);
     const count = async () =>
       Number((await shell(box.boxd, 'grep -l BOMB=boxd-test /proc/[0-9]*/environ 2>/dev/null | wc -l')).stdout);
-    await until(() => true);
     for (let i = 0; i < 100 && (await count()) > 0; i += 1) await delay(20);
     assert.equal(await count(), 0);
   });

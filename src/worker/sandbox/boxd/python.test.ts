@@ -110,7 +110,7 @@ describe('python', () => {
     const end = await runFile('chained.py');
     assert.match(
       end.stderr,
-      /KeyError: 'k'\n\nThe above exception was the direct cause[^]*chained\.py", line 4[^]*ValueError: bad\n$/,
+      /KeyError: 'k'\n\nThe above exception was the direct cause[\s\S]*chained\.py", line 4[\s\S]*ValueError: bad\n$/,
     );
   });
 

@@ -1,6 +1,5 @@
 """A stateful context from inside its process: runs one cell after another in the same globals."""
 
-import _ast
 import fcntl
 import os
 import signal
@@ -10,7 +9,8 @@ from _boxd import frames, interpreter, python_run
 
 MAX_RESULT = 64 * 1024
 MAX_KEPT_SOURCES = 500
-_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+# Flags of compile(), which `ast` gives names to but is slow to import.
+_ONLY_TREE, _AWAIT = 0x400, 0x2000
 _state = {"running": False, "interrupted": False, "count": 0, "runner": None, "packages": None}
 
 
@@ -81,12 +81,14 @@ def _cell(variables, request, packages):
 
 
 def _run(code, variables, reply):
+    import _ast
+
     _state["count"] += 1
     name = f"<cell {_state['count']}>"
     interpreter.remember(name, code)
     if _state["count"] > MAX_KEPT_SOURCES:
         sys.modules["linecache"].cache.pop(f"<cell {_state['count'] - MAX_KEPT_SOURCES}>", None)
-    tree = compile(code, name, "exec", _ast.PyCF_ONLY_AST | _AWAIT, dont_inherit=True)
+    tree = compile(code, name, "exec", _ONLY_TREE | _AWAIT, dont_inherit=True)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
     if tree.body:
         _evaluate(compile(tree, name, "exec", _AWAIT, dont_inherit=True), variables)

@@ -120,7 +120,7 @@ class Context:
             data = b""
         if not data:
             self._box.server.loop.forget(self._replies)
-            processes.kill_tree(self.pid)
+            processes.end(self._box.server.loop, self.pid)
 
     def _on_exit(self, status):
         loop = self._box.server.loop
@@ -220,5 +220,4 @@ class Cell:
         self._timer = loop.at(time.monotonic() + INTERRUPT_GRACE_S, self._kill)
 
     def _kill(self):
-        processes.kill_tree(self._context.pid)
-        processes.finish_off(self._box.server.loop, self._context.pid)
+        processes.end(self._box.server.loop, self._context.pid)

@@ -1,6 +1,5 @@
 """Search and replace in a text file, all edits or none, and the diff of it."""
 
-import hashlib
 import os
 
 from _boxd import files
@@ -15,6 +14,8 @@ _CUT = "[… diff cut …]\n"
 
 
 def edit(box, header, _payload, is_inline):
+    import hashlib
+
     path, edits = field(header, "path", str), field(header, "edits", list)
     is_dry, expected = field(header, "dryRun", bool), field(header, "ifSha256", str, None)
     with box.root.locate(path) as place:

@@ -73,7 +73,7 @@ class Helper:
         self._forward()
 
     def cancel(self):
-        processes.kill_tree(self._pid)
+        processes.end(self._box.server.loop, self._pid)
 
     def feed(self, header, payload):
         if self._feeder is None:

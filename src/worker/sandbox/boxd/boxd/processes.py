@@ -14,6 +14,9 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 _DEFAULTED = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD]
 _LIMITS = {"addressSpaceBytes": resource.RLIMIT_AS, "processes": resource.RLIMIT_NPROC, "fileBytes": resource.RLIMIT_FSIZE}
 
+# Looks double their distance from 2 ms on, so the last one comes after 2 s.
+LAST_ATTEMPT = 10
+
 _libc = ctypes.CDLL(None)
 _limits = {}
 _oom_fd = None
@@ -166,56 +169,69 @@ def find_program(name, path, cwd_fd):
     return None
 
 
-def kill_tree(leader):
-    """Kills the group of `leader`, its session and its descendants, as far as they can still be told."""
-    for target in _tree(leader):
-        _quietly(os.kill, target)
-    _quietly(os.killpg, leader)
-    _quietly(os.kill, leader)
+def end(loop, leader, takes_orphans=False, ended=lambda: None):
+    """
+    Kills the group of `leader`, its session and its descendants, looks again until nothing of it lives, then calls `ended`; at
+    last everything in the box is killed. `takes_orphans`: also what was born since and has lost its parent, which is how a
+    program escapes that forks faster than it is found. Outside of a box that could be anybody's, so it is left alone there.
+    """
+    born = _birth(leader) if takes_orphans and _owns_box else None
+
+    def attempt(count):
+        alive = _tree(leader, born)
+        if (alive or count == 0) and count < LAST_ATTEMPT:
+            # The group in one call first: the kernel lets nothing in it fork meanwhile.
+            _quietly(os.killpg, leader)
+            for target in alive:
+                _quietly(os.kill, target)
+            loop.at(time.monotonic() + 0.002 * 2**count, lambda: attempt(count + 1))
+            return
+        if alive and _owns_box:
+            os.kill(-1, signal.SIGKILL)
+        ended()
+
+    attempt(0)
 
 
-def finish_off(loop, leader, attempt=0):
-    """Looks again after a kill: what still lives in the session is killed anew, at last with everything in the box."""
-    alive = [pid for pid in _tree(leader) if pid != leader]
-    if not alive:
-        return
-    if attempt >= 8 and _owns_box:
-        _quietly(lambda signum: os.kill(-1, signum))
-        return
-    kill_tree(leader)
-    if attempt < 12:
-        loop.at(time.monotonic() + 0.01 * 2**min(attempt, 6), lambda: finish_off(loop, leader, attempt + 1))
-
-
-def _quietly(act, *target):
+def _quietly(act, target):
     try:
-        act(*target, signal.SIGKILL)
+        act(target, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
 
 
-def _tree(leader):
-    """Processes that live in the session of `leader` or descend from it."""
+def _birth(pid):
+    found = _stat(str(pid))
+    return None if found is None else found[4]
+
+
+def _stat(name):
+    """(state, parent, group, session, start time) of a process; None when it has ended."""
+    try:
+        fd = os.open(f"/proc/{name}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # The name in parentheses may hold anything, so the fields are those after the last one.
+        fields = os.read(fd, 4096).rpartition(b")")[2].split()
+        return fields[0], int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19])
+    except (OSError, ValueError, IndexError):
+        return None
+    finally:
+        os.close(fd)
+
+
+def _tree(leader, born):
+    """Living processes in the session of `leader`, or descended from it, or orphans born since `born`."""
     parents, found = {}, set()
     for name in os.listdir("/proc"):
-        if not name.isdigit():
+        state = _stat(name) if name.isdigit() else None
+        if state is None or state[0] in (b"Z", b"X"):
             continue
-        try:
-            fd = os.open(f"/proc/{name}/stat", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            continue  # it has ended
-        try:
-            # The name in parentheses may hold anything, so the fields are those after the last one.
-            state, parent, group, session = os.read(fd, 4096).rpartition(b")")[2].split()[:4]
-        except (OSError, ValueError):
-            continue
-        finally:
-            os.close(fd)
-        if state in (b"Z", b"X"):
-            continue
+        _, parent, group, session, start = state
         pid = int(name)
-        parents.setdefault(int(parent), []).append(pid)
-        if leader in (pid, int(group), int(session)):
+        parents.setdefault(parent, []).append(pid)
+        if leader in (pid, group, session) or (born is not None and parent == 1 and start >= born and pid != _own_pid):
             found.add(pid)
     pending = list(found | {leader})
     while pending:

@@ -1,6 +1,5 @@
 """Replaces what is in the two roots by the entries of a manifest."""
 
-import hashlib
 import os
 import stat
 
@@ -65,6 +64,8 @@ def _times(entry):
 
 
 def _create(parent, name, entry, body):
+    import hashlib
+
     if entry["type"] == "dir":
         os.mkdir(name, 0o700, dir_fd=parent)
         return

@@ -22,7 +22,7 @@ class Run:
         self._output = Output(
             box.server, request_id, field(header, "credit", int, DEFAULT_CREDIT), field(header, "outputBytes", int), self._end_it
         )
-        self._status, self._timer, self._timed_out, self._cancelled = None, None, False, False
+        self._status, self._timer, self._timed_out, self._cancelled, self._is_ending = None, None, False, False, False
 
     def begin(self, start):
         loop, server = self._box.server.loop, self._box.server
@@ -68,14 +68,21 @@ class Run:
         self._end_it()
 
     def _end_it(self):
-        if self._status is None:
-            processes.kill_tree(self._pid)
-            processes.finish_off(self._box.server.loop, self._pid)
+        if self._status is None and not self._is_ending:
+            self._is_ending = True
+            processes.end(self._box.server.loop, self._pid, takes_orphans=True, ended=self._on_ended)
+
+    def _on_ended(self):
+        self._is_ending = False
+        if self._status is not None:
+            self._output.seal(self._finish)
 
     def _on_exit(self, status):
         self._status = status
         self._box.server.loop.cancel(self._timer)
-        self._output.seal(self._finish)
+        # A run that was killed is over when nothing of it lives: what starts next must not be taken for a part of it.
+        if not self._is_ending:
+            self._output.seal(self._finish)
 
     def _finish(self):
         server = self._box.server

@@ -3,7 +3,7 @@
 import gc
 
 _MODULES = (
-    "traceback linecache random math datetime collections functools itertools pathlib io typing dataclasses hashlib tempfile "
+    "linecache traceback _ast random math datetime collections functools itertools pathlib io typing dataclasses hashlib tempfile "
     "shutil subprocess csv string textwrap copy time contextlib operator statistics decimal fractions uuid base64 zipfile glob "
     "threading queue urllib.parse urllib.request asyncio difflib site logging argparse pickle multiprocessing.context"
 ).split()
