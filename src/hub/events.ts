@@ -77,6 +77,7 @@ export class EventLog implements Events {
     this.#readers.set(stream, readers.add(heard.resolve));
     return {
       async wait(ms, signal) {
+        if (signal?.aborted) return;
         const wake = () => heard.resolve();
         const timer = setTimeout(wake, ms);
         signal?.addEventListener('abort', wake, { once: true });
