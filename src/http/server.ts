@@ -27,7 +27,7 @@ export interface HttpOptions {
 export interface RunningHttp {
   /** Such as `http://127.0.0.1:4097`. */
   readonly url: string;
-  /** Takes no more connections, ends streams and MCP sessions, then cuts what is left after `graceMs`. */
+  /** Takes no more connections, ends streams, lets running calls finish for `graceMs`, then cancels and cuts what is left. */
   close(options?: { graceMs?: number }): Promise<void>;
 }
 
@@ -41,6 +41,7 @@ const LIMITS = {
 };
 const MAX_CONNECTIONS = 4_096;
 const GRACE_MS = 5_000;
+const IDLE_SWEEP_MS = 50;
 
 /** Serves MCP and HTTP on one port. Throws AppError VALIDATION_ERROR, with the way out, when the port cannot be had. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
@@ -78,7 +79,10 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`,
     async close({ graceMs = GRACE_MS } = {}) {
       closing.abort();
-      await Promise.all([closeAll(servers, graceMs), mcp.close()]);
+      const closed = closeAll(servers, graceMs);
+      await Promise.race([mcp.settled(), closed]);
+      await mcp.close();
+      await closed;
     },
   };
 }
@@ -124,9 +128,11 @@ async function closeAll(servers: readonly Server[], graceMs: number): Promise<vo
     servers.map(async server => {
       const closed = once(server, 'close');
       server.close();
-      server.closeIdleConnections();
+      // A connection whose last answer was just sent is kept alive by its client, and Node does not close it by itself.
+      const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
       const cut = setTimeout(() => server.closeAllConnections(), graceMs);
       await closed;
+      clearInterval(sweep);
       clearTimeout(cut);
     }),
   );

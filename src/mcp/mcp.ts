@@ -15,7 +15,7 @@ import type { Log } from '../log/log.ts';
 import type { Connection, Operation } from '../operations/operation.ts';
 import { jsonRpcError, parseBody } from './body.ts';
 import { type Catalogue, createCatalogues } from './catalogue.ts';
-import { RunningCalls } from './running-calls.ts';
+import { ActiveCalls, RunningCalls } from './running-calls.ts';
 import { EVERYTHING, selectionOf } from './selection.ts';
 import { createServer, type ServerParts } from './server.ts';
 import { Sessions } from './sessions.ts';
@@ -37,6 +37,9 @@ export interface McpOptions {
 export interface Mcp {
   fetch(request: Request, options: { authInfo?: AuthInfo }): Promise<Response>;
   readonly sessionCount: number;
+  /** Resolves when no call runs and all are answered. */
+  settled(): Promise<void>;
+  /** Cancels what still runs, ends sessions and streams. */
   close(): Promise<void>;
 }
 
@@ -45,7 +48,14 @@ const KEEP_ALIVE_MS = 15_000;
 export function createMcp(options: McpOptions): Mcp {
   const { hub, log, version, extend } = options;
   const catalogues = createCatalogues(options.operations);
-  const parts: ServerParts = { hub, log, version, extend, runningCalls: new RunningCalls() };
+  const parts: ServerParts = {
+    hub,
+    log,
+    version,
+    extend,
+    runningCalls: new RunningCalls(),
+    activeCalls: new ActiveCalls(),
+  };
   /** The catalogue of a request that was let in by `refusedSelection`. */
   const catalogueFor = (request: Request | undefined): Catalogue => {
     const selection = request ? selectionOf(request, catalogues.toolsets) : EVERYTHING;
@@ -103,7 +113,13 @@ export function createMcp(options: McpOptions): Mcp {
     get sessionCount() {
       return sessions.size;
     },
+    async settled() {
+      await parts.activeCalls.whenNone();
+      // The answer of the last call is still on its way to its stream.
+      await new Promise(setImmediate);
+    },
     async close() {
+      parts.runningCalls.cancelAll();
       await Promise.all([handler.close(), sessions.close()]);
     },
   };

@@ -48,8 +48,39 @@ export class RunningCalls {
     return true;
   }
 
+  /** The server ends, and nobody is left to hear the answers. */
+  cancelAll(): void {
+    for (const sameId of this.#calls.values()) {
+      for (const controller of sameId) controller.abort(new DOMException('the server ends', 'AbortError'));
+    }
+  }
+
   get size(): number {
     return this.#calls.size;
+  }
+}
+
+/** How many calls run, of whatever era; for a server that wants to end when they have. */
+export class ActiveCalls {
+  #count = 0;
+  #none: PromiseWithResolvers<void> | undefined;
+
+  begin(): void {
+    this.#count++;
+  }
+
+  end(): void {
+    this.#count--;
+    if (this.#count > 0) return;
+    this.#none?.resolve();
+    this.#none = undefined;
+  }
+
+  /** Resolves when no call runs. */
+  whenNone(): Promise<void> {
+    if (this.#count === 0) return Promise.resolve();
+    this.#none ??= Promise.withResolvers<void>();
+    return this.#none.promise;
   }
 }
 

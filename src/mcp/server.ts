@@ -19,7 +19,7 @@ import type { Catalogue } from './catalogue.ts';
 import { instructions } from './instructions.ts';
 import { progressReporter } from './progress.ts';
 import { toErrorResult, toResult, visibleError } from './results.ts';
-import { linkedCall, type RunningCalls } from './running-calls.ts';
+import { type ActiveCalls, linkedCall, type RunningCalls } from './running-calls.ts';
 import { addTasks, createdTask, TASKS_EXTENSION, wantsTask } from './tasks.ts';
 
 /** What all servers of a process share. */
@@ -28,6 +28,7 @@ export interface ServerParts {
   readonly log: Log;
   readonly version: string;
   readonly runningCalls: RunningCalls;
+  readonly activeCalls: ActiveCalls;
   /** Adds to every server what is no operation; the conformance tests mount their fixtures here. */
   readonly extend?: (server: Server, tools: ToolHandlers) => void;
 }
@@ -102,7 +103,7 @@ async function callTool({ params }: CallToolRequest, { context, scope, run, log 
 }
 
 /** A legacy request without a session is cancelled by a notification only, all others by their own signal. */
-function runner({ hub, log, runningCalls }: ServerParts, scope: ServerScope): RunOperation {
+function runner({ hub, log, runningCalls, activeCalls }: ServerParts, scope: ServerScope): RunOperation {
   const { surface, connection } = scope;
   const isDetached = scope.era === 'legacy' && connection === undefined;
   return async (operation, args, context) => {
@@ -110,6 +111,7 @@ function runner({ hub, log, runningCalls }: ServerParts, scope: ServerScope): Ru
     const { id, signal } = context.mcpReq;
     const running = isDetached ? runningCalls.start(caller, id) : linkedCall(signal);
     const progress = progressReporter(context);
+    activeCalls.begin();
     try {
       return await invoke(operation, args, {
         hub,
@@ -125,6 +127,7 @@ function runner({ hub, log, runningCalls }: ServerParts, scope: ServerScope): Ru
     } finally {
       progress.stop();
       running.end();
+      activeCalls.end();
     }
   };
 }

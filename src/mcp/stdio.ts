@@ -6,7 +6,7 @@ import type { Hub } from '../hub/hub.ts';
 import type { Log } from '../log/log.ts';
 import type { Operation } from '../operations/operation.ts';
 import { createCatalogues } from './catalogue.ts';
-import { RunningCalls } from './running-calls.ts';
+import { ActiveCalls, RunningCalls } from './running-calls.ts';
 import { EVERYTHING } from './selection.ts';
 import { createServer, type ServerParts } from './server.ts';
 
@@ -31,7 +31,14 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
   const { hub, log, version, extend, caller = localCaller } = options;
   const connection = { id: randomUUID() };
   const catalogue = createCatalogues(options.operations).of(EVERYTHING);
-  const parts: ServerParts = { hub, log, version, extend, runningCalls: new RunningCalls() };
+  const parts: ServerParts = {
+    hub,
+    log,
+    version,
+    extend,
+    runningCalls: new RunningCalls(),
+    activeCalls: new ActiveCalls(),
+  };
   const transport = new StdioServerTransport(options.input, options.output, { maxBufferSize: MAX_MESSAGE_BYTES });
   const served = serveConnection(
     ({ era }) => createServer(parts, { era, surface: 'stdio', catalogue, connection, callerOf: () => caller }),

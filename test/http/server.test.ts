@@ -6,6 +6,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { connectSocket } from '../../src/cli/socket-client.ts';
+import { echo } from '../../src/operations/sandbox/echo.ts';
+import { messageOf, post, postModern } from '../mcp/clients.ts';
 import { startTestServer } from '../mcp/stand-in.ts';
 import { taskRow } from '../mcp/stand-in-hub.ts';
 import { api } from './clients.ts';
@@ -125,6 +128,38 @@ test('close ends open streams', async () => {
   await assert.rejects(fetch(`${server.url}/healthz`));
 });
 
+const callsOfEras = {
+  legacy: (url: string, params: Record<string, unknown>) =>
+    post(url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
+  modern: (url: string, params: Record<string, unknown>) => postModern(url, { method: 'tools/call', params }),
+};
+for (const [era, call] of Object.entries(callsOfEras)) {
+  describe(`close, while a call of the ${era} era runs,`, () => {
+    const params = { name: 'test_wait', arguments: { label: 'last' } };
+
+    test('lets it finish', async () => {
+      const server = await startTestServer();
+      const answer = call(server.url, params).then(messageOf);
+      await server.watch.until(() => server.watch.started.length === 1);
+      const closed = server.close({ graceMs: 60_000 });
+      server.watch.release();
+      assert.deepEqual((await answer).result.structuredContent, { label: 'last' });
+      await closed;
+      assert.deepEqual(server.watch.cancelled, []);
+    });
+
+    test('cancels it after the grace', async () => {
+      const server = await startTestServer();
+      const lost = call(server.url, params).then(messageOf);
+      const isLost = assert.rejects(lost);
+      await server.watch.until(() => server.watch.started.length === 1);
+      await server.close({ graceMs: 10 });
+      await server.watch.until(() => server.watch.cancelled.includes('last'));
+      await isLost;
+    });
+  });
+}
+
 describe('the unix socket', () => {
   async function inDirectory(work: (socketPath: string) => Promise<void>): Promise<void> {
     const directory = await mkdtemp(join(tmpdir(), 'boxswain-socket-'));
@@ -142,6 +177,17 @@ describe('the unix socket', () => {
       assert.deepEqual([mode & 0o777, uid], [0o600, process.getuid?.()]);
       const headers = { host: 'anything', 'x-forwarded-for': '1.2.3.4' };
       assert.equal((await ask(server.url, { socketPath, path: '/api/workers', headers })).status, 200);
+    }));
+
+  test('serves the command line', () =>
+    inDirectory(async socketPath => {
+      await using server = await startTestServer({ socketPath });
+      const client = await connectSocket(socketPath);
+      const call = { signal: new AbortController().signal, report: () => {} };
+      const { output, text } = (await client?.call(echo, { message: server.url }, call)) ?? {};
+      assert.deepEqual([output, text], [{ message: server.url }, [server.url]]);
+      const refused = client?.call(echo, { message: 1 }, call);
+      await assert.rejects(refused ?? Promise.resolve(), { code: 'VALIDATION_ERROR', message: /"message"/ });
     }));
 
   test('takes the place of one that a dead process left', () =>

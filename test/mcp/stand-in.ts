@@ -106,6 +106,7 @@ export interface TestServer {
   readonly url: string;
   readonly hub: StandInHub;
   readonly watch: Watch;
+  close(options: { graceMs: number }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -130,5 +131,11 @@ export async function startTestServer(
     socketPath: options.socketPath,
     mcp: options.mcp,
   });
-  return { url: server.url, hub, watch, [Symbol.asyncDispose]: () => server.close({ graceMs: 0 }) };
+  return {
+    url: server.url,
+    hub,
+    watch,
+    close: server.close,
+    [Symbol.asyncDispose]: () => server.close({ graceMs: 0 }),
+  };
 }
