@@ -68,8 +68,9 @@ export class Programs {
   }
 }
 
-/** Source of a script that runs in the box, from the folder beside this file. */
-export const script = (name: string): string => readFileSync(new URL(`./scripts/${name}`, import.meta.url), 'utf8');
+/** Source of a script that runs in the box: files of the folder beside this one, one after another. */
+export const script = (...names: string[]): string =>
+  names.map(name => readFileSync(new URL(`./scripts/${name}`, import.meta.url), 'utf8')).join('\n');
 
 /** Undefined for what is no JSON. */
 export function parseJson(text: string): unknown {
