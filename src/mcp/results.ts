@@ -5,7 +5,7 @@ import type { Log } from '../log/log.ts';
 import type { OperationResult } from '../operations/operation.ts';
 
 /** Where the whole error is, for clients that read more than text. */
-export const ERROR_META_KEY = 'boxswain/error';
+const ERROR_META_KEY = 'boxswain/error';
 
 export function toResult({ output, text }: OperationResult): CallToolResult {
   return { content: text.map(block => ({ type: 'text', text: block })), structuredContent: output };
