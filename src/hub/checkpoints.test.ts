@@ -3,11 +3,12 @@ import { describe, it } from 'node:test';
 import { AppError } from '../errors/app-error.ts';
 import { alice, callOf, commandRun, newWorkspace, withBench } from '../../test/support/hub-under-test.ts';
 import { completed, type Script } from '../../test/support/scripted-worker.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import type { Job } from '../protocol/jobs.ts';
 
 const hash = (letter: string) => letter.repeat(64);
 
-/** Takes checkpoints whose manifests count up; `refusals` restores fail from the second on. */
+/** Takes checkpoints whose manifests count up; the first `failingRestores` restores fail. */
 function checkpointing({ failingRestores = 0 } = {}) {
   const jobs: Job[] = [];
   let taken = 0;
@@ -144,6 +145,40 @@ describe('forks', () => {
       assert.deepEqual([...worker.workspaces.keys()], [workspace.id]);
       assert.equal((await hub.workspaces.list({ limit: 9 }, alice)).total, 1);
       assert.equal((await hub.checkpoints.fork(workspace, { count: 2 }, callOf())).length, 2);
+    }),
+  );
+});
+
+describe('a worker that is drained', () => {
+  it(
+    'keeps what runs until it has ended, then its workspaces move with their files',
+    withBench(async bench => {
+      const hub = await bench.hub({ timing: { sweepMs: 5 } });
+      const { script } = checkpointing();
+      const go = Promise.withResolvers<void>();
+      const first = await bench.worker({
+        site: 'there',
+        script: async (job, running) => {
+          if (job.kind === 'command') await go.promise;
+          return script(job, running);
+        },
+      });
+      const workspace = await newWorkspace(hub);
+      const run = hub.runs.run(commandRun(workspace, 'long'), callOf());
+      const second = await bench.worker({ site: 'here', script });
+      await hub.workers.drain(first.id, true);
+      assert.equal((await newWorkspace(hub)).worker, second.id);
+      assert.ok(first.workspaces.has(workspace.id));
+      go.resolve();
+      assert.equal((await run).state, 'ended');
+      await eventually(async () => !first.workspaces.has(workspace.id));
+      assert.equal((await hub.runs.run(commandRun(workspace, 'after'), callOf())).state, 'ended');
+      assert.deepEqual(
+        second.accepted(workspace.id).map(({ kind }) => kind),
+        ['restore', 'command'],
+      );
+      const details = await hub.workspaces.get(workspace.id, alice);
+      assert.deepEqual([details.record.worker, details.checkpoints.length], [second.id, 1]);
     }),
   );
 });

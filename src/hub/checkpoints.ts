@@ -103,11 +103,21 @@ export class CheckpointDesk implements Checkpoints {
     return true;
   }
 
-  async #create(workspace: WorkspaceRecord, { name }: { name?: string }, call: Waiting): Promise<CheckpointRecord> {
+  /** A checkpoint of a workspace that is about to move; only the worker that the record names is asked. */
+  saveHeld(workspace: WorkspaceRecord): Promise<CheckpointRecord> {
+    const call = { turn: noTurn, signal: this.#foundation.background.signal, report: () => {} };
+    return this.#create(workspace, { isHeld: true }, call);
+  }
+
+  async #create(
+    workspace: WorkspaceRecord,
+    { name, isHeld = false }: { name?: string; isHeld?: boolean },
+    call: Waiting,
+  ): Promise<CheckpointRecord> {
     const { store, config } = this.#foundation;
     const [parent] = await store.checkpoints.list(workspace.id, 1);
     const job = { kind: 'checkpoint', parent: parent?.manifest ?? null } as const;
-    const { end } = await this.#parts.runs.toEnd({ workspace, job, operation: 'workspace_checkpoint' }, call);
+    const { end } = await this.#parts.runs.toEnd({ workspace, job, operation: 'workspace_checkpoint', isHeld }, call);
     const output = checkpointOutputSchema.parse(end.kind === 'completed' ? end.output : undefined);
     const now = (await this.#parts.catalog.refresh(workspace.id)) ?? workspace;
     const id = newId('cp');

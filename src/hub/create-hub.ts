@@ -11,6 +11,7 @@ import { Catalog } from './catalog.ts';
 import { CheckpointDesk } from './checkpoints.ts';
 import { DefaultWorkspaces } from './default-workspaces.ts';
 import { Deletion } from './deletion.ts';
+import { Drainer } from './drainer.ts';
 import { EventLog } from './events.ts';
 import { FinishedRuns } from './finished-runs.ts';
 import { Background, type Foundation, type Timing, usualTiming } from './foundation.ts';
@@ -107,6 +108,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   const runs = new RunDesk(foundation, runParts);
   const checkpoints = new CheckpointDesk(foundation, { catalog, deletion, events, maker, runs, views });
   const recovery = new TaskRecovery(foundation, { catalog, ends, holders, ledger, tails, tasks, workers });
+  new Drainer(foundation, { checkpoints, holders, ledger, placement, workers });
   new Sweeper(foundation, { activity, deletion, ledger, workers });
 
   await recovery.start();

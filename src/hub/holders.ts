@@ -53,6 +53,9 @@ export class Holders {
   readonly #parts: Parts;
   /** One claim at a time for a workspace, however many requests found it lost. */
   readonly #claims = new Map<string, Promise<WorkspaceRecord>>();
+  /** Requests wait while their workspace moves. */
+  readonly #moves = new Map<string, Promise<void>>();
+  readonly #underWay = new Map<string, number>();
 
   constructor(foundation: Foundation, parts: Parts) {
     this.#foundation = foundation;
@@ -69,6 +72,8 @@ export class Holders {
     body: (hold: Hold) => WorkerRequest<Verb>,
     { isEnding = false, ...options }: HolderOptions,
   ): Promise<WorkerReply<Verb>> {
+    const moving = this.#moves.get(workspace.id);
+    if (moving !== undefined) await moving;
     let current = this.#parts.catalog.latest(workspace);
     for (let looks = 0; ; looks += 1) {
       try {
@@ -91,17 +96,46 @@ export class Holders {
     options: AskOptions,
   ): Promise<WorkerReply<Verb>> {
     const request = body({ workspaceId: id, epoch });
-    return this.#parts.workers.whileAlive(
-      worker,
-      askWorker(this.#foundation.link, verb, request, { ...options, worker }),
+    const answer = askWorker(this.#foundation.link, verb, request, { ...options, worker });
+    this.#count(id, 1);
+    const left = () => this.#count(id, -1);
+    answer.then(left, left);
+    return this.#parts.workers.whileAlive(worker, answer);
+  }
+
+  /** Requests on this workspace that have no answer yet. */
+  underWay(workspaceId: string): number {
+    return this.#underWay.get(workspaceId) ?? 0;
+  }
+
+  /**
+   * Gives a workspace that nobody uses to another worker. `save` takes a checkpoint of it. Requests that come meanwhile wait,
+   * then go to the new holder; when the move fails, to the old one.
+   */
+  async move(
+    workspace: WorkspaceRecord,
+    target: WorkerRecord,
+    save: (workspace: WorkspaceRecord) => Promise<unknown>,
+  ): Promise<void> {
+    const moving = this.#move(workspace, target, save);
+    const settled = moving.then(
+      () => {},
+      () => {},
     );
+    this.#moves.set(workspace.id, settled);
+    try {
+      await moving;
+    } finally {
+      this.#moves.delete(workspace.id);
+    }
   }
 
   /** Lets the worker that the record names take the workspace on, and records what it says about it. */
   async open(workspace: WorkspaceRecord, { isFresh }: { isFresh: boolean }): Promise<WorkspaceRecord> {
     const { store } = this.#foundation;
-    await this.#parts.flush();
-    const lastSequence = isFresh ? 0 : await store.tasks.lastSequence(workspace.id);
+    const isNew = workspace.epoch === 1;
+    if (!isNew) await this.#parts.flush();
+    const lastSequence = isNew ? 0 : await store.tasks.lastSequence(workspace.id);
     const { engine, enforcement } = await this.send(
       workspace,
       'workspace.open',
@@ -122,6 +156,25 @@ export class Holders {
     return opened;
   }
 
+  async #move(
+    workspace: WorkspaceRecord,
+    target: WorkerRecord,
+    save: (workspace: WorkspaceRecord) => Promise<unknown>,
+  ): Promise<void> {
+    const { catalog } = this.#parts;
+    const before = await catalog.refresh(workspace.id);
+    if (before === undefined || before.epoch !== workspace.epoch) return;
+    await save(before);
+    await this.#give(before, { target, isFresh: true });
+    const close = this.send(before, 'workspace.close', hold => hold, { timeoutMs: OPEN_TIMEOUT_MS });
+    await close.catch(error => {
+      this.#foundation.log.warn(
+        { err: error, workspace: before.id },
+        'a workspace that moved was not closed where it was',
+      );
+    });
+  }
+
   #again(stale: WorkspaceRecord, found: Found): Promise<WorkspaceRecord> {
     const running = this.#claims.get(stale.id);
     if (running !== undefined) return running;
@@ -131,8 +184,7 @@ export class Holders {
   }
 
   async #claim(stale: WorkspaceRecord, { isGone, isEnding, error }: Found): Promise<WorkspaceRecord> {
-    const { store, log } = this.#foundation;
-    const { catalog, workers, restoreNewest, onClaimed } = this.#parts;
+    const { catalog, workers } = this.#parts;
     const now = await catalog.refresh(stale.id);
     if (now === undefined) throw workspaceNotFound(stale.id);
     // Somebody else has claimed it meanwhile; what we know was old.
@@ -142,6 +194,16 @@ export class Holders {
     // A holder with a lease that cannot be reached from here may still be at work: the lease decides.
     if (holder !== undefined && isGone) throw error;
     const { target, isFresh } = await this.#successor(now, { live, holder, isEnding });
+    return await this.#give(now, { target, isFresh });
+  }
+
+  /** Claims the workspace for a worker and opens it there, with its files and its queued tasks. */
+  async #give(
+    now: WorkspaceRecord,
+    { target, isFresh }: { target: WorkerRecord; isFresh: boolean },
+  ): Promise<WorkspaceRecord> {
+    const { store, log } = this.#foundation;
+    const { catalog, restoreNewest, onClaimed } = this.#parts;
     const claimed = await store.workspaces.claim(now.id, { epoch: now.epoch }, { worker: target.id });
     if (claimed === undefined) return (await catalog.refresh(now.id)) ?? raise(workspaceNotFound(now.id));
     catalog.remember(claimed);
@@ -153,14 +215,21 @@ export class Holders {
     return catalog.latest(opened);
   }
 
+  #count(workspaceId: string, by: 1 | -1): void {
+    const count = this.underWay(workspaceId) + by;
+    if (count > 0) this.#underWay.set(workspaceId, count);
+    else this.#underWay.delete(workspaceId);
+  }
+
   /** Who takes the workspace: its own worker started anew, a worker that has its files, or any one if there is a checkpoint. */
   async #successor(
     workspace: WorkspaceRecord,
     { live, holder, isEnding }: { live: WorkerRecord[]; holder: WorkerRecord | undefined; isEnding: boolean },
   ): Promise<{ target: WorkerRecord; isFresh: boolean }> {
-    if (holder !== undefined) return { target: holder, isFresh: false };
     const { site } = specOf(workspace);
     const { workers, placement, hasCheckpoint } = this.#parts;
+    // A holder of another site had the workspace given to it and did not come to open it.
+    if (holder !== undefined) return { target: holder, isFresh: holder.site !== site };
     const neighbours = live.filter(worker => worker.site === site);
     const neighbour = neighbours.find(worker => workers.isHeard(worker.id)) ?? neighbours[0];
     if (neighbour !== undefined) return { target: neighbour, isFresh: false };
