@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { command, errorOf, outputOf, python, TestWorker } from './test-worker.ts';
 
@@ -120,3 +122,29 @@ describe('worker', () => {
     assert.equal(again.generation, 2);
   });
 });
+
+describe('a spare box', () => {
+  it('becomes the first box of a workspace with usual limits, with its files and its network', async () => {
+    const worker = await TestWorker.start({ sandbox: { spare_boxes: 1 } });
+    const usual = { memory_mb: 1024, cpus: 1, pids: 256, disk_mb: 2048 };
+    try {
+      const storage = () => readdir(join(worker.directory, 'workspaces', 'storage'));
+      while (!(await storage().catch(() => [])).some(id => id.startsWith('spare_'))) await pause();
+      // Its storage is made first; boxd answers last.
+      while ((await readdir(join(worker.directory, 'workspaces', 'boxes')).catch(() => [])).length === 0) await pause();
+      const network = { allow: [{ host: 'example.org', port: 443 }] };
+      const workspace = await worker.open('ws_adopted', { limits: usual, network });
+      await workspace.write('artifacts/a', 'x');
+      assert.equal(outputOf(await workspace.run(command('cat artifacts/a; pwd'))).stdout, 'x/workspace\n');
+      assert.equal((await workspace.inspect()).generation, 1);
+      await workspace.run(command('kill -9 -1; sleep 9'));
+      assert.equal(await workspace.read('artifacts/a'), 'x');
+      await worker.ask('workspace.close', workspace.hold);
+      assert.ok(!(await storage()).includes('ws_adopted'));
+    } finally {
+      await worker.close();
+    }
+  });
+});
+
+const pause = () => new Promise(resolve => setTimeout(resolve, 10));

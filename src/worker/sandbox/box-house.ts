@@ -1,17 +1,18 @@
+import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { newId } from '../../ids/ids.ts';
 import type { Log } from '../../log/log.ts';
-import type { Limits, WorkspaceSpec } from '../../protocol/workspace-spec.ts';
+import type { WorkspaceSpec } from '../../protocol/workspace-spec.ts';
 import type { Reports } from '../reports.ts';
+import { BoxBuilder } from './box-builder.ts';
 import type { HousedBox } from './box-keeper.ts';
-import { connectBoxd, type Hello } from './boxd/boxd-client.ts';
-import { type Egress, startEgress } from './egress/egress.ts';
 import { EgressWitness } from './egress-witness.ts';
-import type { BoxStorage, EngineReport, SandboxEngine } from './engine.ts';
+import type { EngineReport, SandboxEngine } from './engine.ts';
+import { isProcessAlive } from './process-alive.ts';
 import { makeSocketFolder } from './socket-folder.ts';
 import { createStorageRoom, type StorageRoom } from './storage.ts';
+import { WarmPool } from './warm-pool.ts';
 import type { BoxHousing } from './workspace-means.ts';
 
 export interface BoxHouseParts {
@@ -22,52 +23,66 @@ export interface BoxHouseParts {
   readonly reports: Reports;
 }
 
-const MIB = 1024 * 1024;
+/** A box of default limits that belongs to nobody yet. */
+interface SpareBox {
+  readonly storageId: string;
+  readonly housed: HousedBox;
+  readonly witness: EgressWitness;
+}
+
+/** Storage of spares is named for the process that made it, so that a later one knows what to remove. */
+const SPARE_ID = /^spare_(\d+)_[0-9a-f]+$/;
 
 /** Where workspaces, and what belongs to them, lie. */
 export function sandboxDirectory(config: Config): string {
   return resolve(config.sandbox.directory ?? join(config.directory, 'workspaces'));
 }
 
-/** Makes the boxes of a worker's workspaces, each with its files and its proxy. */
+/** Makes the boxes of a worker's workspaces, each with its files and its proxy, and keeps a few spare ones warm. */
 export async function createBoxHouse(parts: BoxHouseParts): Promise<BoxHousing & { close(): Promise<void> }> {
   const { config, log } = parts;
-  const directory = sandboxDirectory(config);
+  const room = createStorageRoom({ directory: sandboxDirectory(config), log });
+  await removeOldSpares(room);
   const sockets = await makeSocketFolder();
-  return new BoxHouse({ ...parts, room: createStorageRoom({ directory, log }), sockets });
+  return new BoxHouse({ ...parts, room, sockets, builder: new BoxBuilder({ ...parts, sockets }) });
 }
 
 interface House extends BoxHouseParts {
   readonly room: StorageRoom;
   readonly sockets: string;
-}
-
-/** How a box is made, whoever it is for. */
-interface BoxPlan {
-  readonly storage: BoxStorage;
-  readonly limits: Limits;
-  readonly witness: EgressWitness;
-  readonly rules: WorkspaceSpec['network']['allow'];
+  readonly builder: BoxBuilder;
 }
 
 class BoxHouse implements BoxHousing {
   readonly #house: House;
-  #socketCount = 0;
+  readonly #spares: WarmPool<SpareBox>;
 
   constructor(house: House) {
     this.#house = house;
+    this.#spares = new WarmPool({
+      size: house.report.works ? house.config.sandbox.spare_boxes : 0,
+      log: house.log,
+      make: signal => this.#makeSpare(signal),
+      gone: ({ housed }) => housed.box.exited,
+      discard: spare => this.#discard(spare),
+    });
   }
 
   async house(
     { workspaceId, epoch, spec }: { workspaceId: string; epoch: number; spec: WorkspaceSpec },
     signal: AbortSignal,
   ): Promise<HousedBox> {
-    const { room, reports } = this.#house;
-    const { limits } = spec;
+    const { room, reports, builder } = this.#house;
+    const { limits, network } = spec;
+    const known = await room.open(workspaceId);
+    if (known === undefined && this.#isUsual(spec)) {
+      const adopted = await this.#adopt({ workspaceId, epoch, spec });
+      if (adopted !== undefined) return adopted;
+    }
+    const storage = known ?? (await room.create(workspaceId, { diskMb: limits.disk_mb }));
     const witness = new EgressWitness(reports);
     witness.assign({ workspaceId, epoch });
-    const storage = (await room.open(workspaceId)) ?? (await room.create(workspaceId, { diskMb: limits.disk_mb }));
-    return await this.#build({ storage, limits, witness, rules: spec.network.allow }, signal);
+    return await builder.build({ storage, limits, witness, rules: network.allow }, signal);
   }
 
   async remove(workspaceId: string): Promise<void> {
@@ -75,62 +90,71 @@ class BoxHouse implements BoxHousing {
   }
 
   async close(): Promise<void> {
+    await this.#spares.close();
     await rm(this.#house.sockets, { recursive: true, force: true });
   }
 
-  async #build({ storage, limits, witness, rules }: BoxPlan, signal: AbortSignal): Promise<HousedBox> {
-    const { engine, config, log, sockets } = this.#house;
-    this.#socketCount += 1;
-    const socketPath = join(sockets, `${this.#socketCount.toString(36)}.sock`);
-    const proxy = await startEgress({
-      socketPath,
-      rules,
-      privateHosts: config.sandbox.private_hosts,
-      onConnection: connection => witness.see(connection),
-    });
-    const egress = closing(proxy, async () => {
-      witness.flush();
-      await rm(socketPath, { force: true });
-    });
+  #isUsual({ limits, env, image }: WorkspaceSpec): boolean {
+    const usual = this.#house.config.sandbox.limits_default;
+    const hasUsualLimits =
+      limits.memory_mb === usual.memory_mb &&
+      limits.cpus === usual.cpus &&
+      limits.pids === usual.pids &&
+      limits.disk_mb === usual.disk_mb;
+    return hasUsualLimits && image === null && Object.keys(env).length === 0;
+  }
+
+  /** Undefined when there is no spare, or it could not be taken. */
+  async #adopt({
+    workspaceId,
+    epoch,
+    spec,
+  }: {
+    workspaceId: string;
+    epoch: number;
+    spec: WorkspaceSpec;
+  }): Promise<HousedBox | undefined> {
+    const { room, log } = this.#house;
+    const spare = await this.#spares.take();
+    if (spare === undefined) return undefined;
     try {
-      const box = await engine.create({ id: newId('box'), storage, limits, egressSocket: socketPath }, signal);
-      try {
-        return { box, boxd: await connectBoxd(box.channel, this.#hello(limits)), egress };
-      } catch (error) {
-        await box.destroy('killed');
-        throw error;
-      }
+      await room.adopt(spare.storageId, workspaceId);
     } catch (error) {
-      await egress.close().catch((cause: unknown) => log.warn({ error: cause }, 'a proxy did not close'));
+      log.warn({ error }, 'a spare box could not be adopted');
+      await this.#discard(spare);
+      return undefined;
+    }
+    spare.witness.assign({ workspaceId, epoch });
+    // Never disposed of: it holds as long as the box does.
+    spare.housed.egress.allow(spec.network.allow);
+    return spare.housed;
+  }
+
+  async #makeSpare(signal: AbortSignal): Promise<SpareBox> {
+    const { room, reports, builder, config } = this.#house;
+    const storageId = `spare_${process.pid}_${randomBytes(6).toString('hex')}`;
+    const limits = config.sandbox.limits_default;
+    const storage = await room.create(storageId, { diskMb: limits.disk_mb });
+    const witness = new EgressWitness(reports);
+    try {
+      return { storageId, witness, housed: await builder.build({ storage, limits, witness, rules: [] }, signal) };
+    } catch (error) {
+      await room.remove(storageId);
       throw error;
     }
   }
 
-  /** Limits that the engine does not enforce by itself are boxd's to keep, as well as it can. */
-  #hello(limits: Limits): Hello {
-    const { limits: enforced } = this.#house.report;
-    const hasNoGroups = enforced.cpus !== 'hard';
-    const isDiskSoft = enforced.disk_mb !== 'hard';
-    return {
-      limits: {
-        cpus: Math.ceil(limits.cpus),
-        addressSpaceBytes: enforced.memory_mb === 'hard' ? undefined : limits.memory_mb * MIB,
-        processes: hasNoGroups ? limits.pids : undefined,
-        fileBytes: isDiskSoft ? limits.disk_mb * MIB : undefined,
-      },
-      diskBytes: isDiskSoft ? limits.disk_mb * MIB : undefined,
-    };
+  async #discard({ storageId, housed }: SpareBox): Promise<void> {
+    await housed.box.destroy('stopped');
+    await housed.egress.close();
+    await this.#house.room.remove(storageId);
   }
 }
 
-function closing(proxy: Egress, after: () => Promise<void>): HousedBox['egress'] {
-  return {
-    allow: rules => proxy.allow(rules),
-    mark: () => proxy.mark(),
-    deniedSince: mark => proxy.deniedSince(mark),
-    close: async () => {
-      await proxy.close();
-      await after();
-    },
-  };
+/** Of processes that are gone: a crash leaves the storage of spares behind. */
+async function removeOldSpares(room: StorageRoom): Promise<void> {
+  for (const id of await room.list()) {
+    const pid = SPARE_ID.exec(id)?.[1];
+    if (pid !== undefined && !isProcessAlive(Number(pid))) await room.remove(id);
+  }
 }

@@ -2,6 +2,7 @@ import type { Job } from '../../protocol/jobs.ts';
 import { takeCheckpoint } from './checkpoints.ts';
 import type { JobResult, Stand } from './job-stand.ts';
 import { runProgram } from './program-run.ts';
+import { runTool } from './tool-jobs.ts';
 
 /** What runs in a box that is there already; a restore begins with a new one. */
 export type BoxJob = Exclude<Job, { kind: 'restore' }>;
@@ -17,9 +18,7 @@ export async function runJob(job: BoxJob, stand: Stand): Promise<JobResult> {
       const output = await takeCheckpoint({ parent: job.parent, boxd: live.boxd, blobs });
       return { output: { ...output }, fullOutput: {} };
     }
-    default: {
-      const { runTool } = await import('./tool-jobs.ts');
+    default:
       return await runTool(job, stand);
-    }
   }
 }

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isProcessAlive } from './process-alive.ts';
 
 /** The path of a socket may have 107 bytes; the rest is for the names in the folder. */
 const MAX_BASE_BYTES = 64;
@@ -14,7 +15,7 @@ const OURS = /^bx-(\d+)-[A-Za-z0-9]{6}$/;
 export async function makeSocketFolder(base: string = shortBase()): Promise<string> {
   for (const name of await readdir(base)) {
     const pid = OURS.exec(name)?.[1];
-    if (pid === undefined || isRunning(Number(pid))) continue;
+    if (pid === undefined || isProcessAlive(Number(pid))) continue;
     // Another user's, perhaps; it is that user's worker's to remove.
     await rm(join(base, name), { recursive: true, force: true }).catch(() => {});
   }
@@ -24,13 +25,3 @@ export async function makeSocketFolder(base: string = shortBase()): Promise<stri
 }
 
 const shortBase = (): string => (Buffer.byteLength(tmpdir()) <= MAX_BASE_BYTES ? tmpdir() : '/tmp');
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it runs, as another user.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}

@@ -1,0 +1,97 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import { newId } from '../../ids/ids.ts';
+import type { Log } from '../../log/log.ts';
+import type { HostRule, Limits } from '../../protocol/workspace-spec.ts';
+import type { HousedBox } from './box-keeper.ts';
+import { connectBoxd, type Hello } from './boxd/boxd-client.ts';
+import { type Egress, startEgress } from './egress/egress.ts';
+import type { EgressWitness } from './egress-witness.ts';
+import type { BoxStorage, EngineReport, SandboxEngine } from './engine.ts';
+
+export interface BoxBuilderParts {
+  readonly engine: SandboxEngine;
+  readonly report: EngineReport;
+  readonly config: Config;
+  readonly log: Log;
+  /** Where the proxies' sockets lie; a short path. */
+  readonly sockets: string;
+}
+
+export interface BoxPlan {
+  readonly storage: BoxStorage;
+  readonly limits: Limits;
+  readonly witness: EgressWitness;
+  /** What may be reached at all times. */
+  readonly rules: readonly HostRule[];
+}
+
+const MIB = 1024 * 1024;
+
+/** Puts a box together: its proxy, the box itself, and the connection to its boxd. */
+export class BoxBuilder {
+  readonly #parts: BoxBuilderParts;
+  #count = 0;
+
+  constructor(parts: BoxBuilderParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws what the engine throws; then nothing is left behind. */
+  async build({ storage, limits, witness, rules }: BoxPlan, signal: AbortSignal): Promise<HousedBox> {
+    const { engine, config, log, sockets } = this.#parts;
+    this.#count += 1;
+    const socketPath = join(sockets, `${this.#count.toString(36)}.sock`);
+    const proxy = await startEgress({
+      socketPath,
+      rules,
+      privateHosts: config.sandbox.private_hosts,
+      onConnection: connection => witness.see(connection),
+    });
+    const egress = closing(proxy, async () => {
+      witness.flush();
+      await rm(socketPath, { force: true });
+    });
+    try {
+      const box = await engine.create({ id: newId('box'), storage, limits, egressSocket: socketPath }, signal);
+      try {
+        return { box, boxd: await connectBoxd(box.channel, this.#hello(limits)), egress };
+      } catch (error) {
+        await box.destroy('killed');
+        throw error;
+      }
+    } catch (error) {
+      await egress.close().catch((cause: unknown) => log.warn({ error: cause }, 'a proxy did not close'));
+      throw error;
+    }
+  }
+
+  /** Limits that the engine does not enforce by itself are boxd's to keep, as well as it can. */
+  #hello(limits: Limits): Hello {
+    const { limits: enforced } = this.#parts.report;
+    const hasNoGroups = enforced.cpus !== 'hard';
+    const isDiskSoft = enforced.disk_mb !== 'hard';
+    return {
+      limits: {
+        cpus: Math.ceil(limits.cpus),
+        addressSpaceBytes: enforced.memory_mb === 'hard' ? undefined : limits.memory_mb * MIB,
+        processes: hasNoGroups ? limits.pids : undefined,
+        fileBytes: isDiskSoft ? limits.disk_mb * MIB : undefined,
+      },
+      diskBytes: isDiskSoft ? limits.disk_mb * MIB : undefined,
+    };
+  }
+}
+
+function closing(proxy: Egress, after: () => Promise<void>): HousedBox['egress'] {
+  return {
+    allow: rules => proxy.allow(rules),
+    mark: () => proxy.mark(),
+    deniedSince: mark => proxy.deniedSince(mark),
+    close: async () => {
+      await proxy.close();
+      await after();
+    },
+  };
+}
