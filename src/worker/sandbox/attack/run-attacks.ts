@@ -1,9 +1,9 @@
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../../log/log.ts';
 import type { Limits } from '../../../protocol/workspace-spec.ts';
 import type { SandboxEngine } from '../engine.ts';
+import { makeSocketFolder } from '../socket-folder.ts';
 import { createStorageRoom } from '../storage.ts';
 import { type Attack, breach, type Stage, type Verdict } from './attack.ts';
 import { bombAttacks } from './bombs.ts';
@@ -56,14 +56,12 @@ export async function runAttacks({
   // Whoever a box runs as may write here, so that nothing but the box itself keeps it from doing so.
   await mkdir(outside, { recursive: true });
   await chmod(outside, 0o777);
-  // A socket's path has little room, so it does not lie in the given directory.
-  const sockets = await mkdtemp(join(tmpdir(), 'bx-'));
-  await chmod(sockets, 0o711);
+  const sockets = await makeSocketFolder();
   const egressSocket = join(sockets, 'e.sock');
   const lure = await layLure(egressSocket);
   const room = createStorageRoom({ directory, log });
   try {
-    return await attackAll(allAttacks(lure), { engine, report, room, limits: LIMITS, outside, egressSocket });
+    return await attackAll(allAttacks(lure), { engine, report, room, limits: LIMITS, outside, egressSocket, log });
   } finally {
     await lure.close();
     await rm(sockets, { recursive: true, force: true });
@@ -71,11 +69,12 @@ export async function runAttacks({
   }
 }
 
-async function attackAll(attacks: readonly Attack[], parts: StageParts): Promise<AttackResult[]> {
+async function attackAll(attacks: readonly Attack[], parts: StageParts & { log: Log }): Promise<AttackResult[]> {
   const results: AttackResult[] = [];
   let stage: OpenedStage | undefined;
   for (const attack of attacks) {
     stage ??= await openStage(parts);
+    parts.log.debug({ attack: attack.name, tries: attack.tries }, 'attacking a box');
     const { held, detail } = await judge(attack, stage);
     results.push({ name: attack.name, held, detail });
     if (attack.spoilsBox || !held) {

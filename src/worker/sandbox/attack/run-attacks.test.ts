@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, chown, copyFile, cp, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { leftovers } from '../../../../test/support/leftovers.ts';
+
+const resultsSchema = z.array(z.object({ name: z.string(), held: z.boolean(), detail: z.string() }));
+const root = join(import.meta.dirname, '..', '..', '..', '..');
+const script = join(import.meta.dirname, 'attacks-for-tests.ts');
+const SOMEBODY = 70_431;
+const isRoot = process.getuid?.() === 0;
+
+describe('attacks on real boxes', () => {
+  let directory: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'boxswain-attacks-'));
+    await chmod(directory, 0o711);
+  });
+  after(() => rm(directory, { recursive: true, force: true }));
+
+  for (const who of isRoot ? ['root', 'an ordinary user'] : ['an ordinary user']) {
+    test(`all of them fail when the server runs as ${who}, and nothing is left`, async () => {
+      const place = join(directory, who.replaceAll(' ', '-'));
+      await mkdir(place, { mode: 0o711 });
+      const asUser = isRoot && who !== 'root';
+      const results = await attackAs(asUser ? SOMEBODY : undefined, place);
+      assert.ok(results.length > 50, `${results.length} attacks`);
+      assert.deepEqual(
+        results.filter(result => !result.held),
+        [],
+      );
+      assert.deepEqual(await readdir(join(place, 'boxes', 'storage')), []);
+      assert.deepEqual(await readdir(join(place, 'boxes', 'boxes')), []);
+      assert.deepEqual(await leftovers(place), []);
+    });
+  }
+});
+
+/** Runs them in a server of its own, which was started carelessly: with open files and secrets in its environment. */
+async function attackAs(uid: number | undefined, place: string): Promise<z.output<typeof resultsSchema>> {
+  const home = join(place, 'home');
+  const boxes = join(place, 'boxes');
+  await mkdir(home);
+  await mkdir(boxes, { mode: 0o711 });
+  const secret = join(place, 'secret');
+  await writeFile(secret, 'of the server', { mode: 0o600 });
+  let command = [process.execPath, script, boxes];
+  if (uid !== undefined) {
+    for (const owned of [home, boxes]) await chown(owned, uid, uid);
+    const become = ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+    command = [...become, ...(await reachable(command, { become, place }))];
+  }
+  await using file = await open(secret);
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {
+    cwd: '/',
+    env: { HOME: home, TMPDIR: home, PATH: '/usr/bin:/bin', AWS_SECRET_ACCESS_KEY: 'of the server' },
+    stdio: ['ignore', 'pipe', 'inherit', file.fd, file.fd, file.fd, file.fd, file.fd, file.fd, file.fd, file.fd],
+  });
+  if (child.stdout === null) throw new Error('the attacks have no output');
+  const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  assert.equal(child.exitCode, 0, `the attacks ended with ${child.exitCode ?? child.signalCode}`);
+  return resultsSchema.parse(JSON.parse(output));
+}
+
+/** The same command by paths that the user can read: where the project lies in a closed folder, what is needed is copied. */
+async function reachable(
+  [node = '', main = '', ...rest]: string[],
+  { become, place }: { become: string[]; place: string },
+): Promise<string[]> {
+  const [program = '', ...args] = become;
+  const can = (...check: string[]): Promise<boolean> =>
+    promisify(execFile)(program, [...args, '/usr/bin/test', ...check], { cwd: '/' }).then(
+      () => true,
+      () => false,
+    );
+  const copy = join(place, 'copy');
+  await mkdir(copy, { mode: 0o755 });
+  const ownNode = join(copy, 'node');
+  const mustCopyNode = !(await can('-x', node));
+  if (mustCopyNode) await copyFile(node, ownNode);
+  const zod = join('node_modules', 'zod', 'package.json');
+  const canRead = (await can('-r', main)) && (await can('-r', join(root, zod)));
+  if (!canRead) {
+    await copyFile(join(root, 'package.json'), join(copy, 'package.json'));
+    for (const folder of ['src', join('node_modules', 'zod')])
+      await cp(join(root, folder), join(copy, folder), { recursive: true });
+    await promisify(execFile)('/bin/chmod', ['-R', 'a+rX', copy]);
+  }
+  return [mustCopyNode ? ownNode : node, canRead ? main : join(copy, relative(root, main)), ...rest];
+}
