@@ -77,7 +77,8 @@ function npm(job: PackagesJob, names: readonly PackageName[], index: URL) {
   const places = ['--prefix', '/env/node', '--cache', `${TEMPORARY}/npm`, '--registry', index.href];
   const proxies = ['--proxy', PROXY_URL, '--https-proxy', PROXY_URL, '--noproxy', ''];
   const wanted = names.map(({ text, name }) => (job.upgrade && text === name ? `${name}@latest` : text));
-  const env = { npm_config_userconfig: '/dev/null', npm_config_globalconfig: '/dev/null' };
+  // Files that are not there: npm refuses the same one twice.
+  const env = { npm_config_userconfig: `${TEMPORARY}/user`, npm_config_globalconfig: `${TEMPORARY}/global` };
   const argv = ['npm', 'install', ...flags, ...places, ...proxies, '--', ...wanted];
   return { argv, env: { ...PROXY_ENV, ...env, TMPDIR: TEMPORARY } };
 }
