@@ -44,9 +44,9 @@ export class Ledger {
     return this.#entries.size;
   }
 
-  /** Drops tasks that another process ended meanwhile. */
-  retain(unfinished: ReadonlySet<string>): void {
-    for (const [id, entry] of [...this.#entries]) if (entry.isTask && !unfinished.has(id)) this.#remove(id);
+  /** The tasks among what is under way. */
+  get tasks(): string[] {
+    return [...this.#entries].flatMap(([id, { isTask }]) => (isTask ? [id] : []));
   }
 
   #add(id: string, entry: Entry): void {

@@ -16,6 +16,7 @@ const MAX_ATTEMPTS = 3;
 const MAX_RETRY_MS = 30_000;
 const JITTER = 0.25;
 const TRAVEL_MS = 30_000;
+const STOCK_MS = 60_000;
 
 interface Parts {
   readonly catalog: Catalog;
@@ -46,12 +47,17 @@ export class TaskRecovery {
 
   /** Knows the tasks of earlier processes, and looks at them once their workers have had time to join. */
   async start(): Promise<void> {
-    const { background, store, timing } = this.#foundation;
-    for (const task of await store.tasks.unfinished()) this.#count(task);
-    background.run('recover tasks', async () => {
+    const { background, timing } = this.#foundation;
+    await this.#takeStock();
+    background.every(STOCK_MS, 'count unfinished tasks', () => this.#takeStock());
+    const later = async () => {
       if (await background.pause(timing.retryMs)) await this.checkAll();
-    });
-    this.#parts.workers.onChange(() => background.run('recover tasks', () => this.checkAll()));
+    };
+    background.run('recover tasks', later);
+    // A worker that leaves is often the first of a whole process that ends, or soon back: no attempt is wasted on that moment.
+    this.#parts.workers.onChange((_worker, change) =>
+      background.run('recover tasks', change === 'joined' ? () => this.checkAll() : later),
+    );
   }
 
   /** Looks at every unfinished task; asked again meanwhile, it looks once more afterwards. */
@@ -76,14 +82,21 @@ export class TaskRecovery {
   }
 
   async #checkAll(): Promise<void> {
-    const unfinished = await this.#foundation.store.tasks.unfinished();
-    this.#parts.ledger.retain(new Set(unfinished.map(task => task.id)));
     const workspaces = new Set<string>();
-    for (const task of unfinished) {
-      this.#count(task);
-      if (task.workspaceId !== null) workspaces.add(task.workspaceId);
-    }
+    for (const { workspaceId } of await this.#takeStock()) if (workspaceId !== null) workspaces.add(workspaceId);
     for (const id of workspaces) await this.#check(id);
+  }
+
+  /** Brings the ledger up to what the rows say: other processes accept and end tasks too. */
+  async #takeStock(): Promise<TaskRecord[]> {
+    const { ledger } = this.#parts;
+    // Before the rows are read, so that a task accepted meanwhile is not taken for one that has ended.
+    const known = ledger.tasks;
+    const unfinished = await this.#foundation.store.tasks.unfinished();
+    const ids = new Set(unfinished.map(task => task.id));
+    for (const id of known) if (!ids.has(id)) ledger.end(id);
+    for (const task of unfinished) this.#count(task);
+    return unfinished;
   }
 
   #check(workspaceId: string): Promise<void> {
