@@ -1,4 +1,4 @@
-import { access, constants, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { access, chmod, constants, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,8 @@ export async function diagnose({ config, log }: Subject): Promise<Check[]> {
 /** Tries every known way out of a box, in a directory of its own. */
 export async function runAttacksOn({ config, log }: Subject): Promise<Attempt[]> {
   const directory = await mkdtemp(join(tmpdir(), 'boxswain-attack-'));
+  // The users of boxes must be able to pass through it.
+  await chmod(directory, 0o711);
   try {
     const engine = createEngine({ ...config, sandbox: { ...config.sandbox, directory } }, log);
     const report = await engine.probe();
