@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type Egress, startEgress } from '../egress/egress.ts';
 
 /** Servers on the host that nobody in a box may reach, and a proxy with rules that invite to try. */
@@ -30,11 +30,13 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
 export async function layLure(socketPath: string): Promise<Lure> {
   let arrivals = 0;
   const servers: Server[] = [];
+  const open = new Set<Socket>();
   const listen = async (at: { port: number; host: string } | { path: string }, counts: boolean): Promise<Server> => {
     const server = createServer(socket => {
       if (counts) arrivals += 1;
-      socket.on('error', () => socket.destroy());
-      socket.end();
+      open.add(socket);
+      socket.on('error', () => socket.destroy()).once('close', () => open.delete(socket));
+      socket.resume().end();
     });
     servers.push(server);
     server.listen(at);
@@ -81,6 +83,7 @@ export async function layLure(socketPath: string): Promise<Lure> {
     arrived: () => arrivals,
     close: async () => {
       await proxy.close();
+      for (const socket of open) socket.destroy();
       await Promise.all(servers.map(server => new Promise<void>(resolve => server.close(() => resolve()))));
       await rm(socketPath, { force: true });
     },
