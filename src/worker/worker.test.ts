@@ -123,6 +123,49 @@ describe('worker', () => {
   });
 });
 
+describe('the tools of a workspace', () => {
+  it('run in its box, with its variables where they run its code', async () => {
+    const worker = await TestWorker.start({ sandbox: { spare_boxes: 0 } });
+    try {
+      const workspace = await worker.open('ws_tools', { env: { ANSWER: '42' } });
+      await workspace.write(
+        'test_it.py',
+        'import os, unittest\nclass T(unittest.TestCase):\n def test_it(self): self.assertEqual(os.environ["ANSWER"], "42")\n',
+      );
+      const tested = await workspace.run({ kind: 'test', framework: 'unittest', args: [], timeoutSeconds: 60 });
+      assert.equal(outputOf(tested).passed, 1);
+      await workspace.run(command('git init -q'));
+      const committed = await workspace.run({ kind: 'git_commit', message: 'One', path: '', timeoutSeconds: 60 });
+      assert.match(String(outputOf(committed).commit), /^[0-9a-f]{7,40}$/);
+      const again = await workspace.run({ kind: 'git_commit', message: 'Two', path: '', timeoutSeconds: 60 });
+      assert.equal(errorOf(again).code, 'NOTHING_TO_COMMIT');
+    } finally {
+      await worker.close();
+    }
+  });
+});
+
+describe('the network of a workspace', () => {
+  it('is refused by name, is told to the hub, and is off without rules', async () => {
+    const worker = await TestWorker.start({ sandbox: { spare_boxes: 0 } });
+    try {
+      const url = 'http://127.0.0.1:9/x';
+      const fetch = `import urllib.request\ntry: urllib.request.urlopen("${url}")\nexcept Exception as e: print(e)`;
+      const open = await worker.open('ws_open', { network: { allow: [{ host: 'example.org', port: 443 }] } });
+      const denied = outputOf(await open.run(python(fetch)));
+      assert.match(String(denied.stdout), /403/);
+      assert.ok(Array.isArray(denied.network_denied));
+      assert.equal(denied.network_denied[0]?.host, '127.0.0.1');
+      while (!worker.heard.connections.some(({ host, allowed }) => host === '127.0.0.1' && !allowed)) await pause();
+      const off = await worker.open('ws_off');
+      assert.match(String(outputOf(await off.run(python(fetch))).stdout), /refused|unreachable/i);
+      assert.equal(outputOf(await off.run(command('env | grep -ci proxy'))).stdout, '0\n');
+    } finally {
+      await worker.close();
+    }
+  });
+});
+
 describe('a spare box', () => {
   it('becomes the first box of a workspace with usual limits, with its files and its network', async () => {
     const worker = await TestWorker.start({ sandbox: { spare_boxes: 1 } });

@@ -28,6 +28,8 @@ export interface BoxPlan {
 }
 
 const MIB = 1024 * 1024;
+/** A box that is not there by then never will be. */
+const CREATE_TIMEOUT_MS = 60_000;
 
 /** Puts a box together: its proxy, the box itself, and the connection to its boxd. */
 export class BoxBuilder {
@@ -38,7 +40,10 @@ export class BoxBuilder {
     this.#parts = parts;
   }
 
-  /** Throws what the engine throws; then nothing is left behind. */
+  /**
+   * Throws what the engine throws; then nothing is left behind. A launch that has begun is seen to its end even when the signal is
+   * aborted, and the box destroyed then: to kill a launcher halfway could leave behind what it has just started.
+   */
   async build({ storage, limits, witness, rules }: BoxPlan, signal: AbortSignal): Promise<HousedBox> {
     const { engine, config, log, sockets } = this.#parts;
     this.#count += 1;
@@ -54,8 +59,11 @@ export class BoxBuilder {
       await rm(socketPath, { force: true });
     });
     try {
-      const box = await engine.create({ id: newId('box'), storage, limits, egressSocket: socketPath }, signal);
+      signal.throwIfAborted();
+      const spec = { id: newId('box'), storage, limits, egressSocket: socketPath };
+      const box = await engine.create(spec, AbortSignal.timeout(CREATE_TIMEOUT_MS));
       try {
+        signal.throwIfAborted();
         return { box, boxd: await connectBoxd(box.channel, this.#hello(limits)), egress };
       } catch (error) {
         await box.destroy('killed');

@@ -13,6 +13,7 @@ import { runJob } from './job-runner.ts';
 import type { JobResult } from './job-stand.ts';
 import { redactObject, redactText, type Secret } from './redaction.ts';
 import { namesSecrets, resolveSecrets } from './secrets.ts';
+import { PROXY_ENV } from './tools/proxy-env.ts';
 import type { WorkspaceMeans } from './workspace-means.ts';
 
 /** A cancelled job that boxd has not ended by then takes its box with it: 2 s are promised. */
@@ -147,8 +148,10 @@ export class JobDesk {
   }
 
   #envOf(job: Job): Readonly<Record<string, string>> {
-    const { env } = this.#parts.opening.spec;
-    return 'env' in job ? { ...env, ...job.env } : env;
+    const { env, network } = this.#parts.opening.spec;
+    // Where nothing may be reached, no variable suggests that something could.
+    const proxy = network.allow.length > 0 ? PROXY_ENV : {};
+    return 'env' in job ? { ...proxy, ...env, ...job.env } : { ...proxy, ...env };
   }
 
   async #resolved(env: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>> {
