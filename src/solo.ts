@@ -11,6 +11,7 @@ import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
 import { selectOperations } from './operations/registry.ts';
 import { registerRenderers } from './operations/sandbox/renderers.ts';
+import { announceWorker, giveUpDeadWorkers } from './presence.ts';
 import { createSqliteStore } from './store/sqlite.ts';
 import { createBubblewrapEngine } from './worker/sandbox/engines/bubblewrap/engine.ts';
 import type { EngineReport, SandboxEngine } from './worker/sandbox/engine.ts';
@@ -29,13 +30,17 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
   const directory = await prepareDirectory(config.directory);
   const store = await createSqliteStore({ path: join(directory, 'records.db') });
   const blobs = await createDirectoryBlobs(join(directory, 'blobs'));
+  const notes = join(directory, 'workers');
+  for (const worker of await giveUpDeadWorkers(notes, store))
+    log.info({ worker }, 'gave up a worker whose process is gone');
   const bus = createInProcessBus();
   const hubId = randomUUID();
   const hub = await createHub({ id: hubId, store, blobs, fabric: bus.connect({ hub: hubId }), config, log });
   registerRenderers(hub);
   const engine = createEngine(config, log);
   const report = await engine.probe();
-  const id = config.worker.id ?? newId('wk');
+  const site = await siteOf(directory);
+  const { id, withdraw } = await takeWorkerId(notes, config.worker.id ?? `wk_${site.slice(0, 24)}`);
   const worker = report.works
     ? await createWorker({
         id,
@@ -55,10 +60,22 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
     engine: report,
     close: async () => {
       await worker?.close();
+      await withdraw();
       await hub.close();
       await store.close();
     },
   };
+}
+
+/**
+ * The same name at every start, so that a restarted worker still holds its workspaces; a second process of the directory gets a
+ * name of its own.
+ */
+async function takeWorkerId(notes: string, usual: string): Promise<{ id: string; withdraw: () => Promise<void> }> {
+  for (let id = usual; ; id = newId('wk')) {
+    const withdraw = await announceWorker(notes, id);
+    if (withdraw) return { id, withdraw };
+  }
 }
 
 /** The engine that the configuration names; boxes and workspaces lie below the sandbox directory. */

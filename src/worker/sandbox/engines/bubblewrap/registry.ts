@@ -1,14 +1,11 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isProcessThere, type ProcessName, processNameOf, processNameSchema } from '../../../../ids/process-name.ts';
 import { killQuietly } from './cgroup-files.ts';
 import type { CgroupBackend } from './cgroup.ts';
 
-/** A process, named so that a later one with the same number is not taken for it. */
-const processSchema = z.object({ pid: z.number(), startTime: z.string() });
-type ProcessName = z.output<typeof processSchema>;
-
-const recordSchema = z.object({ id: z.string(), owner: processSchema, processes: z.array(processSchema) });
+const recordSchema = z.object({ id: z.string(), owner: processNameSchema, processes: z.array(processNameSchema) });
 
 /** What is on disk about every box before anything runs in it, so that a crash of the worker leaves nothing unknown. */
 export class BoxRegistry {
@@ -21,8 +18,8 @@ export class BoxRegistry {
 
   /** `pids` are the launcher and the first process of the box. */
   async add(id: string, pids: readonly number[]): Promise<void> {
-    this.#owner ??= await nameOf(process.pid);
-    const processes = await Promise.all(pids.map(nameOf));
+    this.#owner ??= await processNameOf(process.pid);
+    const processes = await Promise.all(pids.map(processNameOf));
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const file = this.#fileOf(id);
     await writeFile(`${file}.new`, JSON.stringify({ id, owner: this.#owner, processes }), { mode: 0o600 });
@@ -39,9 +36,9 @@ export class BoxRegistry {
     const removed: string[] = [];
     for (const name of names) {
       const record = await this.#read(join(this.#folder, name));
-      if (record && (await isAlive(record.owner))) continue;
+      if (record && (await isProcessThere(record.owner))) continue;
       if (record) {
-        for (const one of record.processes) if (await isAlive(one)) killQuietly(one.pid);
+        for (const one of record.processes) if (await isProcessThere(one)) killQuietly(one.pid);
         await cgroups?.reap(record.id);
         removed.push(`box ${record.id}`);
       }
@@ -62,19 +59,4 @@ export class BoxRegistry {
       return undefined;
     }
   }
-}
-
-async function nameOf(pid: number): Promise<ProcessName> {
-  return { pid, startTime: (await startTimeOf(pid)) ?? '' };
-}
-
-async function isAlive({ pid, startTime }: ProcessName): Promise<boolean> {
-  return startTime !== '' && (await startTimeOf(pid)) === startTime;
-}
-
-/** Field 22 of /proc/<pid>/stat, in clock ticks since boot; undefined when there is no such process, or only its zombie. */
-async function startTimeOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' ? undefined : fields[19];
 }
