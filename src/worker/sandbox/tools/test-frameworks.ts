@@ -72,11 +72,13 @@ export function testCommand(
     case 'vitest': {
       const program = found.vitest.program ?? missing('vitest');
       const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-      return { argv: [program, 'run', ...reporters, ...args, ...where], form: 'jest' };
+      const place = found.isFile || where.length === 0 ? where : ['--dir', ...where];
+      return { argv: [program, 'run', ...reporters, ...args, ...place], form: 'jest' };
     }
     case 'jest': {
       const program = found.jest.program ?? missing('jest');
-      return { argv: [program, '--ci', '--json', `--outputFile=${report}`, ...args, ...where], form: 'jest' };
+      const place = found.isFile ? ['--runTestsByPath', ...where] : where.map(folderPattern);
+      return { argv: [program, '--ci', '--json', `--outputFile=${report}`, ...args, ...place], form: 'jest' };
     }
     case 'node': {
       const program = found.node ?? missing('node');
@@ -88,6 +90,9 @@ export function testCommand(
     }
   }
 }
+
+/** jest takes a pattern for absolute paths: the bare name of a folder would fit files elsewhere. */
+const folderPattern = (folder: string): string => `/${folder.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}/`;
 
 function missing(tool: string): never {
   throw notInstalled(tool, 'node');

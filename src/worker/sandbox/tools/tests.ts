@@ -26,8 +26,8 @@ const reportSchema = z
   .nullable();
 type Report = NonNullable<z.output<typeof reportSchema>>;
 
-/** No colours, no questions, no watching. */
-const ENV = { CI: '1', NO_COLOR: '1', FORCE_COLOR: '0' };
+/** No colours, no questions, no watching, nothing left behind. */
+const ENV = { CI: '1', NO_COLOR: '1', FORCE_COLOR: '0', PYTHONDONTWRITEBYTECODE: '1' };
 const READING_SECONDS = 60;
 const NOTHING_RAN = /\bno tests? (?:files? )?(?:were )?(?:found|ran|collected)|\bcollected 0 items\b/i;
 
@@ -44,12 +44,13 @@ export async function runTests(job: JobOf<'test'>, box: ToolBox): Promise<ToolOu
   const command = testCommand(framework, { job, found, report });
   box.report({ stage: 'running tests', message: framework });
   const end = await programs.run({ argv: command.argv, env: ENV });
-  const counted = await readReport(command, { report, box });
+  const counted = await readReport(command.form, { report, box });
   const tests = counted ?? { passed: 0, failed: 0, skipped: 0, errors: 0, failures: [] };
   const total = tests.passed + tests.failed + tests.skipped + tests.errors;
-  if (total === 0 && foundNothing(end, framework)) throw noTests(job.path);
+  if (total === 0 && foundNothing({ end, framework, hasReport: counted !== null })) throw noTests(job.path);
   if (end.diskFull && counted === null) throw diskFull({ output: end.output });
-  const isBroken = end.timedOut || end.outputExceeded || (end.exitCode !== 0 && tests.failed + tests.errors === 0);
+  const isBroken =
+    counted === null || end.timedOut || end.outputExceeded || (end.exitCode !== 0 && tests.failed + tests.errors === 0);
   const shown = isBroken ? withRunner(tests, { framework, end, timeoutSeconds: job.timeoutSeconds }) : tests;
   return {
     framework,
@@ -68,17 +69,19 @@ export async function runTests(job: JobOf<'test'>, box: ToolBox): Promise<ToolOu
 }
 
 /** Null when there is none that can be read. Has time of its own: a run that was stopped may have left one. */
-function readReport({ form }: TestCommand, { report, box }: { report: string; box: ToolBox }) {
+export function readReport(form: TestCommand['form'], { report, box }: { report: string; box: ToolBox }) {
   const programs = new Programs(box, { timeoutSeconds: READING_SECONDS });
   return programs.ask(readReportScript, [form, report], reportSchema);
 }
 
 const PYTEST_NOTHING = 5;
 
-function foundNothing(end: ProgramEnd, framework: Framework): boolean {
+/** An exit of 0 proves nothing without a report: the tests may have ended the runner. */
+function foundNothing({ end, framework, hasReport }: { end: ProgramEnd; framework: Framework; hasReport: boolean }) {
   if (end.timedOut || end.signal !== null) return false;
   if (framework === 'pytest') return end.exitCode === PYTEST_NOTHING;
-  return end.exitCode === 0 || framework === 'unittest' || NOTHING_RAN.test(end.output);
+  if (NOTHING_RAN.test(end.output)) return true;
+  return hasReport && (end.exitCode === 0 || framework === 'unittest');
 }
 
 /** The runner itself failed: an error more, so that nothing looks like a success that was none. */

@@ -71,14 +71,14 @@ def case(report, element, names):
         line = int(element.get("line")) + 1
     if line is None:
         found, line = place_in(text)
-        file = file or found
+        file = found or file
     report.add(outcome, identity_of(element, file, names), details.get("message") or text, file, line)
 
 
 def identity_of(element, file, names):
     name, owner = element.get("name") or "", element.get("classname") or ""
     if not file or not file.endswith(".py"):
-        return " > ".join([*(part for part in names if part), name])
+        return " > ".join([*(part for part in names if part), inside(name)])
     module = file[: -len(".py")].replace("/", ".")
     inner = owner[len(module) :].strip(".") if owner.startswith(module) else ""
     return "::".join([file, *(part for part in inner.split(".") if part), name])
