@@ -8,7 +8,8 @@ export interface ArgumentShape {
   readonly name: string;
   /** As on the command line: `create-dirs`. */
   readonly flag: string;
-  readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'map' | 'json';
+  /** `words`: one word is a text, several are a list. */
+  readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'words' | 'map' | 'json';
   readonly description: string;
   readonly required: boolean;
   readonly choices?: readonly string[];
@@ -61,7 +62,7 @@ function kindOf(property: Property): ArgumentShape['kind'] {
     case 'string':
       return 'text';
     default:
-      return property.anyOf?.some(branch => branch.type === 'array') ? 'list' : 'json';
+      return property.anyOf?.some(branch => branch.type === 'array') ? 'words' : 'json';
   }
 }
 
@@ -71,11 +72,14 @@ export function parseArgument(shape: ArgumentShape, typed: unknown): unknown {
   if (shape.kind === 'number') return parseNumber(shape, String(typed));
   if (shape.kind === 'map') return Object.fromEntries(asList(typed).map(pair => splitPair(shape, pair)));
   if (shape.kind === 'list') return asList(typed);
+  if (shape.kind === 'words') return oneOrMany(asList(typed));
   if (shape.kind === 'json') return parseJson(String(typed));
   return String(typed);
 }
 
 const asList = (typed: unknown): string[] => (Array.isArray(typed) ? typed.map(String) : [String(typed)]);
+
+const oneOrMany = (words: string[]): string | string[] => (words.length === 1 ? (words[0] ?? '') : words);
 
 function parseNumber(shape: ArgumentShape, text: string): number {
   const value = Number(text);

@@ -47,9 +47,14 @@ function optionsOf(shape: ArgumentShape): Option[] {
   if (shape.kind === 'boolean') {
     return [new Option(`--${shape.flag}`, text), new Option(`--no-${shape.flag}`, `not ${shape.flag}`).hideHelp()];
   }
-  const value = { number: '<n>', map: '<name=value...>', list: '<items...>', json: '<json>', text: '<text>' }[
-    shape.kind
-  ];
+  const value = {
+    number: '<n>',
+    map: '<name=value...>',
+    list: '<items...>',
+    words: '<words...>',
+    json: '<json>',
+    text: '<text>',
+  }[shape.kind];
   const option = new Option(`--${shape.flag} ${value}`, text);
   return [shape.choices ? option.choices([...shape.choices]) : option];
 }
