@@ -5,9 +5,10 @@ import { newId } from '../../ids/ids.ts';
 import type { Log } from '../../log/log.ts';
 import type { HostRule, Limits } from '../../protocol/workspace-spec.ts';
 import type { HousedBox } from './box-keeper.ts';
-import { connectBoxd, type Hello } from './boxd/boxd-client.ts';
+import { connectBoxd } from './boxd/boxd-client.ts';
 import { type Egress, startEgress } from './egress/egress.ts';
 import type { EgressWitness } from './egress-witness.ts';
+import { boxdLimits } from './engines/bubblewrap/boxd-limits.ts';
 import type { BoxStorage, EngineReport, SandboxEngine } from './engine.ts';
 
 export interface BoxBuilderParts {
@@ -27,7 +28,6 @@ export interface BoxPlan {
   readonly rules: readonly HostRule[];
 }
 
-const MIB = 1024 * 1024;
 /** A box that is not there by then never will be. */
 const CREATE_TIMEOUT_MS = 60_000;
 
@@ -45,7 +45,7 @@ export class BoxBuilder {
    * aborted, and the box destroyed then: to kill a launcher halfway could leave behind what it has just started.
    */
   async build({ storage, limits, witness, rules }: BoxPlan, signal: AbortSignal): Promise<HousedBox> {
-    const { engine, config, log, sockets } = this.#parts;
+    const { engine, report, config, log, sockets } = this.#parts;
     this.#count += 1;
     const socketPath = join(sockets, `${this.#count.toString(36)}.sock`);
     const proxy = await startEgress({
@@ -64,7 +64,7 @@ export class BoxBuilder {
       const box = await engine.create(spec, AbortSignal.timeout(CREATE_TIMEOUT_MS));
       try {
         signal.throwIfAborted();
-        return { box, boxd: await connectBoxd(box.channel, this.#hello(limits)), egress };
+        return { box, boxd: await connectBoxd(box.channel, boxdLimits(report, limits)), egress };
       } catch (error) {
         await box.destroy('killed');
         throw error;
@@ -73,22 +73,6 @@ export class BoxBuilder {
       await egress.close().catch((cause: unknown) => log.warn({ error: cause }, 'a proxy did not close'));
       throw error;
     }
-  }
-
-  /** Limits that the engine does not enforce by itself are boxd's to keep, as well as it can. */
-  #hello(limits: Limits): Hello {
-    const { limits: enforced } = this.#parts.report;
-    const hasNoGroups = enforced.cpus !== 'hard';
-    const isDiskSoft = enforced.disk_mb !== 'hard';
-    return {
-      limits: {
-        cpus: Math.ceil(limits.cpus),
-        addressSpaceBytes: enforced.memory_mb === 'hard' ? undefined : limits.memory_mb * MIB,
-        processes: hasNoGroups ? limits.pids : undefined,
-        fileBytes: isDiskSoft ? limits.disk_mb * MIB : undefined,
-      },
-      diskBytes: isDiskSoft ? limits.disk_mb * MIB : undefined,
-    };
   }
 }
 

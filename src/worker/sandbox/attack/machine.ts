@@ -39,7 +39,7 @@ def raised(kind):
     if hard == resource.RLIM_INFINITY:
         raise OSError(errno.EPERM, "")
     resource.setrlimit(kind, (soft, hard + 1))
-for kind in (resource.RLIMIT_NPROC, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
+for kind in (resource.RLIMIT_NPROC, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
     try:
         raised(kind)
         said(f"limit {kind}", "got a higher limit")

@@ -43,7 +43,8 @@ export interface Hello {
   readonly environment?: Readonly<Record<string, string>>;
   /** Soft limits of each program, for engines without cgroups; `cpus` is the number of processors to be seen. */
   readonly limits?: {
-    readonly addressSpaceBytes?: number;
+    /** Private memory that can be written. */
+    readonly memoryBytes?: number;
     readonly processes?: number;
     readonly fileBytes?: number;
     readonly cpus?: number;

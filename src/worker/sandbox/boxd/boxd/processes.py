@@ -12,7 +12,8 @@ from _boxd.failure import Failure
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 _DEFAULTED = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD]
-_LIMITS = {"addressSpaceBytes": resource.RLIMIT_AS, "processes": resource.RLIMIT_NPROC, "fileBytes": resource.RLIMIT_FSIZE}
+# Memory by RLIMIT_DATA, which counts what can be written, not by RLIMIT_AS: Node reserves a GiB that it never touches.
+_LIMITS = {"memoryBytes": resource.RLIMIT_DATA, "processes": resource.RLIMIT_NPROC, "fileBytes": resource.RLIMIT_FSIZE}
 
 # Looks double their distance from 2 ms on, so the last one comes after 2 s.
 LAST_ATTEMPT = 10
@@ -43,7 +44,7 @@ def prepare():
 
 
 def configure(limits, is_box):
-    """`limits`: addressSpaceBytes, processes, fileBytes, cpus. `is_box`: roots are those of a box."""
+    """`limits`: memoryBytes, processes, fileBytes, cpus. `is_box`: roots are those of a box."""
     global _owns_box
     for name, value in limits.items():
         if name in _LIMITS:

@@ -12,7 +12,7 @@ export function boxdLimits({ limits: enforced }: EngineReport, limits: Limits): 
     limits: {
       // Pools are sized by the processors that can be seen.
       cpus: Math.ceil(limits.cpus),
-      addressSpaceBytes: enforced.memory_mb === 'hard' ? undefined : limits.memory_mb * MIB,
+      memoryBytes: enforced.memory_mb === 'hard' ? undefined : limits.memory_mb * MIB,
       processes: hasNoGroups ? limits.pids : undefined,
       fileBytes: isDiskSoft ? limits.disk_mb * MIB : undefined,
     },
