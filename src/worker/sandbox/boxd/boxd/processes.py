@@ -12,7 +12,7 @@ from _boxd.failure import Failure
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 _DEFAULTED = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD]
-# Memory by RLIMIT_DATA, which counts what can be written, not by RLIMIT_AS: Node reserves a GiB that it never touches.
+# Memory by RLIMIT_DATA, which counts what can be written, not by RLIMIT_AS: Node reserves a GiB that it hardly touches.
 _LIMITS = {"memoryBytes": resource.RLIMIT_DATA, "processes": resource.RLIMIT_NPROC, "fileBytes": resource.RLIMIT_FSIZE}
 
 # Looks double their distance from 2 ms on, so the last one comes after 2 s.
