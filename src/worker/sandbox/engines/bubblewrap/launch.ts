@@ -104,6 +104,8 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
     };
   } catch (error) {
     child.kill('SIGKILL');
+    // Should the box have got away from its launcher in this moment, it ends for want of a worker at the other end.
+    for (const stream of [status, block, channel]) stream.destroy();
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);
