@@ -12,6 +12,8 @@ type PackagesJob = JobOf<'packages'>;
 
 const packagesScript = script('packages.py');
 const TEMPORARY = '/env/tmp';
+/** Node does not read the system's authorities by itself; an operator's own may be among them. */
+const SYSTEM_CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 const packageSchema = z.object({
   name: z.string().min(1).max(300),
   version: z.string().min(1).max(300),
@@ -80,7 +82,7 @@ function npm(job: PackagesJob, names: readonly PackageName[], index: URL) {
   // Files that are not there: npm refuses the same one twice.
   const env = { npm_config_userconfig: `${TEMPORARY}/user`, npm_config_globalconfig: `${TEMPORARY}/global` };
   const argv = ['npm', 'install', ...flags, ...places, ...proxies, '--', ...wanted];
-  return { argv, env: { ...PROXY_ENV, ...env, TMPDIR: TEMPORARY } };
+  return { argv, env: { ...PROXY_ENV, ...env, TMPDIR: TEMPORARY, NODE_EXTRA_CA_CERTS: SYSTEM_CERTIFICATES } };
 }
 
 /** What was asked for and is there, then what came with it. */
@@ -114,13 +116,18 @@ function installFailed({ end, result, denied, timeoutSeconds }: Failure): AppErr
     });
   }
   const [first] = denied;
-  const message = errorLine(result.output, /^(?:npm )?error\b(?!.*(?:complete log|debug-0))/i);
+  const message = npmError(result.output) ?? errorLine(result.output);
   if (first === undefined) return new AppError('PACKAGE_INSTALL_FAILED', message, { details });
   const refused = `host ${hostText(first)} was refused: it ${first.reason}`;
   return new AppError('PACKAGE_INSTALL_FAILED', `${message}; ${refused}`, {
     hint: 'ask the operator to add the host to sandbox.registries, or install what needs no other host',
     details,
   });
+}
+
+/** npm says what is wrong first, after a code, and gives general advice last. */
+function npmError(output: string): string | undefined {
+  return /^npm error (?!code |errno )(.+)$/m.exec(output)?.[1]?.slice(0, 500);
 }
 
 function notInstalled(manager: PackagesJob['manager']): AppError {

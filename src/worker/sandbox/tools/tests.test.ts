@@ -138,6 +138,8 @@ describe('tests in a box', { concurrency: false }, () => {
       assert.ok(found.includes('group fails @ js/sample.test.js:4'), String(found));
       const broken = failures.find(({ id }) => id === 'js/broken.test.js');
       assert.match(broken?.message ?? '', /no-such-module/);
+      const frames = failures.find(({ id }) => id === 'group fails')?.message.match(/^ +at .*$/gm);
+      assert.equal(frames?.length, 1, 'only frames of the workspace are shown');
     }
   });
 

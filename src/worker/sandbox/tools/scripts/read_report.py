@@ -10,6 +10,8 @@ MOST_BYTES = 64 << 20
 MOST_FAILURES, MOST_TEXT, MOST_NAME = 50, 2000, 500
 ROOT = os.getcwd()
 PLACE = re.compile(r"(?:file://)?" + re.escape(ROOT) + r"/([^:()\s]+):(\d+)(?::\d+)?")
+# What a stack says about the runner, not about the test.
+FOREIGN_FRAME = re.compile(r"^[ \t]+at (?!.*%s/(?!node_modules/)).*(?:\n|$)" % re.escape(ROOT), re.M)
 
 
 class Report:
@@ -99,7 +101,8 @@ def jest(report, content):
             text = "\n".join(str(part) for part in each.get("failureMessages") or [])
             where, line = place_in(text)
             place = each.get("location") or {}
-            report.add(outcome, each.get("fullName") or each.get("title"), text, where or file, line or place.get("line"))
+            name = each.get("fullName") or each.get("title")
+            report.add(outcome, name, FOREIGN_FRAME.sub("", text), where or file, line or place.get("line"))
         if not cases and suite.get("status") == "failed":
             text = suite.get("message") or suite.get("failureMessage") or "the file could not be run"
             report.add("errors", file, text, file, place_in(text)[1])
