@@ -110,7 +110,7 @@ async function makeImage({
     const draft = `${template}.${process.pid}.${randomInt(1e9)}`;
     await writeFile(draft, '', { mode: 0o600 });
     await truncate(draft, diskMb * 1024 * 1024);
-    await run(MKFS, ['-q', '-F', '-m', '0', '-O', '^has_journal', '-E', 'lazy_itable_init=1,nodiscard', draft]);
+    await run(MKFS, ['-q', '-F', '-b', '4096', '-m', '0', '-O', '^has_journal', '-E', 'lazy_itable_init=1,nodiscard', draft]);
     await rename(draft, template);
   }
   await run('/bin/cp', ['--sparse=always', template, join(path, IMAGE)]);

@@ -7,6 +7,7 @@ from _boxd import checkpoints, contexts, editing, files, helpers, listing, pytho
 from _boxd.failure import Failure, TooLong, field, text_map
 from _boxd.paths import Root
 
+FULL_BYTES = 256 * 1024
 PATH = "/env/python/bin:/env/node/node_modules/.bin:/opt/boxswain/bin:/usr/bin:/bin"
 
 
@@ -50,11 +51,11 @@ class Box:
         return f"{self.packages}/python/lib/python{version.major}.{version.minor}/site-packages"
 
     def is_disk_full(self):
-        """Less than 16 blocks count as none: no program can tell the difference."""
+        """Less than FULL_BYTES count as none: a file system keeps a little back, and refuses large writes before the last block."""
         for fd in (self.root.fd, self.packages_root.fd):
             if fd is not None:
                 state = os.fstatvfs(fd)
-                if state.f_bavail < 16 or (state.f_files and state.f_favail < 1):
+                if state.f_bavail * state.f_frsize < FULL_BYTES or (state.f_files and state.f_favail < 1):
                     return True
         return False
 
