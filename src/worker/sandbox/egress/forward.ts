@@ -67,6 +67,8 @@ function exchange(near: IncomingMessage, { reply, connection, path, hall }: Exch
   const { far, target } = connection;
   far.once('close', () => leave(connection, hall));
   reply.once('close', () => leave(connection, hall));
+  // It may have gone while its host was sought.
+  if (near.socket.destroyed) return leave(connection, hall);
   const outgoing = startRequest({
     method: near.method,
     path,
