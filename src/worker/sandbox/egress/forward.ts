@@ -68,7 +68,10 @@ function exchange(near: IncomingMessage, { reply, connection, path, hall }: Exch
   far.once('close', () => leave(connection, hall));
   reply.once('close', () => leave(connection, hall));
   // It may have gone while its host was sought.
-  if (near.socket.destroyed) return leave(connection, hall);
+  if (near.socket.destroyed) {
+    leave(connection, hall);
+    return;
+  }
   const outgoing = startRequest({
     method: near.method,
     path,
