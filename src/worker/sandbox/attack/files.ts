@@ -1,11 +1,14 @@
 import { lstat, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../../errors/app-error.ts';
+import type { Boxd } from '../boxd/boxd.ts';
 import { type Attack, answers, breach, heldIf, inBox, PRELUDE, refusalOf, type Stage } from './attack.ts';
 import { within } from './within.ts';
 
 const SOON_MS = 5_000;
 const TIB = 2 ** 40;
+const EXPORT_BYTES = 256 * 1024;
+const GROWN_BYTES = 8 * 1024 * 1024;
 
 /** What lies in a workspace and waits for the host to touch it. */
 export const fileAttacks: readonly Attack[] = [
@@ -157,6 +160,36 @@ tried("truncate", lambda: os.ftruncate(fd, ${TIB}))`);
     },
   },
   {
+    name: 'growing artifact',
+    tries: 'Has the host export a file that never ends, by writing to it faster than it is read.',
+    attempt: async stage => {
+      const { boxd } = stage.live;
+      await stage.python(`${PRELUDE}
+open("artifacts/growing", "w").write("x" * 1000)
+if os.fork() == 0:
+    os.setsid()
+    until = time.monotonic() + 3
+    with open("artifacts/growing", "ab") as file:
+        while time.monotonic() < until:
+            if file.tell() > ${GROWN_BYTES}:
+                file.truncate(1000)
+                file.seek(1000)
+            file.write(b"x" * 65536)
+            file.flush()
+    os._exit(0)`);
+      let most = 0;
+      let refused = 0;
+      for (let turn = 0; turn < 20; turn++) {
+        const got = await within(SOON_MS, sizeOf(boxd, 'artifacts/growing'));
+        if (got === undefined) refused += 1;
+        else most = Math.max(most, got);
+      }
+      await stage.exec(['rm', '-f', 'artifacts/growing']);
+      const isHeld = most <= EXPORT_BYTES && most + refused > 0 && (await answers(stage));
+      return heldIf(isHeld, `${refused} of 20 exports were refused, at most ${most} of ${EXPORT_BYTES} bytes came`);
+    },
+  },
+  {
     name: 'setuid copies',
     tries: "Leaves a program in the workspace that gives its owner's rights to whoever starts it.",
     attempt: async stage => {
@@ -225,4 +258,16 @@ for path in ("/workspace/../owner.json", "/env/../owner.json", "/workspace/../di
 /** Host uid of a file, where the host has it as a file of its own. */
 async function ownerOf({ isImage, live }: Stage, name: string): Promise<number | undefined> {
   return isImage ? undefined : (await lstat(join(live.storage.directory, 'files', name))).uid;
+}
+
+/** Bytes that came of a file under the cap; undefined when it was refused. */
+async function sizeOf(boxd: Boxd, path: string): Promise<number | undefined> {
+  try {
+    let size = 0;
+    for await (const chunk of await boxd.open(path, { maxBytes: EXPORT_BYTES })) size += Buffer.byteLength(chunk);
+    return size;
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
-import { type Attack, inBox } from './attack.ts';
+import { readdir, readFile } from 'node:fs/promises';
+import { type Attack, breach, heldIf, inBox } from './attack.ts';
 
 /** The machine as a box sees it: its devices, its kernel, its files. */
 export const machineAttacks: readonly Attack[] = [
@@ -49,6 +50,18 @@ for kind in (resource.RLIMIT_NPROC, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE,
     refusals: ['none', 'EPERM', 'EINVAL', 'EACCES'],
     least: 21,
   }),
+  {
+    name: 'user on the host',
+    tries: 'Is root, or whoever runs the server, to files and processes outside.',
+    attempt: async ({ live }) => {
+      const { uid } = live.storage;
+      if (uid === 0) return breach('the box runs as root');
+      const own = process.getuid?.();
+      if (own !== 0) return heldIf(uid === own, 'the user of the server, who is not root');
+      const running = await processesOf(uid);
+      return heldIf(running >= 2, `a user of its own, with ${running} processes`);
+    },
+  },
   inBox({
     name: 'device nodes',
     tries: 'Makes a node of a disk or of memory and reads it; looks for one that is there.',
@@ -141,8 +154,17 @@ for name in os.listdir("/proc"):
         except FileNotFoundError:
             pass
 tried("signal", lambda: os.kill(os.getppid() + 100000, 0))
+for kind in ("shm", "sem", "msg"):
+    with open("/proc/sysvipc/" + kind) as file:
+        said("shared " + kind, "own" if len(file.readlines()) == 1 else "somebody else's")
 `,
     refusals: ['own', 'ESRCH'],
-    least: 3,
+    least: 6,
   }),
 ];
+
+async function processesOf(uid: number): Promise<number> {
+  const names = (await readdir('/proc')).filter(name => /^\d+$/.test(name));
+  const statuses = await Promise.all(names.map(name => readFile(`/proc/${name}/status`, 'utf8').catch(() => '')));
+  return statuses.filter(status => new RegExp(`^Uid:\\s+${uid}\\s+${uid}\\s`, 'm').test(status)).length;
+}
