@@ -68,6 +68,7 @@ export class TestWorker {
       log: silentLog,
       engine: createBubblewrapEngine({ directory: join(this.directory, 'workspaces'), log: silentLog }),
       beatMs: 50,
+      stuckAfterMs: 5_000,
     });
   }
 

@@ -123,6 +123,23 @@ describe('worker', () => {
   });
 });
 
+describe('a box whose boxd was stopped by a program', () => {
+  it('is ended when it does not answer, and the next call has another', async () => {
+    const worker = await TestWorker.start({ sandbox: { spare_boxes: 0 } });
+    try {
+      const workspace = await worker.open('ws_stopped');
+      await workspace.write('a', 'kept');
+      const stopping = workspace.run(command('sleep 0.3; kill -STOP 2; sleep 600'));
+      await pause(1_000);
+      await assert.rejects(workspace.read('a'), { code: 'SANDBOX_DIED' });
+      assert.equal(errorOf(await stopping).code, 'SANDBOX_DIED');
+      assert.equal(await workspace.read('a'), 'kept');
+    } finally {
+      await worker.close();
+    }
+  });
+});
+
 describe('the tools of a workspace', () => {
   it('run in its box, with its variables where they run its code', async () => {
     const worker = await TestWorker.start({ sandbox: { spare_boxes: 0 } });
@@ -190,4 +207,4 @@ describe('a spare box', () => {
   });
 });
 
-const pause = () => new Promise(resolve => setTimeout(resolve, 10));
+const pause = (ms = 10) => new Promise(resolve => setTimeout(resolve, ms));

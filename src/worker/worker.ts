@@ -19,6 +19,7 @@ import { LiveTails } from './sandbox/live-tails.ts';
 import { Workspaces } from './workspaces.ts';
 
 const ASK_TIMEOUT_MS = 10_000;
+const STUCK_AFTER_MS = 60_000;
 
 export interface WorkerOptions {
   readonly id: string;
@@ -32,6 +33,8 @@ export interface WorkerOptions {
   /** What the engine's probe said; probed here when it is left out. */
   readonly report?: EngineReport;
   readonly beatMs?: number;
+  /** How long a box may take for a request on files; the longest is to hash a file as large as the disk. */
+  readonly stuckAfterMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -43,7 +46,7 @@ export interface Worker {
 
 /** Starts a worker: removes what a crashed one left, serves the hubs' requests, joins. Settles when a hub took it in. */
 export async function createWorker(options: WorkerOptions): Promise<Worker> {
-  const { id, site, fabric, blobs, config, engine } = options;
+  const { id, site, fabric, blobs, config, engine, stuckAfterMs = STUCK_AFTER_MS } = options;
   const log = options.log.child({ worker: id });
   const link = { fabric, blobs };
   const removed = await engine.reap();
@@ -55,7 +58,18 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const housing = await createBoxHouse({ engine, report, config, log, reports });
   const mayStart = asking(link, log);
   const contexts = new ContextRecords(join(sandboxDirectory(config), 'contexts'));
-  const means = { config, blobs, log, housing, contexts, reports, tails, ended: new EndedCommands(), mayStart };
+  const means = {
+    config,
+    blobs,
+    log,
+    housing,
+    contexts,
+    reports,
+    tails,
+    ended: new EndedCommands(),
+    stuckAfterMs,
+    mayStart,
+  };
   const workspaces = new Workspaces(means, report);
   const capabilities = { engines: [describeEngine(report)], platform: platform(), arch: arch() };
   const { slots, labels } = config.worker;

@@ -4,7 +4,7 @@ import type { FileRequest } from '../../protocol/files.ts';
 import type { Job } from '../../protocol/jobs.ts';
 import type { WorkerReply, WorkerRequest } from '../../protocol/messages.ts';
 import { ArtifactWatch } from './artifacts.ts';
-import { BoxKeeper } from './box-keeper.ts';
+import { BoxKeeper, type LiveBox } from './box-keeper.ts';
 import { BoxdGone } from './boxd/boxd.ts';
 import { Command } from './command.ts';
 import { doFile, type FileAnswer, waitsItsTurn } from './file-requests.ts';
@@ -204,11 +204,19 @@ export class HostedWorkspace {
 
   async #doFile(request: FileRequest): Promise<FileAnswer> {
     const live = this.#keeper.live ?? (await this.#keeper.ensure());
+    return await this.#answered(live, doFile(request, { boxd: live.boxd, artifacts: this.#artifacts }));
+  }
+
+  /** Ends a box that does not answer: code in it may have stopped its boxd, and whoever asks would wait for ever. */
+  async #answered<Answer>(live: LiveBox, answer: Promise<Answer>): Promise<Answer> {
+    const overdue = setTimeout(() => void live.box.destroy('killed'), this.#means.stuckAfterMs);
     try {
-      return await doFile(request, { boxd: live.boxd, artifacts: this.#artifacts });
+      return await answer;
     } catch (error) {
       if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
       throw error;
+    } finally {
+      clearTimeout(overdue);
     }
   }
 
@@ -233,14 +241,9 @@ export class HostedWorkspace {
   async #usage(): Promise<NonNullable<Inspection['usage']>> {
     const { live } = this.#keeper;
     if (live === undefined) return { memory_bytes: 0, disk_bytes: this.#diskBytes, cpu_ms: 0 };
-    try {
-      const [stats, disk] = await Promise.all([live.box.stats(), live.boxd.diskUsage()]);
-      this.#diskBytes = disk.usedBytes;
-      return { memory_bytes: stats.memoryBytes, disk_bytes: disk.usedBytes, cpu_ms: stats.cpuMs };
-    } catch (error) {
-      if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
-      throw error;
-    }
+    const [stats, disk] = await this.#answered(live, Promise.all([live.box.stats(), live.boxd.diskUsage()]));
+    this.#diskBytes = disk.usedBytes;
+    return { memory_bytes: stats.memoryBytes, disk_bytes: disk.usedBytes, cpu_ms: stats.cpuMs };
   }
 
   #keyOf(commandId: string): string {

@@ -19,6 +19,8 @@ export interface WorkspaceMeans {
   readonly reports: Reports;
   readonly tails: LiveTails;
   readonly ended: EndedCommands;
+  /** A request on files that has no answer by then never will have one. */
+  readonly stuckAfterMs: number;
   /** Asks the hub whether a detached job may start, until it has an answer. Rejects with the signal's reason. */
   mayStart(start: HubRequest<'run.started'>, signal: AbortSignal): Promise<boolean>;
 }
