@@ -12,7 +12,7 @@ import { leftovers } from '../../../../test/support/leftovers.ts';
 
 const resultsSchema = z.array(z.object({ name: z.string(), held: z.boolean(), detail: z.string() }));
 const root = join(import.meta.dirname, '..', '..', '..', '..');
-const script = join(import.meta.dirname, 'attacks-for-tests.ts');
+const script = join(root, 'test', 'support', 'attack-boxes.ts');
 const SOMEBODY = 70_431;
 const isRoot = process.getuid?.() === 0;
 
@@ -89,7 +89,7 @@ async function reachable(
   const canRead = (await can('-r', main)) && (await can('-r', join(root, zod)));
   if (!canRead) {
     await copyFile(join(root, 'package.json'), join(copy, 'package.json'));
-    for (const folder of ['src', join('node_modules', 'zod')])
+    for (const folder of ['src', join('test', 'support'), join('node_modules', 'zod')])
       await cp(join(root, folder), join(copy, folder), { recursive: true });
     await promisify(execFile)('/bin/chmod', ['-R', 'a+rX', copy]);
   }

@@ -1,7 +1,7 @@
 /** Attacks boxes below the given directory and puts out the results as JSON. Imports little, so that any user can run a copy. */
-import type { Log } from '../../../log/log.ts';
-import { createBubblewrapEngine } from '../engines/bubblewrap/engine.ts';
-import { runAttacks } from './run-attacks.ts';
+import type { Log } from '../../src/log/log.ts';
+import { createBubblewrapEngine } from '../../src/worker/sandbox/engines/bubblewrap/engine.ts';
+import { runAttacks } from '../../src/worker/sandbox/attack/run-attacks.ts';
 
 const ignore = () => {};
 const log: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore, child: () => log };
