@@ -13,7 +13,14 @@ if (files.length === 0) {
 }
 const child = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-reporter=spec', '--disable-warning=ExperimentalWarning', ...files],
+  [
+    '--test',
+    '--test-concurrency=2',
+    '--test-timeout=420000',
+    '--test-reporter=spec',
+    '--disable-warning=ExperimentalWarning',
+    ...files,
+  ],
   {
     stdio: 'inherit',
   },

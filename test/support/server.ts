@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,6 +19,12 @@ export async function scratchDirectory(): Promise<{ path: string; remove(): Prom
 export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
   return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: tmpdir(), ...extra };
 }
+
+/** Servers that a failed test left running: they end with it, and do not keep it alive. */
+const leftRunning = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of leftRunning) child.kill('SIGKILL');
+});
 
 export interface RunningServer {
   readonly url: string;
@@ -42,6 +49,8 @@ export async function startServer({ directory, env = {}, args = [] }: ServerOpti
     env: cleanEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  leftRunning.add(child);
+  child.once('exit', () => leftRunning.delete(child));
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     log += chunk;
@@ -53,8 +62,11 @@ export async function startServer({ directory, env = {}, args = [] }: ServerOpti
     });
     child.once('exit', code => reject(new Error(`the server ended with ${code} before it listened: ${log}`)));
   });
+  child.unref();
+  for (const pipe of [child.stdout, child.stderr]) if (pipe instanceof Socket) pipe.unref();
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
     if (child.exitCode !== null || child.signalCode !== null) return;
+    child.ref();
     const exited = once(child, 'exit');
     child.kill(signal);
     await exited;
