@@ -6,11 +6,13 @@ import type { Log } from '../../../../log/log.ts';
 import type { BoxSpec, EngineReport, SandboxEngine } from '../../engine.ts';
 import { boxdCommand } from './argv.ts';
 import { BubblewrapBox } from './box.ts';
+import { killQuietly } from './cgroup-files.ts';
 import { type Cgroup, type CgroupBackend, openCgroups } from './cgroup.ts';
 import { launch } from './launch.ts';
+import { endOrphans } from './orphans.ts';
 import { probeBubblewrap } from './probe.ts';
 import { BoxRegistry } from './registry.ts';
-import { prepareRuntime, type Runtime } from './runtime.ts';
+import { prepareRuntime, removeDeadRuntimes, type Runtime } from './runtime.ts';
 
 const MIB = 1024 * 1024;
 
@@ -38,11 +40,12 @@ export function createBubblewrapEngine({
   return {
     name: 'bubblewrap',
     probe: () => {
-      report ??= probeBubblewrap({ directory, parts: ready, log });
+      report ??= probeBubblewrap({ directory, parts: ready, registry, log });
       return report;
     },
     async create(spec, signal) {
       const { runtime, cgroups } = await ready();
+      await registry.add(spec.id, []);
       const cgroup = await cgroups?.create(spec.id, {
         memoryBytes: spec.limits.memory_mb * MIB,
         processes: spec.limits.pids,
@@ -62,7 +65,12 @@ export function createBubblewrapEngine({
         });
       }
     },
-    reap: async () => registry.reap((await ready()).cgroups),
+    reap: async () => {
+      const { cgroups } = await ready();
+      const boxes = await registry.reap(cgroups);
+      const orphans = await endOrphans(directory);
+      return [...boxes, ...(orphans > 0 ? [`${orphans} launchers`] : []), ...(await removeDeadRuntimes(directory))];
+    },
     close: async () => {
       if (parts) await rm(dirname((await parts).runtime.etc), { recursive: true, force: true });
     },
@@ -99,7 +107,7 @@ async function startBox({ spec, runtime, cgroup, registry, signal }: Starting): 
     await cgroup?.add(launched.firstPid);
     await registry.add(spec.id, [launched.child.pid ?? 0, launched.firstPid]);
   } catch (error) {
-    launched.child.kill('SIGKILL');
+    killQuietly(launched.firstPid);
     throw error;
   }
   const box = new BubblewrapBox({ id: spec.id, launched, cgroup, forget: () => registry.remove(spec.id) });

@@ -6,6 +6,7 @@ import { Duplex, Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 import type { BoxStorage } from '../../engine.ts';
 import { boxArgv, type BoxMounts } from './argv.ts';
+import { endLauncher } from './orphans.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface LaunchPlan {
@@ -82,7 +83,7 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
     if (stderr.length < MAX_STDERR) stderr += chunk.toString().slice(0, MAX_STDERR - stderr.length);
   });
   let exitCode: number | undefined;
-  const abort = (): void => void child.kill('SIGKILL');
+  const abort = (): void => void endLauncher(child.pid ?? 0);
   signal.addEventListener('abort', abort, { once: true });
   try {
     const firstPid = await new Promise<number>((resolve, reject) => {
@@ -103,7 +104,7 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
       release: () => block.end('x'),
     };
   } catch (error) {
-    child.kill('SIGKILL');
+    await endLauncher(child.pid ?? 0);
     // Should the box have got away from its launcher in this moment, it ends for want of a worker at the other end.
     for (const stream of [status, block, channel]) stream.destroy();
     throw error;

@@ -10,6 +10,7 @@ import { createStorageRoom } from '../../storage.ts';
 import type { EngineReport } from '../../engine.ts';
 import { ended, launch } from './launch.ts';
 import type { EngineParts } from './engine.ts';
+import type { BoxRegistry } from './registry.ts';
 
 const run = promisify(execFile);
 const MIB = 1024 * 1024;
@@ -21,6 +22,7 @@ const KILLED = 137;
 interface Probing {
   readonly directory: string;
   readonly parts: () => Promise<EngineParts>;
+  readonly registry: BoxRegistry;
   readonly log: Log;
 }
 
@@ -34,7 +36,7 @@ const NOTHING: Record<LimitName, Enforcement> = {
 };
 
 /** Launches boxes for real: one that does nothing, one that takes too much memory, one that starts too many processes. */
-export async function probeBubblewrap({ directory, parts, log }: Probing): Promise<EngineReport> {
+export async function probeBubblewrap({ directory, parts, registry, log }: Probing): Promise<EngineReport> {
   const base = { name: 'bubblewrap', versions: {}, stale: [], isolation: 'none', limits: NOTHING } as const;
   const missing = missingPart();
   if (missing) return { ...base, works: false, remedy: missing };
@@ -43,6 +45,7 @@ export async function probeBubblewrap({ directory, parts, log }: Probing): Promi
   const id = newId('box');
   try {
     const { runtime, cgroups } = await parts();
+    await registry.add(id, []);
     const storage = await room.create(id, { diskMb: 16 });
     const isImage = room.isImage(storage);
     const attempt = async (command: string[], limits?: { memoryBytes: number; processes: number }) => {
@@ -88,6 +91,7 @@ export async function probeBubblewrap({ directory, parts, log }: Probing): Promi
     return { ...base, versions, works: false, remedy: remedyFor(error instanceof Error ? error.message : '') };
   } finally {
     await room.remove(id);
+    await registry.remove(id);
   }
 }
 

@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isProcessThere, processNameOf } from '../../../../ids/process-name.ts';
 import { stageBoxd } from '../../boxd/boxd-package.ts';
 import { seccompFilter } from './seccomp.ts';
 
@@ -26,10 +27,25 @@ const files: Record<string, string> = {
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
 };
 
+const OURS = /^runtime-(\d+)-(\d+)-/;
+
+/** Removes the runtimes of processes that are gone; answers their names. */
+export async function removeDeadRuntimes(directory: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(directory).catch(() => [])) {
+    const [, pid, startTime = ''] = OURS.exec(name) ?? [];
+    if (pid === undefined || (await isProcessThere({ pid: Number(pid), startTime }))) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
+    removed.push(name);
+  }
+  return removed;
+}
+
 /** Writes the runtime below `directory`; removing it is the caller's. */
 export async function prepareRuntime(directory: string): Promise<Runtime> {
   await mkdir(directory, { recursive: true, mode: 0o711 });
-  const root = await mkdtemp(join(directory, 'runtime-'));
+  const { pid, startTime } = await processNameOf(process.pid);
+  const root = await mkdtemp(join(directory, `runtime-${pid}-${startTime}-`));
   await chmod(root, 0o711);
   const etc = join(root, 'etc');
   await mkdir(etc, { mode: 0o755 });
