@@ -117,13 +117,14 @@ verifications('process', ({ once }) => {
     withServer({ BOXSWAIN_TASKS_QUEUE_PER_WORKSPACE: '5' }, async server => {
       const { workspace_id } = await operate(server, 'workspace_create', {});
       const answers: Json[] = [];
-      for (let i = 0; i < 7; i++)
+      for (let i = 0; i < 8; i++)
         answers.push(await operate(server, 'run_command', { workspace_id, command: 'sleep 30', wait_seconds: 0 }));
+      // One runs, five wait.
       assert.deepEqual(
         answers.map(answer => answer.code ?? 'ok'),
-        ['ok', 'ok', 'ok', 'ok', 'ok', 'QUEUE_FULL', 'QUEUE_FULL'],
+        ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'QUEUE_FULL', 'QUEUE_FULL'],
       );
-      for (const { task_id } of answers.slice(0, 5)) await operate(server, 'task_cancel', { task_id });
+      for (const { task_id } of answers.slice(0, 6)) await operate(server, 'task_cancel', { task_id });
       assert.equal((await operate(server, 'run_command', { workspace_id, command: 'echo on' })).stdout, 'on\n');
     }),
   );

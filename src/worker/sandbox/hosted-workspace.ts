@@ -7,6 +7,7 @@ import { ArtifactWatch } from './artifacts.ts';
 import { BoxKeeper, type LiveBox } from './box-keeper.ts';
 import { BoxdGone } from './boxd/boxd.ts';
 import { Command } from './command.ts';
+import { namingDiskLimit } from './disk-limit.ts';
 import { doFile, type FileAnswer, waitsItsTurn } from './file-requests.ts';
 import { sandboxDied } from './box-keeper.ts';
 import { JobDesk } from './job-desk.ts';
@@ -214,7 +215,7 @@ export class HostedWorkspace {
       return await answer;
     } catch (error) {
       if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
-      throw error;
+      throw namingDiskLimit(error, this.#opening.spec.limits.disk_mb);
     } finally {
       clearTimeout(overdue);
     }

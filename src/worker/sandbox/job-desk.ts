@@ -9,6 +9,7 @@ import { BoxdGone } from './boxd/boxd.ts';
 import { restoreCheckpoint } from './checkpoints.ts';
 import type { Command } from './command.ts';
 import { ContextBook } from './context-book.ts';
+import { namingDiskLimit } from './disk-limit.ts';
 import { runJob } from './job-runner.ts';
 import type { JobResult } from './job-stand.ts';
 import { redactObject, redactText, type Secret } from './redaction.ts';
@@ -40,10 +41,13 @@ export class JobDesk {
   /** Every secret that went into the box: later output may still hold it. */
   readonly #secrets = new Map<string, Secret>();
   readonly #refused = new WeakSet<Command>();
+  /** The workspace's variables; a restored checkpoint brings its own. */
+  #env: Readonly<Record<string, string>>;
 
   constructor(parts: JobDeskParts) {
     this.#parts = parts;
     const { means, opening, log } = parts;
+    this.#env = opening.spec.env;
     this.contexts = new ContextBook(parts.knownContexts, generations => {
       means.contexts.save(opening.workspaceId, generations).catch((error: unknown) => {
         log.error({ error }, 'the names of contexts could not be recorded');
@@ -71,10 +75,13 @@ export class JobDesk {
     }
     if (command.cancelReason !== undefined) end = { kind: 'cancelled', reason: command.cancelReason };
     const fullOutput = end.kind === 'completed' ? (result?.fullOutput ?? {}) : {};
+    const artifacts = await this.#artifacts(command);
+    // What is left of a fork bomb in the background would take the processes of every later run.
+    if (end.kind === 'completed' && end.output.limit_hit === 'pids') await keeper.stop();
     return {
       sequence: command.sequence,
       startedAt: command.startedAt,
-      artifacts: await this.#artifacts(command),
+      artifacts,
       endedAt: Date.now(),
       generation: keeper.generation,
       fullOutput,
@@ -131,7 +138,7 @@ export class JobDesk {
   }
 
   /** Into a new box: nothing that ran in the old one may go on beside files it does not know. */
-  async #restore({ manifest }: JobOf<'restore'>, command: Command): Promise<JobResult> {
+  async #restore({ manifest, env }: JobOf<'restore'>, command: Command): Promise<JobResult> {
     const { keeper, means, artifacts } = this.#parts;
     if (command.isDetached) await this.#askToStart(command);
     command.startedAt = Date.now();
@@ -140,6 +147,7 @@ export class JobDesk {
     try {
       const { entries, installedPackages } = await restoreCheckpoint(manifest, { boxd: live.boxd, blobs: means.blobs });
       artifacts.forget();
+      if (env !== undefined) this.#env = env;
       return { output: { fileCount: entries.length, installedPackages }, fullOutput: {} };
     } catch (error) {
       if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
@@ -148,7 +156,8 @@ export class JobDesk {
   }
 
   #envOf(job: Job): Readonly<Record<string, string>> {
-    const { env, network } = this.#parts.opening.spec;
+    const { network } = this.#parts.opening.spec;
+    const env = this.#env;
     // Where nothing may be reached, no variable suggests that something could.
     const proxy = network.allow.length > 0 ? PROXY_ENV : {};
     return 'env' in job ? { ...proxy, ...env, ...job.env } : { ...proxy, ...env };
@@ -170,7 +179,8 @@ export class JobDesk {
     command.signal.throwIfAborted();
   }
 
-  async #failed(command: Command, error: unknown): Promise<End> {
+  async #failed(command: Command, cause: unknown): Promise<End> {
+    const error = namingDiskLimit(cause, this.#parts.opening.spec.limits.disk_mb);
     if (command.cancelReason !== undefined) return { kind: 'cancelled', reason: command.cancelReason };
     const secrets = [...this.#secrets.values()];
     if (error instanceof AppError) {

@@ -10,7 +10,7 @@ type ProgramJob = JobOf<'python'> | JobOf<'command'>;
 type ProgramEnd = RunEnd & { readonly result?: string };
 
 const EXIT_SIGNAL_BASE = 128;
-/** A longer run may have moved the counters without failing; they are read again when it has been answered. */
+/** A longer run may have been refused processes without failing. */
 const LONG_RUN_MS = 50;
 
 /** Runs a program to its end, whatever that is; a non-zero exit is a result. Throws when it could not be run. */
@@ -72,12 +72,16 @@ function exitCodeOf({ exitCode, signal }: RunEnd): number | null {
   return number === undefined ? null : EXIT_SIGNAL_BASE + number;
 }
 
+/**
+ * The limit that stopped the run, or refused it what it asked for. Refused processes count also where the program went on: shells
+ * retry, and report nothing. Not looked at for what ended well at once.
+ */
 async function limitHit(end: RunEnd, counters: LimitCounters): Promise<string | undefined> {
-  if (end.timedOut) return 'wall';
   if (end.outputExceeded) return 'output';
-  if (end.exitCode === 0) {
-    if (end.durationMs > LONG_RUN_MS) void counters.refresh();
-    return undefined;
-  }
-  return (await counters.hit()) ?? (end.diskFull ? 'disk' : undefined);
+  const isFine = end.exitCode === 0 && !end.timedOut;
+  if (isFine && end.durationMs <= LONG_RUN_MS) return undefined;
+  const hit = await counters.hit();
+  if (hit === 'pids') return hit;
+  if (end.timedOut) return 'wall';
+  return isFine ? undefined : (hit ?? (end.diskFull ? 'disk' : undefined));
 }
