@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
@@ -29,6 +30,10 @@ export interface Verifier {
   once(id: string, verification: OtherVerification): void;
 }
 
+/** What hangs fails by its name and holds up no other. */
+const VERIFICATION = { timeout: 120_000 };
+const HOOK = { timeout: 90_000 };
+
 const createdSchema = z.looseObject({ workspace_id: z.string() });
 
 /**
@@ -43,14 +48,18 @@ export function verifications(
     const scratch: { path: string; remove(): Promise<void> }[] = [];
     const peers = new Map<WireName, Peer>();
     let env: Record<string, string> = {};
-    let server: RunningServer;
+    let server: RunningServer | undefined;
+    const running = () => {
+      if (server === undefined) throw new Error('the server did not start');
+      return server;
+    };
     const newScratch = async () => {
       const made = await scratchDirectory();
       scratch.push(made);
       return made.path;
     };
     const connect = async (wire: WireName) =>
-      connectWire(wire, wire.startsWith('http') ? { url: server.url } : { directory: await newScratch(), env });
+      connectWire(wire, wire.startsWith('http') ? { url: running().url } : { directory: await newScratch(), env });
     const peerOf = async (wire: WireName) => {
       const peer = peers.get(wire) ?? (await connect(wire));
       peers.set(wire, peer);
@@ -60,18 +69,19 @@ export function verifications(
     before(async () => {
       env = (await setting.env?.()) ?? {};
       server = await startServer({ directory: await newScratch(), env });
-    });
+    }, HOOK);
     after(async () => {
-      for (const peer of peers.values()) await peer.close();
-      await server.stop();
-      for (const made of scratch) await made.remove();
-    });
+      await allOf([...peers.values()].map(peer => () => peer.close()));
+      await server?.stop();
+    }, HOOK);
+    // A hook of its own, so that it runs even when something could not be stopped.
+    after(() => allOf(scratch.map(made => () => made.remove())), HOOK);
 
     declare({
       overMcp: (id, verification) => {
         const { text } = requirementOf(id);
         for (const wire of wireNames) {
-          test(`${id}: ${text} (${wire})`, async () => {
+          test(`${id}: ${text} (${wire})`, VERIFICATION, async ({ signal }) => {
             const peer = await peerOf(wire);
             const others: Peer[] = [];
             const another = async () => {
@@ -81,26 +91,29 @@ export function verifications(
             };
             const { workspace_id: workspaceId } = createdSchema.parse(await peer.ok('workspace_create', {}));
             const inWorkspace = (args: Record<string, unknown> = {}) => ({ workspace_id: workspaceId, ...args });
-            try {
-              await verification({
-                peer,
-                wire,
-                workspaceId,
-                url: server.url,
-                ok: (tool, args) => peer.ok(tool, inWorkspace(args)),
-                fails: (tool, args) => peer.fails(tool, inWorkspace(args)),
-                call: (tool, args, options) => peer.call(tool, inWorkspace(args), options),
-                another,
-              });
-            } finally {
-              await peer.call('workspace_delete', { workspace_id: workspaceId });
-              for (const other of others) await other.close();
-            }
+            const subject: McpSubject = {
+              peer,
+              wire,
+              workspaceId,
+              url: running().url,
+              ok: (tool, args) => peer.ok(tool, inWorkspace(args)),
+              fails: (tool, args) => peer.fails(tool, inWorkspace(args)),
+              call: (tool, args, options) => peer.call(tool, inWorkspace(args), options),
+              another,
+            };
+            await allOf([
+              () => Promise.race([verification(subject), rejectedBy(signal)]),
+              () =>
+                peer.call('workspace_delete', { workspace_id: workspaceId }, { signal: AbortSignal.timeout(10_000) }),
+              () => allOf(others.map(other => () => other.close())),
+              // A peer that did not answer in time is not given to the next verification.
+              () => (signal.aborted && peers.delete(wire) ? peer.close() : undefined),
+            ]);
           });
         }
       },
       once: (id, verification) => {
-        test(`${id}: ${requirementOf(id).text}`, () => verification(server));
+        test(`${id}: ${requirementOf(id).text}`, VERIFICATION, () => verification(running()));
       },
     });
   });
@@ -110,4 +123,23 @@ function requirementOf(id: string): Requirement {
   const found = requirements.find(requirement => requirement.id === id);
   if (!found) throw new Error(`there is no requirement ${id}`);
   return found;
+}
+
+/** Does all of these one after another, whatever becomes of each; throws the first error. */
+async function allOf(steps: readonly (() => unknown)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
+/** Never resolves. The runner aborts the signal when a test's time is over. */
+async function rejectedBy(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw new Error('the verification was not over in time');
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ export const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.u
 /** A directory that users of boxes can reach, removed at the end. */
 export async function scratchDirectory(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'boxswain-test-'));
+  await chmod(path, 0o711);
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
@@ -19,6 +20,9 @@ export async function scratchDirectory(): Promise<{ path: string; remove(): Prom
 export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
   return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: tmpdir(), ...extra };
 }
+
+const START_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 45_000;
 
 /** Servers that a failed test left running: they end with it, and do not keep it alive. */
 const leftRunning = new Set<ChildProcess>();
@@ -55,13 +59,15 @@ export async function startServer({ directory, env = {}, args = [] }: ServerOpti
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     log += chunk;
   });
+  // Killed, it exits, which is told with what it wrote.
+  const overdue = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', line => {
       const found = /listening on (http:\S+)/.exec(line);
       if (found?.[1]) resolve(found[1].replace(/\/mcp$/, ''));
     });
     child.once('exit', code => reject(new Error(`the server ended with ${code} before it listened: ${log}`)));
-  });
+  }).finally(() => clearTimeout(overdue));
   child.unref();
   for (const pipe of [child.stdout, child.stderr]) if (pipe instanceof Socket) pipe.unref();
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
@@ -69,7 +75,12 @@ export async function startServer({ directory, env = {}, args = [] }: ServerOpti
     child.ref();
     const exited = once(child, 'exit');
     child.kill(signal);
+    // It gives what runs half a minute; longer than that is a fault, which must not become an endless test.
+    const overdue = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
     await exited;
+    clearTimeout(overdue);
+    if (signal === 'SIGTERM' && String(child.signalCode) === 'SIGKILL')
+      throw new Error(`the server did not stop in ${STOP_LIMIT_MS} ms: ${log.slice(-2000)}`);
   };
   return { url, directory, child, log: () => log, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }

@@ -44,6 +44,7 @@ export interface Peer {
   ok(tool: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
   /** Like `call`, for calls that must fail: gives the error. */
   fails(tool: string, args?: Record<string, unknown>): Promise<z.output<typeof errorShape>>;
+  /** Ends the connection and, over legacy HTTP, its session. Again: nothing more. */
   close(): Promise<void>;
 }
 
@@ -63,11 +64,13 @@ export async function connectWire(wire: WireName, options: WireOptions): Promise
   const client = new Client({ name: 'boxswain-tests', version: '1' }, { versionNegotiation: { mode } });
   const transport = wire.startsWith('stdio') ? stdioTransport(options) : httpTransport(options);
   await client.connect(transport);
-  return peerOf(wire, client, async () => {
+  const end = async () => {
     if (transport instanceof StreamableHTTPClientTransport && wire === 'http, legacy')
       await transport.terminateSession();
     await client.close();
-  });
+  };
+  let ended: Promise<void> | undefined;
+  return peerOf(wire, client, () => (ended ??= end()));
 }
 
 function stdioTransport({ directory, env, args = [] }: WireOptions): StdioClientTransport {
