@@ -151,8 +151,8 @@ verifications(
       assert.equal((await call('run.python', { code: 'print(1)' })).output.stdout, '1\n');
       assert.equal((await call('run.command', { command: 'git init -q . && echo ok' })).output.stdout, 'ok\n');
       assert.match(String((await call('git.commit', { message: 'first' })).output.commit), /^[0-9a-f]{40}$/);
-      assert.equal((await call('artifact.upload', { path: 'a' })).isError, false);
-      assert.equal((await call('artifact.get', { artifact_id: 'a' })).output.data, 'y');
+      assert.equal((await call('artifact.upload', { name: 'note.txt', content: 'y' })).isError, false);
+      assert.equal((await call('artifact.get', { artifact_id: 'note.txt' })).output.data, 'y');
       assert.equal((await call('artifact.list', {})).isError, false);
       assert.equal((await call('test.run', {})).error?.code, 'NO_TESTS_FOUND');
       assert.equal((await call('lint.check', {})).error?.code, 'TOOL_NOT_INSTALLED');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
 import { runCli, scratchDirectory, startServer } from '../support/server.ts';
 import { verifications } from './verify.ts';
 
@@ -314,9 +315,13 @@ verifications('surfaces', ({ once }) => {
 
   once('cli.http_flag', async () => {
     const scratch = await scratchDirectory();
-    const run = await runCli(['serve', '--http', '--directory', scratch.path, '--host', '256.0.0.1']);
+    const holder = createServer();
+    // Where something else holds the port already, that serves as well.
+    await new Promise<void>(resolve => holder.once('error', () => resolve()).listen(8080, '127.0.0.1', resolve));
+    const run = await runCli(['serve', '--http', '--directory', scratch.path]);
     assert.notEqual(run.code, 0);
     assert.match(run.stderr, /8080/);
+    holder.close();
     await scratch.remove();
   });
 });

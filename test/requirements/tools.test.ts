@@ -13,8 +13,8 @@ after(async () => {
 
 const env = async () => ({
   BOXSWAIN_SANDBOX_PYTHON_INDEX_URLS: index.url,
-  BOXSWAIN_SANDBOX_PRIVATE_HOSTS: [index.url, git.url].map(url => new URL(url).host).join(','),
-  BOXSWAIN_SANDBOX_GIT_HOSTS: new URL(git.url).hostname,
+  BOXSWAIN_SANDBOX_PRIVATE_HOSTS: [index.url, git.url('normal.git')].map(url => new URL(url).host).join(','),
+  BOXSWAIN_SANDBOX_GIT_HOSTS: new URL(git.url('normal.git')).hostname,
   BOXSWAIN_SANDBOX_GIT_ALLOW_HTTP: 'true',
 });
 
@@ -78,13 +78,13 @@ sys.exit(1)
     });
 
     overMcp('tool.git_clone', async ({ ok }) => {
-      const cloned = await ok('git_clone', { url: `${git.url}/normal.git` });
+      const cloned = await ok('git_clone', { url: git.url('normal.git') });
       assert.equal(cloned.path, 'normal');
       assert.match(String(cloned.commit), /^[0-9a-f]{40}$/);
       assert.equal(typeof cloned.branch, 'string');
       assert.ok(Object((await ok('fs_list', { path: 'normal' })).entries).length > 0);
       assert.equal(
-        (await ok('git_clone', { url: `${git.url}/normal.git`, path: 'again/here', depth: 0 })).path,
+        (await ok('git_clone', { url: git.url('normal.git'), path: 'again/here', depth: 0 })).path,
         'again/here',
       );
     });
@@ -109,12 +109,12 @@ sys.exit(1)
         'file:///etc',
         'git@a.example:x/y',
         'ext::sh -c id',
-        `${git.url.replace('http://', 'http://user:pass@')}/normal.git`,
+        git.url('normal.git').replace('http://', 'http://user:pass@'),
       ]) {
         assert.equal((await fails('git_clone', { url })).code, 'VALIDATION_ERROR', url);
       }
       assert.equal((await fails('git_clone', { url: 'https://evil.example/x.git' })).code, 'HOST_NOT_ALLOWED');
-      await ok('git_clone', { url: `${git.url}/hostile.git`, path: 'hostile' });
+      await ok('git_clone', { url: git.url('hostile.git'), path: 'hostile' });
       await ok('run_command', { command: 'touch x', cwd: 'hostile' });
       const look = await ok('run_command', { command: 'ls -a / /tmp /workspace | grep -i owned || true' });
       assert.equal(look.stdout, '');
@@ -135,7 +135,7 @@ sys.exit(1)
       assert.equal(failed.code, 'PACKAGE_INSTALL_FAILED');
       assert.deepEqual(Object.keys(failed.details).sort(), ['exit_code', 'failed', 'installed', 'output']);
       assert.deepEqual(Object(failed.details.failed), ['no-such-package-anywhere']);
-      const absent = await fails('git_clone', { url: `${git.url}/absent.git` });
+      const absent = await fails('git_clone', { url: git.url('normal.git').replace('normal', 'absent') });
       assert.equal(absent.code, 'GIT_FAILED');
       assert.ok(String(absent.details.output).length > 0);
       await ok('fs_write', { path: 'empty.txt', content: '' });
