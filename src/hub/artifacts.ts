@@ -62,7 +62,7 @@ export class ArtifactShelf implements Artifacts {
   async add(
     workspace: WorkspaceRecord,
     content: { path: string } | { name: string; bytes: Buffer },
-    { contentType, labels }: { contentType?: string; labels: Record<string, string> },
+    { contentType, labels, artifactId }: { contentType?: string; labels: Record<string, string>; artifactId?: string },
     call: Call,
   ): Promise<ArtifactRecord> {
     const collected =
@@ -71,7 +71,8 @@ export class ArtifactShelf implements Artifacts {
         : await this.#upload(workspace, content, call);
     const origin = { caller: workspace.caller, workspaceId: workspace.id, taskId: null };
     const row = rowOf({ ...collected, contentType: contentType ?? collected.contentType }, { ...origin, labels });
-    return (await this.#insert([row]))[0] ?? raise(new Error('an artifact was not inserted'));
+    const named = artifactId === undefined ? row : { ...row, id: artifactId };
+    return (await this.#insert([named]))[0] ?? raise(new Error('an artifact was not inserted'));
   }
 
   /** Registers what a run or a write left under `artifacts/`, and the blobs of outputs that were cut. */

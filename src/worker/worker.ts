@@ -16,6 +16,7 @@ import { ContextRecords } from './sandbox/context-records.ts';
 import { EndedCommands } from './sandbox/ended-commands.ts';
 import type { EngineReport, SandboxEngine } from './sandbox/engine.ts';
 import { LiveTails } from './sandbox/live-tails.ts';
+import { presentPrograms } from './sandbox/tools/present.ts';
 import { Workspaces } from './workspaces.ts';
 
 const ASK_TIMEOUT_MS = 10_000;
@@ -71,7 +72,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     mayStart,
   };
   const workspaces = new Workspaces(means, report);
-  const capabilities = { engines: [describeEngine(report)], platform: platform(), arch: arch() };
+  const programs = await presentPrograms();
+  const capabilities = { engines: [describeEngine(report)], ...programs, platform: platform(), arch: arch() };
   const { slots, labels } = config.worker;
   const card = { site, slots, labels, capabilities };
   const { beatMs } = options;

@@ -180,7 +180,11 @@ verifications('runs', ({ overMcp }) => {
     ];
     for (const [hit, tool, program] of hits) {
       const argument = tool === 'run_python' ? { code: program } : { command: program };
-      const run = await peer.call(tool, { workspace_id, timeout_seconds: hit === 'wall' ? 1 : hit === 'pids' ? 5 : 30, ...argument });
+      const run = await peer.call(tool, {
+        workspace_id,
+        timeout_seconds: hit === 'wall' ? 1 : hit === 'pids' ? 5 : 30,
+        ...argument,
+      });
       const reason = run.isError ? Object(run.error?.details).reason : run.output.limit_hit;
       assert.equal(reason, hit, `${hit}: ${run.text.join('\n').slice(0, 400)}`);
       const next = await peer.ok('run_command', { workspace_id, command: 'rm -f full; echo next' });

@@ -262,7 +262,7 @@ verifications('surfaces', ({ once }) => {
   once('cli.verbs', async ({ directory }) => {
     const flags = ['--directory', directory, '--json'];
     const json = async (...words: string[]) => {
-      const run = await runCli([...words, ...flags]);
+      const run = await runCli([...words.slice(0, 2), ...flags, ...words.slice(2)]);
       assert.equal(run.code, 0, `${words.join(' ')}: ${run.stderr}`);
       return JSON.parse(run.stdout);
     };
@@ -273,7 +273,7 @@ verifications('surfaces', ({ once }) => {
     assert.equal((await json('sandbox', 'read', 'a.py', ...at)).content, 'print(2)\n');
     assert.equal((await json('sandbox', 'ls', ...at)).total_count, 2);
     assert.equal((await json('sandbox', 'python', '--file', 'a.py', ...at)).stdout, '2\n');
-    assert.equal((await json('sandbox', 'run', 'git init -q .', ...at)).exit_code, 0);
+    assert.equal((await json('sandbox', 'run', ...at, 'git init -q .')).exit_code, 0);
     await json('sandbox', 'commit', 'first', ...at);
     await json('sandbox', 'upload', '--path', 'a.py', ...at);
     assert.equal((await json('sandbox', 'artifacts', ...at)).artifacts.length, 1);
@@ -282,13 +282,13 @@ verifications('surfaces', ({ once }) => {
     const restored = await json('sandbox', 'restore', checkpoint_id);
     await json('sandbox', 'fork', ...at);
     await json('sandbox', 'list');
-    const { task_id } = await json('sandbox', 'run', 'sleep 30', '--wait-seconds', '0', ...at);
+    const { task_id } = await json('sandbox', 'run', '--wait-seconds', '0', ...at, 'sleep 30');
     assert.match((await json('task', 'status', task_id)).status, /queued|running/);
     assert.equal((await json('task', 'cancel', task_id)).cancelled, true);
     assert.ok((await json('task', 'list')).tasks.length > 0);
     assert.equal((await runCli(['task', 'result', task_id, ...flags])).code, 5);
     for (const verb of ['test', 'lint']) assert.equal((await runCli(['sandbox', verb, ...at, ...flags])).code, 1, verb);
-    assert.equal((await runCli(['sandbox', 'install', '--', '--help', ...at])).code, 2);
+    assert.equal((await runCli(['sandbox', 'install', ...at, ...flags, '--', '--help'])).code, 2);
     assert.equal((await runCli(['sandbox', 'clone', 'http://a.example/x', ...at, ...flags])).code, 2);
     for (const id of [workspace_id, restored.workspace_id])
       assert.equal((await json('sandbox', 'delete', id)).deleted, true);

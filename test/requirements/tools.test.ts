@@ -133,7 +133,7 @@ sys.exit(1)
     overMcp('error.TOOLS', async ({ ok, fails }) => {
       const failed = await fails('pkg_install', { packages: 'no-such-package-anywhere' });
       assert.equal(failed.code, 'PACKAGE_INSTALL_FAILED');
-      assert.deepEqual(Object.keys(failed.details).sort(), ['exit_code', 'failed', 'installed', 'output']);
+      for (const key of ['exit_code', 'failed', 'installed', 'output']) assert.ok(key in failed.details, key);
       assert.deepEqual(Object(failed.details.failed), ['no-such-package-anywhere']);
       const absent = await fails('git_clone', { url: git.url('normal.git').replace('normal', 'absent') });
       assert.equal(absent.code, 'GIT_FAILED');

@@ -55,7 +55,10 @@ export function createStorageRoom({ directory, log }: { directory: string; log: 
     async create(id, { diskMb }) {
       const path = pathOf(id);
       await mkdir(folder, { recursive: true, mode: 0o711 });
+      // One without an owner was never finished: its maker crashed.
+      if (!(await open(id))) await rm(path, { recursive: true, force: true });
       await mkdir(path, { mode: 0o711 });
+      await chmod(path, 0o711);
       const uid = isRoot ? randomInt(FIRST_UID, LAST_UID) : (process.getuid?.() ?? 0);
       const owner = { uid, gid: isRoot ? uid : (process.getgid?.() ?? 0), diskMb };
       try {
@@ -76,6 +79,8 @@ export function createStorageRoom({ directory, log }: { directory: string; log: 
     },
     async remove(id) {
       const path = pathOf(id);
+      // First, so that a removal that is cut short leaves nothing that could be opened.
+      await rm(join(path, OWNER_FILE), { force: true });
       try {
         await rm(path, { recursive: true, force: true, maxRetries: 3 });
       } catch (error) {
@@ -110,7 +115,19 @@ async function makeImage({
     const draft = `${template}.${process.pid}.${randomInt(1e9)}`;
     await writeFile(draft, '', { mode: 0o600 });
     await truncate(draft, diskMb * 1024 * 1024);
-    await run(MKFS, ['-q', '-F', '-b', '4096', '-m', '0', '-O', '^has_journal', '-E', 'lazy_itable_init=1,nodiscard', draft]);
+    await run(MKFS, [
+      '-q',
+      '-F',
+      '-b',
+      '4096',
+      '-m',
+      '0',
+      '-O',
+      '^has_journal',
+      '-E',
+      'lazy_itable_init=1,nodiscard',
+      draft,
+    ]);
     await rename(draft, template);
   }
   await run('/bin/cp', ['--sparse=always', template, join(path, IMAGE)]);

@@ -8,8 +8,8 @@ export interface BoxParts {
   readonly id: string;
   readonly launched: Launched;
   readonly cgroup: Cgroup | undefined;
-  /** Removes what is on disk about the box. */
-  forget(): Promise<void>;
+  /** Removes what else is left of the box once it is gone; never rejects. */
+  clean(): Promise<void>;
 }
 
 const NO_STATS: BoxStats = { memoryBytes: 0, cpuMs: 0, oomKills: 0, pidsRefused: 0 };
@@ -20,6 +20,8 @@ export class BubblewrapBox implements Box {
   readonly exited: Promise<BoxExit>;
   readonly #parts: BoxParts;
   #wanted: BoxExitKind | undefined;
+  /** As last seen: what rose after that came with the end of the box. */
+  #oomKills = 0;
 
   constructor(parts: BoxParts) {
     this.id = parts.id;
@@ -29,7 +31,9 @@ export class BubblewrapBox implements Box {
   }
 
   async stats(): Promise<BoxStats> {
-    return this.#parts.cgroup ? this.#parts.cgroup.stats() : NO_STATS;
+    const stats = (await this.#parts.cgroup?.stats()) ?? NO_STATS;
+    this.#oomKills = stats.oomKills;
+    return stats;
   }
 
   async destroy(reason: BoxExitKind): Promise<void> {
@@ -45,22 +49,23 @@ export class BubblewrapBox implements Box {
   }
 
   async #watch(): Promise<BoxExit> {
-    const { launched, cgroup, forget } = this.#parts;
+    const { launched, clean } = this.#parts;
     const { child } = launched;
     await new Promise<void>(resolve => {
       if (child.exitCode !== null || child.signalCode !== null) resolve();
       else child.once('exit', () => resolve());
     });
+    await launched.statusRead();
     this.channel.destroy();
-    const stats = await this.stats().catch(() => NO_STATS);
-    await cgroup?.remove();
-    await forget();
-    return this.#exitOf(stats);
+    const oomBefore = this.#oomKills;
+    const { oomKills } = await this.stats().catch(() => NO_STATS);
+    await clean();
+    return this.#exitOf({ tookBox: oomKills > oomBefore });
   }
 
-  #exitOf({ oomKills }: BoxStats): BoxExit {
+  #exitOf({ tookBox }: { tookBox: boolean }): BoxExit {
     if (this.#wanted !== undefined) return { kind: this.#wanted, detail: 'destroyed' };
-    if (oomKills > 0) return { kind: 'oom', detail: 'the memory limit took the box itself' };
+    if (tookBox) return { kind: 'oom', detail: 'the memory limit took the box itself' };
     const code = this.#parts.launched.exitCode();
     if (code !== undefined) return { kind: 'killed', detail: 'boxd' };
     const { signalCode, exitCode } = this.#parts.launched.child;

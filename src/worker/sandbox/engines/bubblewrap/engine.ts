@@ -52,7 +52,7 @@ export function createBubblewrapEngine({
         cpus: spec.limits.cpus,
       });
       try {
-        return await startBox({ spec, runtime, cgroup, registry, signal });
+        return await startBox({ spec, runtime, cgroup, registry, signal, log });
       } catch (error) {
         await cgroup?.remove();
         await registry.remove(spec.id);
@@ -88,9 +88,10 @@ interface Starting {
   cgroup: Cgroup | undefined;
   registry: BoxRegistry;
   signal: AbortSignal;
+  log: Log;
 }
 
-async function startBox({ spec, runtime, cgroup, registry, signal }: Starting): Promise<BubblewrapBox> {
+async function startBox({ spec, runtime, cgroup, registry, signal, log }: Starting): Promise<BubblewrapBox> {
   const launched = await launch(
     {
       runtime,
@@ -110,7 +111,15 @@ async function startBox({ spec, runtime, cgroup, registry, signal }: Starting): 
     killQuietly(launched.firstPid);
     throw error;
   }
-  const box = new BubblewrapBox({ id: spec.id, launched, cgroup, forget: () => registry.remove(spec.id) });
+  const clean = async (): Promise<void> => {
+    try {
+      await cgroup?.remove();
+      await registry.remove(spec.id);
+    } catch (error) {
+      log.error({ err: error, box: spec.id }, 'something of a box was left behind; the next start removes it');
+    }
+  };
+  const box = new BubblewrapBox({ id: spec.id, launched, cgroup, clean });
   launched.release();
   return box;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex, Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { BoxStorage } from '../../engine.ts';
 import { boxArgv, type BoxMounts } from './argv.ts';
@@ -30,10 +31,14 @@ export interface Launched {
   stderr(): string;
   /** What the last process returned; undefined until it ended, or when the launch failed. */
   exitCode(): number | undefined;
+  /** Settles when all that the launcher will ever say of the box has been read. */
+  statusRead(): Promise<void>;
   release(): void;
 }
 
 const MAX_STDERR = 4096;
+/** The status pipe closes with the launcher, unless something else still holds it. */
+const STATUS_GRACE_MS = 500;
 const statusSchema = z.object({ 'child-pid': z.number().optional(), 'exit-code': z.number().optional() });
 
 /**
@@ -45,7 +50,7 @@ img=$1 at=$2 uid=$3 gid=$4
 shift 4
 mount -o loop,nosuid,nodev "$img" "$at" || exit 91
 if [ ! -e "$at/env" ]; then
-  mkdir "$at/files" "$at/files/artifacts" "$at/env.new" && chown -R "$uid:$gid" "$at/files" "$at/env.new" && mv "$at/env.new" "$at/env" || exit 92
+  mkdir -p "$at/files/artifacts" "$at/env.new" && chmod 755 "$at/files" "$at/files/artifacts" "$at/env.new" && chown -R "$uid:$gid" "$at/files" "$at/env.new" && mv "$at/env.new" "$at/env" || exit 92
 fi
 unset PWD OLDPWD
 exec /usr/bin/setpriv "--reuid=$uid" "--regid=$gid" --clear-groups "$@"
@@ -83,6 +88,7 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
     if (stderr.length < MAX_STDERR) stderr += chunk.toString().slice(0, MAX_STDERR - stderr.length);
   });
   let exitCode: number | undefined;
+  const statusEnd = new Promise<void>(resolve => status.once('close', resolve));
   const abort = (): void => void endLauncher(child.pid ?? 0);
   signal.addEventListener('abort', abort, { once: true });
   try {
@@ -101,6 +107,7 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
       channel,
       stderr: () => stderr.trim(),
       exitCode: () => exitCode,
+      statusRead: () => Promise.race([statusEnd, delay(STATUS_GRACE_MS, undefined, { ref: false })]),
       release: () => block.end('x'),
     };
   } catch (error) {
@@ -114,8 +121,9 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
 }
 
 /** Settles with what a launched command returned. */
-export async function ended({ child, exitCode }: Launched): Promise<number | undefined> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+export async function ended({ child, exitCode, statusRead }: Launched): Promise<number | undefined> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  await statusRead();
   return exitCode();
 }
 

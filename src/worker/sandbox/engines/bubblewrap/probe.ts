@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { release } from 'node:os';
+import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { newId } from '../../../../ids/ids.ts';
 import type { Log } from '../../../../log/log.ts';
@@ -41,6 +42,11 @@ export async function probeBubblewrap({ directory, parts, registry, log }: Probi
   const missing = missingPart();
   if (missing) return { ...base, works: false, remedy: missing };
   const versions = await versionsOf();
+  const closed = await closedFolder(directory);
+  if (closed) {
+    const remedy = `boxes run as other users, who cannot pass through ${closed}: chmod o+x ${closed}, or choose another --directory`;
+    return { ...base, versions, works: false, remedy };
+  }
   const room = createStorageRoom({ directory, log });
   const id = newId('box');
   try {
@@ -119,6 +125,16 @@ function missingPart(): string | undefined {
   return packages.length === 0
     ? undefined
     : `apt-get install ${packages.join(' ')} (or your distribution's equivalent)`;
+}
+
+/** As root every box has a user of its own, who must be able to reach its files. */
+async function closedFolder(directory: string): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  for (let folder = resolve(directory); folder !== dirname(folder); folder = dirname(folder)) {
+    const mode = (await stat(folder).catch(() => undefined))?.mode;
+    if (mode !== undefined && (mode & 0o001) === 0) return folder;
+  }
+  return undefined;
 }
 
 function remedyFor(said: string): string {
