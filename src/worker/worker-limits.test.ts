@@ -39,7 +39,13 @@ describe('limits of a workspace', () => {
 
   it('outlives a fork bomb that its shell leaves behind', async () => {
     const workspace = await worker.open('ws_bomb');
-    await workspace.run(command('bomb() { bomb | bomb & }; bomb; sleep 1', { timeoutSeconds: 5 }));
+    const outcome = await workspace.run(command('bomb() { bomb | bomb & }; bomb; sleep 1', { timeoutSeconds: 5 }));
+    assert.equal(outputOf(outcome).limit_hit, 'pids');
+    // Nothing of the bomb is there to refuse the next run its processes.
+    const next = await workspace.run(command('ls | cat; echo on'));
+    assert.match(String(outputOf(next).stdout), /on\n$/);
+    assert.equal(outputOf(next).limit_hit, undefined);
+    assert.equal(next.generation, outcome.generation + 1);
     await stillWorks(workspace);
   });
 
