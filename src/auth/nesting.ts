@@ -1,7 +1,9 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const OPENING = new Set([0x5b, 0x7b]);
-const CLOSING = new Set([0x5d, 0x7d]);
+const OPEN_BRACKET = 0x5b;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACKET = 0x5d;
+const CLOSE_BRACE = 0x7d;
 
 /** Deepest nesting of JSON that is let in. */
 export const MAX_DEPTH = 200;
@@ -20,10 +22,10 @@ export function isNestedDeeperThan(levels: number, text: string): boolean {
       if (character === BACKSLASH) at++;
       else if (character === QUOTE) isInString = false;
     } else if (character === QUOTE) isInString = true;
-    else if (OPENING.has(character)) {
+    else if (character === OPEN_BRACKET || character === OPEN_BRACE) {
       depth++;
       if (depth > levels) return true;
-    } else if (CLOSING.has(character)) depth--;
+    } else if (character === CLOSE_BRACKET || character === CLOSE_BRACE) depth--;
   }
   return false;
 }

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomFillSync, randomUUID } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
 const ID_LENGTH = 24;
@@ -9,11 +9,25 @@ const UNBIASED = 252;
 export function newId(prefix: 'ws' | 'art' | 'cp' | 'wk' | 'box' | 'req' | 'up' | 'aud'): string {
   let id = '';
   while (id.length < ID_LENGTH) {
-    for (const byte of randomBytes(ID_LENGTH + 8)) {
-      if (byte < UNBIASED && id.length < ID_LENGTH) id += ALPHABET[byte % ALPHABET.length];
-    }
+    const byte = nextRandomByte();
+    if (byte < UNBIASED) id += ALPHABET[byte % ALPHABET.length];
   }
   return `${prefix}_${id}`;
+}
+
+/** Asking the system for a few bytes costs as much as for many; each byte is given out once. */
+const pool = Buffer.alloc(8192);
+let given = pool.length;
+
+function nextRandomByte(): number {
+  if (given === pool.length) {
+    randomFillSync(pool);
+    given = 0;
+  }
+  const byte = pool.readUInt8(given);
+  pool[given] = 0;
+  given += 1;
+  return byte;
 }
 
 /** Task ids, and the ids of commands sent to workers, are lower-case UUIDs. */
