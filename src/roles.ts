@@ -40,28 +40,27 @@ export function createRoles({ version, env }: RoleOptions): Roles {
   return {
     async serve(flags, { firstRun, signal, say }) {
       const { config, log } = await configure(flags);
+      // Whatever fails on the way, what was started before it ends, the last first: else the process would not exit.
+      await using started = new AsyncDisposableStack();
       const solo = await startSolo({ config, log });
+      started.defer(() => solo.close());
       const { hub, operations, engine } = solo;
-      try {
-        const socketPath = socketsOf(config).http;
-        const http = await startHttp({ hub, operations, config, log, version, socketPath });
-        const local = await serveSocket({ hub, operations, log, version, path: socketsOf(config).mcp });
-        say(
-          welcome({
-            version,
-            url: http.url,
-            toolCount: operations.length,
-            engine: engine.works ? engine.name : 'none',
-          }),
-        );
-        if (!engine.works) say(`The sandbox toolset is off. ${engine.remedy ?? 'See boxswain doctor.'}`);
-        else if (firstRun) say(await timeFirstRun(solo, log));
-        await aborted(signal);
-        await local.close();
-        await http.close();
-      } finally {
-        await solo.close();
-      }
+      const sockets = socketsOf(config);
+      const http = await startHttp({ hub, operations, config, log, version, socketPath: sockets.http });
+      started.defer(() => http.close());
+      const local = await serveSocket({ hub, operations, log, version, path: sockets.mcp });
+      started.defer(() => local.close());
+      say(
+        welcome({
+          version,
+          url: http.url,
+          toolCount: operations.length,
+          engine: engine.works ? engine.name : 'none',
+        }),
+      );
+      if (!engine.works) say(`The sandbox toolset is off. ${engine.remedy ?? 'See boxswain doctor.'}`);
+      else if (firstRun) say(await timeFirstRun(solo, log));
+      await aborted(signal);
     },
     async serveStdio(flags, { signal }) {
       const { config, log } = await configure(flags);

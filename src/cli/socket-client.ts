@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { lstat } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
+import { hasOwnSocket } from '../auth/unix-socket.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { ClientCall, OperationClient } from './client.ts';
 
@@ -34,13 +34,7 @@ const errorSchema = z.object({
  * and be closed to others, or it is refused.
  */
 export async function connectSocket(socketPath: string): Promise<OperationClient | undefined> {
-  const stat = await lstat(socketPath).catch(() => undefined);
-  if (!stat?.isSocket()) return undefined;
-  if (stat.uid !== process.getuid?.() || (stat.mode & 0o077) !== 0) {
-    throw new AppError('POLICY_DENIED', 'the socket of the running hub does not belong to you alone', {
-      hint: `check the owner and mode of ${socketPath}, or use another --directory`,
-    });
-  }
+  if (!(await hasOwnSocket(socketPath))) return undefined;
   if (!(await answers(socketPath))) return undefined;
   return {
     call: async (operation, args, call) => {

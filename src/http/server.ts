@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AdmissionPolicy, admissionPolicy } from '../auth/admission.ts';
+import { listenOnSocket } from '../auth/unix-socket.ts';
 import type { Config } from '../config/config.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Hub } from '../hub/hub.ts';
@@ -9,7 +10,6 @@ import { createMcp, type McpOptions } from '../mcp/mcp.ts';
 import type { Operation } from '../operations/operation.ts';
 import { createApi } from './api.ts';
 import { createListener } from './listener.ts';
-import { listenOnSocket } from './unix-socket.ts';
 
 export interface HttpOptions {
   readonly hub: Hub;

@@ -1,6 +1,5 @@
-import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { AppError } from '../errors/app-error.ts';
+import { hasOwnSocket, listenOnSocket } from '../auth/unix-socket.ts';
 import { serveStdio, type StdioOptions } from './stdio.ts';
 
 export interface LocalSocketOptions extends Pick<StdioOptions, 'hub' | 'operations' | 'log' | 'version'> {
@@ -9,14 +8,10 @@ export interface LocalSocketOptions extends Pick<StdioOptions, 'hub' | 'operatio
 
 /**
  * Serves MCP on a unix socket of mode 0600, one connection as `boxswain mcp` does on stdio: so that several clients of one user
- * share one hub. Where another live process holds the path, nothing is served and that one keeps it.
+ * share one hub. Where another live process holds the path, nothing is served and that one keeps it. Throws like
+ * `listenOnSocket`.
  */
 export async function serveSocket({ path, ...options }: LocalSocketOptions): Promise<{ close(): Promise<void> }> {
-  if (await isAnswered(path)) {
-    options.log.warn({}, 'another hub of this directory serves its socket already');
-    return { close: async () => {} };
-  }
-  await rm(path, { force: true });
   const ending = new AbortController();
   const sockets = new Set<Socket>();
   const server = createServer(socket => {
@@ -29,16 +24,10 @@ export async function serveSocket({ path, ...options }: LocalSocketOptions): Pro
         socket.destroy();
       });
   });
-  const mask = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, resolve);
-    });
-  } finally {
-    process.umask(mask);
+  if (!(await listenOnSocket(server, path))) {
+    options.log.warn({}, 'another hub of this directory serves its socket already');
+    return { close: async () => {} };
   }
-  await chmod(path, 0o600);
   return {
     close: async () => {
       ending.abort();
@@ -51,16 +40,10 @@ export async function serveSocket({ path, ...options }: LocalSocketOptions): Pro
 
 /**
  * Joins this process's stdin and stdout to the hub that serves the socket, until either side ends. False when none answers.
- * Refuses a socket that another user owns or may write to.
+ * Throws AppError POLICY_DENIED for a socket that is not this user's alone.
  */
 export async function attachStdio({ path, signal }: { path: string; signal: AbortSignal }): Promise<boolean> {
-  const stat = await lstat(path).catch(() => undefined);
-  if (!stat?.isSocket()) return false;
-  if (stat.uid !== process.getuid?.() || (stat.mode & 0o077) !== 0) {
-    throw new AppError('POLICY_DENIED', 'the socket of the running hub does not belong to you alone', {
-      hint: `check the owner and mode of ${path}, or use another --directory`,
-    });
-  }
+  if (!(await hasOwnSocket(path))) return false;
   const socket = await open(path);
   if (!socket) return false;
   const ended = new Promise<void>(resolve => socket.once('close', () => resolve()));
@@ -74,19 +57,11 @@ export async function attachStdio({ path, signal }: { path: string; signal: Abor
   return true;
 }
 
-async function isAnswered(path: string): Promise<boolean> {
-  const socket = await open(path);
-  socket?.destroy();
-  return socket !== undefined;
-}
-
 function open(path: string): Promise<Socket | undefined> {
   return new Promise(resolve => {
     const socket = connect(path);
-    socket.once('connect', () => {
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
-    socket.once('error', () => resolve(undefined));
+    socket.once('connect', () => resolve(socket));
+    // Once it is connected, the hub's end shows as 'close', whatever broke the connection.
+    socket.on('error', () => resolve(undefined));
   });
 }

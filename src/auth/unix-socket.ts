@@ -1,6 +1,7 @@
+import type { Stats } from 'node:fs';
 import { lstat, unlink } from 'node:fs/promises';
-import type { Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
+import { basename } from 'node:path';
 import { AppError } from '../errors/app-error.ts';
 
 /** Of `sockaddr_un`; a longer path would be cut without a word. */
@@ -27,12 +28,25 @@ export async function listenOnSocket(server: Server, path: string): Promise<bool
     });
     process.umask(mask);
   });
-  const { uid, mode } = await lstat(path);
-  if (uid === process.getuid?.() && (mode & OTHERS) === 0) return true;
+  if (isOwn(await lstat(path))) return true;
   server.close();
   throw refused(
     'the socket does not belong to this user alone',
     'put --directory on a file system with owners and modes',
+  );
+}
+
+/**
+ * Whether there is a socket that only this user can have made and reach; false where there is none. Throws AppError
+ * POLICY_DENIED where one is there that others own or may open: who answers at it need not be the hub of this user.
+ */
+export async function hasOwnSocket(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  if (!found?.isSocket()) return false;
+  if (isOwn(found)) return true;
+  throw refused(
+    'the socket of the running hub does not belong to you alone',
+    `check the owner and mode of ${basename(path)} in the data directory, or use another --directory`,
   );
 }
 
@@ -57,5 +71,7 @@ function answers(path: string): Promise<boolean> {
     probe.once('error', () => resolve(false));
   });
 }
+
+const isOwn = ({ uid, mode }: Stats): boolean => uid === process.getuid?.() && (mode & OTHERS) === 0;
 
 const refused = (message: string, hint: string): AppError => new AppError('POLICY_DENIED', message, { hint });
