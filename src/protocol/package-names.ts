@@ -26,25 +26,25 @@ const NODE = /^((?:@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*)(?:@([A-Za-
  */
 export function parsePackageNames(manager: PackageManager, texts: readonly string[]): PackageName[] {
   if (texts.length < 1 || texts.length > MAX_PACKAGES) {
-    throw bad(`must have 1 to ${MAX_PACKAGES} names, got ${texts.length}`);
+    throw badNames(`must have 1 to ${MAX_PACKAGES} names, got ${texts.length}`);
   }
-  return texts.map(text => parseName(manager, text.trim()));
+  return texts.map((text, at) => parseName(manager, { text: text.trim(), entry: at + 1 }));
 }
 
-function parseName(manager: PackageManager, text: string): PackageName {
-  const shown = JSON.stringify(text.slice(0, MAX_LENGTH));
-  if (text === '' || text.length > MAX_LENGTH) throw bad(`has a name that is empty or too long: ${shown}`);
-  if (text.startsWith('-')) throw bad(`must hold names, got the option ${shown}`);
-  if (text.includes('://') || /^[a-z+]+:/i.test(text)) throw bad(`must hold names, got the URL ${shown}`);
+/** Messages tell the place of a bad name and never repeat it: a URL may hold a password. */
+function parseName(manager: PackageManager, { text, entry }: { text: string; entry: number }): PackageName {
+  const bad = (what: string) => badNames(`must hold names of packages: entry ${entry} is ${what}`);
+  if (text === '' || text.length > MAX_LENGTH) throw bad('empty or too long');
+  if (text.startsWith('-')) throw bad('an option');
+  if (text.includes('://') || /^[a-z+]+:/i.test(text)) throw bad('a URL');
   const [, name, range = ''] = (manager === 'python' ? PYTHON : NODE).exec(text) ?? [];
   if (name === undefined || ARCHIVE.test(text) || ARCHIVE.test(name) || ARCHIVE.test(range)) {
-    const what = /[/\\@]|^\./.test(text) || ARCHIVE.test(text) ? 'a file or path' : 'no name of a package';
-    throw bad(`must hold names, got ${what}: ${shown}`);
+    throw bad(/[/\\@]|^\./.test(text) || ARCHIVE.test(text) ? 'a file or path' : 'no name of a package');
   }
   return { text, name };
 }
 
-function bad(problem: string): AppError {
+function badNames(problem: string): AppError {
   return new AppError('VALIDATION_ERROR', `argument "packages" ${problem}`, {
     hint: 'pass names such as "requests", "requests==2.32.3" or, for node, "left-pad@1.3.0"',
   });

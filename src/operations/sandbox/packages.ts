@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { badArgument } from '../arguments.ts';
+import { MAX_PACKAGES, type PackageManager, parsePackageNames } from '../../protocol/package-names.ts';
 import { defineOperation } from '../define.ts';
 import { wait, ws } from './inputs.ts';
 import { packagesOutput } from './outputs.ts';
 import { runJob } from './run-job.ts';
 
 const TIMEOUT_SECONDS = 300;
-const MAX_PACKAGES = 50;
 
 export const pkgInstall = defineOperation({
   name: 'pkg_install',
@@ -40,7 +39,7 @@ export const pkgInstall = defineOperation({
     examples: ['boxswain sandbox install --workspace ID requests', 'boxswain sandbox install --manager node left-pad'],
   },
   run(input, context) {
-    const packages = namesIn(input.packages);
+    const packages = namesIn(input.packages, input.manager);
     return runJob(
       {
         operation: 'pkg_install',
@@ -64,24 +63,8 @@ export const pkgInstall = defineOperation({
   },
 });
 
-/**
- * What a package manager would take for an option, a file of requirements, a URL or a path. The whole grammar of names is checked
- * where the job runs; this much is refused before a workspace is made for the call.
- */
-const NO_NAME = /^[-./~]|^@(?![^/]+\/[^/]+$)|[\0\s\\]|:/;
-
-/** Names in a string stand between white space, as on a command line. */
-function namesIn(packages: string | string[]): string[] {
+/** Names in a string stand between white space, as on a command line. Checked here, before a workspace is made for the call. */
+function namesIn(packages: string | string[], manager: PackageManager): string[] {
   const names = typeof packages === 'string' ? packages.split(/\s+/).filter(name => name !== '') : packages;
-  if (names.length < 1 || names.length > MAX_PACKAGES) {
-    throw badArgument('packages', `must have 1 to ${MAX_PACKAGES} names, got ${names.length}`);
-  }
-  // Named by its place: a URL may hold a password.
-  const wrong = names.findIndex(name => name === '' || NO_NAME.test(name));
-  if (wrong < 0) return names;
-  throw badArgument(
-    'packages',
-    `has as entry ${wrong + 1} something that is not the name of a package`,
-    'give names, with versions if wanted, such as requests==2.32.3; options, files, URLs and paths are not taken',
-  );
+  return parsePackageNames(manager, names).map(({ text }) => text);
 }

@@ -202,22 +202,21 @@ test('what is no name of a package is refused before a workspace is made', async
       return error instanceof AppError && error.code === 'VALIDATION_ERROR' && error.message.includes('packages');
     });
   }
+  await assert.rejects(call('pkg_install', { packages: ['https://me:word@a.example/x'] }), (error: unknown) => {
+    return error instanceof AppError && !JSON.stringify(error.toShape()).includes('word');
+  });
   assert.deepEqual(resolved, []);
 });
 
 test('names with versions, extras and scopes are names', async () => {
   const { call, requests } = setUp();
-  const packages = [
-    'requests==2.32.3',
-    'uvicorn[standard]',
-    'a>=1,<2',
-    'zope.interface',
-    'left-pad@1.3.0',
-    '@types/node',
-    '@a/b@^1.0.0',
-  ];
-  await call('pkg_install', { packages });
-  assert.deepEqual(requests[0]?.job.kind === 'packages' && requests[0].job.packages, packages);
+  const python = ['requests==2.32.3', 'uvicorn[standard]', 'a>=1,<2', 'zope.interface'];
+  const node = ['left-pad@1.3.0', '@types/node', '@a/b@^1.0.0'];
+  await call('pkg_install', { packages: python });
+  await call('pkg_install', { packages: node, manager: 'node' });
+  await assert.rejects(call('pkg_install', { packages: node }), /packages/);
+  const names = requests.map(({ job }) => (job.kind === 'packages' ? job.packages : undefined));
+  assert.deepEqual(names, [python, node]);
 });
 
 test('a URL that is not of the web, or holds credentials, is refused', async () => {
