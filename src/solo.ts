@@ -13,6 +13,8 @@ import { selectOperations } from './operations/registry.ts';
 import { registerRenderers } from './operations/sandbox/renderers.ts';
 import { announceWorker, giveUpDeadWorkers } from './presence.ts';
 import { createSqliteStore } from './store/sqlite.ts';
+import type { Store } from './store/store.ts';
+import { addGauge } from './telemetry/metrics.ts';
 import { createBubblewrapEngine } from './worker/sandbox/engines/bubblewrap/engine.ts';
 import type { EngineReport, SandboxEngine } from './worker/sandbox/engine.ts';
 import { createWorker } from './worker/worker.ts';
@@ -37,6 +39,7 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
   const hubId = randomUUID();
   const hub = await createHub({ id: hubId, store, blobs, fabric: bus.connect({ hub: hubId }), config, log });
   registerRenderers(hub);
+  addGauges(store);
   const engine = createEngine(config, log);
   const report = await engine.probe();
   const site = await siteOf(directory);
@@ -44,7 +47,7 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
   const worker = report.works
     ? await createWorker({
         id,
-        site: await siteOf(directory),
+        site,
         fabric: bus.connect({ worker: id }),
         blobs,
         config,
@@ -65,6 +68,20 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
       await store.close();
     },
   };
+}
+
+/** What `/metrics` tells about the records, read when it is asked. */
+function addGauges({ workers, tasks }: Store): void {
+  addGauge(
+    'boxswain_workers',
+    'Workers with a live lease',
+    async () => (await workers.list({ liveOnly: true })).length,
+  );
+  addGauge('boxswain_workspaces', 'Workspaces that live workers hold', async () => {
+    const held = [...(await workers.slotsUsed()).values()];
+    return held.reduce((sum, count) => sum + count, 0);
+  });
+  addGauge('boxswain_tasks_unfinished', 'Tasks that wait or run', () => tasks.countUnfinished());
 }
 
 /**

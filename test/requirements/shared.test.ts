@@ -165,6 +165,8 @@ verifications('shared rules', ({ overMcp, once }) => {
   once('http.health', async server => {
     for (const path of ['/healthz', '/readyz']) assert.equal((await fetch(`${server.url}${path}`)).status, 200, path);
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
-    assert.match(metrics, /^boxswain_/m);
+    assert.match(metrics, /^boxswain_workers 1$/m);
+    for (const name of ['workspaces', 'tasks_unfinished', 'runs_unfinished'])
+      assert.match(metrics, new RegExp(`^boxswain_${name} \\d+$`, 'm'));
   });
 });

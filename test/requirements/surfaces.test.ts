@@ -168,7 +168,9 @@ verifications('surfaces', ({ once }) => {
     const wrong = await fetch(target, { method: 'PUT', body: 'uploaded bytez' });
     assert.equal(wrong.status, 400);
     const right = await fetch(target, { method: 'PUT', body: content });
-    assert.ok(right.ok, await right.clone().text());
+    const uploaded = await right.text();
+    assert.ok(right.ok, uploaded);
+    assert.equal(Object(JSON.parse(uploaded)).artifact_id, granted.body.artifact_id);
     const back = await fetch(`${url}/api/artifacts/${granted.body.artifact_id}/content`);
     assert.equal(await back.text(), 'uploaded bytes');
   });
@@ -189,7 +191,8 @@ verifications('surfaces', ({ once }) => {
     assert.equal(worker.slots, 32);
     assert.equal(typeof worker.labels, 'object');
     assert.match(JSON.stringify(worker), /bubblewrap/);
-    assert.match(JSON.stringify(worker), /python/);
+    assert.ok(worker.capabilities.languages.includes('python'), JSON.stringify(worker));
+    assert.ok(worker.capabilities.tools.includes('git'), JSON.stringify(worker));
   });
 
   once('http.gone', async ({ url }) => {
