@@ -75,7 +75,7 @@ export class JobDesk {
     }
     if (command.cancelReason !== undefined) end = { kind: 'cancelled', reason: command.cancelReason };
     const fullOutput = end.kind === 'completed' ? (result?.fullOutput ?? {}) : {};
-    const artifacts = await this.#artifacts(command);
+    const artifacts = await this.#artifacts(command, result?.mayHaveArtifacts ?? true);
     // What is left of a fork bomb in the background would take the processes of every later run.
     if (end.kind === 'completed' && end.output.limit_hit === 'pids') await keeper.stop();
     return {
@@ -198,9 +198,13 @@ export class JobDesk {
     return { kind: 'failed', error: shape.toShape() };
   }
 
-  async #artifacts({ job, startedAt, isAbandoned }: Command): Promise<CollectedArtifact[]> {
+  async #artifacts({ job, startedAt, isAbandoned }: Command, mayHaveAny: boolean): Promise<CollectedArtifact[]> {
     const { live } = this.#parts.keeper;
     if (live === undefined || startedAt === null || isAbandoned || job.kind === 'checkpoint') return [];
+    if (!mayHaveAny) {
+      this.#parts.artifacts.forget();
+      return [];
+    }
     return await this.#parts.artifacts.collect(live.boxd);
   }
 }

@@ -29,4 +29,6 @@ export type JobOutput = Extract<Outcome['end'], { kind: 'completed' }>['output']
 export interface JobResult {
   readonly output: JobOutput;
   readonly fullOutput: Outcome['fullOutput'];
+  /** False where there is surely no artifact to look for. */
+  readonly mayHaveArtifacts?: boolean;
 }

@@ -38,7 +38,8 @@ export async function runProgram(job: ProgramJob, stand: Stand): Promise<JobResu
     if (limit !== undefined) output.limit_hit = limit;
     if (denied.length > 0) output.network_denied = denied.map(denial => ({ ...denial }));
     if (end.result !== undefined) output.result = redactText(end.result, secrets);
-    return { output, fullOutput: output.truncated ? await outputs.keepWhole(blobs) : {} };
+    const fullOutput = output.truncated ? await outputs.keepWhole(blobs) : {};
+    return { output, fullOutput, mayHaveArtifacts: end.mayHaveArtifacts };
   } finally {
     outputs.dispose();
   }

@@ -127,6 +127,7 @@ const nothing: Ran = {
   timedOut: false,
   outputExceeded: false,
   diskFull: false,
+  mayHaveArtifacts: false,
   durationMs: 0,
   stdout: '',
   stderr: '',

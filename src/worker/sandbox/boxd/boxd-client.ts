@@ -152,11 +152,20 @@ class BoxdClient implements Boxd {
   }
 }
 
-const endOf = ({ exitCode, signal, timedOut, outputExceeded, diskFull, durationMs }: RunReply): RunEnd => ({
+const endOf = ({
   exitCode,
   signal,
   timedOut,
   outputExceeded,
   diskFull,
+  mayHaveArtifacts,
+  durationMs,
+}: RunReply): RunEnd => ({
+  exitCode,
+  signal,
+  timedOut,
+  outputExceeded,
+  diskFull,
+  mayHaveArtifacts,
   durationMs,
 });

@@ -79,6 +79,8 @@ export interface RunEnd {
   readonly outputExceeded: boolean;
   /** The file system had no free block when the run ended. */
   readonly diskFull: boolean;
+  /** False where `artifacts/` was surely empty when the run ended. */
+  readonly mayHaveArtifacts: boolean;
   readonly durationMs: number;
 }
 

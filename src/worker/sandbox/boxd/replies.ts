@@ -34,6 +34,7 @@ export const runReply = z.object({
   cancelled: z.boolean(),
   outputExceeded: z.boolean(),
   diskFull: z.boolean(),
+  mayHaveArtifacts: z.boolean(),
   durationMs: z.number().nonnegative(),
   result: z.string().max(262_144).optional(),
 });

@@ -198,6 +198,7 @@ class Cell:
             "cancelled": self._cancelled,
             "outputExceeded": self._output.has_exceeded,
             "diskFull": box.is_disk_full(),
+            "mayHaveArtifacts": box.may_have_artifacts(),
             "durationMs": round((time.monotonic() - self._started) * 1000, 3),
         }
         box.server.finish(self._id, {**self._answer, **ended})

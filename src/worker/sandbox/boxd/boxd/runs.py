@@ -99,6 +99,7 @@ class Run:
                 "cancelled": self._cancelled,
                 "outputExceeded": self._output.has_exceeded,
                 "diskFull": self._box.is_disk_full(),
+                "mayHaveArtifacts": self._box.may_have_artifacts(),
                 "durationMs": round((time.monotonic() - self._started) * 1000, 3),
             },
         )
