@@ -153,7 +153,7 @@ verifications('tasks', ({ overMcp }) => {
     leaving.abort();
     await assert.rejects(run);
     if (wire === 'http, legacy') return;
-    const next = await ok('run_command', { command: 'cat mark; pgrep -c sleep || true', wait_seconds: 20 });
+    const next = await ok('run_command', { command: 'cat mark; pgrep -c -r R,S,D,T sleep || true', wait_seconds: 20 });
     assert.equal(next.stdout, 'started\n0\n');
   });
 
@@ -162,7 +162,7 @@ verifications('tasks', ({ overMcp }) => {
     const queued = await ok('run_command', { command: 'echo x > never', wait_seconds: 0 });
     assert.equal((await peer.ok('task_cancel', { task_id: queued.task_id })).cancelled, true);
     assert.equal((await peer.ok('task_cancel', { task_id: running.task_id })).cancelled, true);
-    const look = await ok('run_command', { command: 'ls never; pgrep -c sleep || true' });
+    const look = await ok('run_command', { command: 'ls never; pgrep -c -r R,S,D,T sleep || true' });
     assert.equal(look.stdout, '0\n');
     assert.equal((await peer.ok('task_cancel', { task_id: running.task_id })).status, 'cancelled');
   });

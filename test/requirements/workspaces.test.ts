@@ -174,7 +174,7 @@ verifications('workspaces', ({ overMcp }) => {
     const back = await peer.ok('workspace_restore', { checkpoint_id });
     assert.deepEqual(back.metadata, { a: 'b' });
     const command =
-      'stat -c %a run.sh; readlink link; test -d e/m/p/t/y && echo dir; echo $COLOUR; pgrep -c sleep || true';
+      'stat -c %a run.sh; readlink link; test -d e/m/p/t/y && echo dir; echo $COLOUR; pgrep -c -r R,S,D,T sleep || true';
     const look = await peer.ok('run_command', { workspace_id: back.workspace_id, command });
     assert.equal(look.stdout, '750\nrun.sh\ndir\nblue\n0\n');
     for (const id of [workspace_id, back.workspace_id]) await peer.ok('workspace_delete', { workspace_id: id });
