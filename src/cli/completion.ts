@@ -3,16 +3,23 @@ import { AppError } from '../errors/app-error.ts';
 
 /** What may follow the given words: subcommands, or the flags of the command they name. */
 export function completionsFor(program: Command, words: readonly string[]): string[] {
-  let command = program;
-  const typed = words.slice(0, -1);
   const last = words.at(-1) ?? '';
-  for (const word of typed) {
-    const next = command.commands.find(candidate => candidate.name() === word);
-    if (next) command = next;
-  }
+  const command = commandAt(program, words.slice(0, -1));
+  return ['--help', ...namesIn(command)].filter(name => name.startsWith(last)).sort();
+}
+
+/** The command that the words lead to; words that name no subcommand are passed over. */
+export function commandAt(program: Command, words: readonly string[]): Command {
+  return words.reduce(
+    (command, word) => command.commands.find(candidate => candidate.name() === word) ?? command,
+    program,
+  );
+}
+
+/** Subcommands and flags, without the hidden ones. */
+export function namesIn(command: Command): string[] {
   const names = command.commands.map(candidate => candidate.name()).filter(name => name !== '__complete');
-  const flags = command.options.filter(option => !option.hidden).flatMap(option => option.long ?? []);
-  return [...names, '--help', ...flags].filter(name => name.startsWith(last)).sort();
+  return [...names, ...command.options.filter(option => !option.hidden).flatMap(option => option.long ?? [])];
 }
 
 const scripts: Record<string, string> = {

@@ -44,6 +44,12 @@ function optionsOf(shape: ArgumentShape): Option[] {
     shape.defaultValue === undefined ? '' : `(default: ${JSON.stringify(shape.defaultValue)})`,
   ];
   const text = note.filter(part => part !== '').join(' ');
+  if (isNegative(shape)) {
+    return [
+      new Option(`--${shape.flag.slice(3)}`, `not ${shape.flag}`).hideHelp(),
+      new Option(`--${shape.flag}`, text),
+    ];
+  }
   if (shape.kind === 'boolean') {
     return [new Option(`--${shape.flag}`, text), new Option(`--no-${shape.flag}`, `not ${shape.flag}`).hideHelp()];
   }
@@ -71,13 +77,22 @@ function collectArguments({ operation, shapes, typed, word, environment }: Typed
   const args: Record<string, unknown> = {};
   for (const shape of shapes) {
     const isPositional = shape.name === operation.cli.positional && word !== undefined && !isEmptyList(word);
-    const value = isPositional ? word : typed[camelCase(shape.flag)];
+    const value = isPositional ? word : typedFor(shape, typed);
     if (value !== undefined) args[shape.name] = parseArgument(shape, value);
   }
   const takesWorkspace = shapes.some(shape => shape.name === 'workspace_id');
   if (takesWorkspace && args.workspace_id === undefined && environment.defaultWorkspace)
     args.workspace_id = environment.defaultWorkspace;
   return args;
+}
+
+/** An argument such as `no_deps`: commander takes its flag for the opposite of `--deps`, and files it under that name. */
+const isNegative = ({ kind, flag }: ArgumentShape): boolean => kind === 'boolean' && flag.startsWith('no-');
+
+function typedFor(shape: ArgumentShape, typed: Record<string, unknown>): unknown {
+  if (!isNegative(shape)) return typed[camelCase(shape.flag)];
+  const opposite = typed[camelCase(shape.flag.slice(3))];
+  return opposite === undefined ? undefined : opposite === false;
 }
 
 const isEmptyList = (word: unknown): boolean => Array.isArray(word) && word.length === 0;

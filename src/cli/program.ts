@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { AppError } from '../errors/app-error.ts';
 import type { Operation } from '../operations/operation.ts';
-import { completionScript, completionsFor } from './completion.ts';
+import { commandAt, completionScript, completionsFor, namesIn } from './completion.ts';
 import type { OperationClient } from './client.ts';
 import { type Attempt, type Check, attemptsAsText, checksAsText } from './doctor.ts';
 import { operationCommand } from './operation-command.ts';
@@ -35,11 +35,23 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) options.terminal.exitWith(error.exitCode === 0 ? 0 : 2);
-    else if (error instanceof AppError) showError(error, { terminal: options.terminal, asJson });
+    if (error instanceof CommanderError && hasShownHelp(error)) options.terminal.exitWith(error.exitCode === 0 ? 0 : 2);
+    else if (error instanceof CommanderError) {
+      showError(misuse(error, commandAt(program, argv)), { terminal: options.terminal, asJson });
+    } else if (error instanceof AppError) showError(error, { terminal: options.terminal, asJson });
     else if (options.signal.aborted) options.terminal.exitWith(130);
     else throw error;
   }
+}
+
+/** Help and version were asked for, or a group was named without one of its commands. */
+const hasShownHelp = ({ code, exitCode }: CommanderError): boolean => exitCode === 0 || code === 'commander.help';
+
+/** A line that commander could not read, in the form that every failure has. */
+function misuse({ message }: CommanderError, command: Command): AppError {
+  const [problem = message, ...rest] = message.replace(/^error: /, '').split('\n');
+  const hint = [...rest, `valid here: ${namesIn(command).join(', ')}`].join(' ');
+  return new AppError('VALIDATION_ERROR', problem, { hint });
 }
 
 /** The whole tree of commands; also what completion and the generated reference are read from. */
@@ -50,7 +62,12 @@ export function buildProgram(options: ProgramOptions): Command {
     .version(options.version)
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ writeOut: text => terminal.out(text), writeErr: text => terminal.err(text) })
+    .configureOutput({
+      writeOut: text => terminal.out(text),
+      writeErr: text => terminal.err(text),
+      // It is thrown as well, and told by who catches it.
+      outputError: () => {},
+    })
     .showSuggestionAfterError();
   addServing(program, options);
   addOperations(program, options);
@@ -66,7 +83,6 @@ export function buildProgram(options: ProgramOptions): Command {
     .argument('[words...]')
     .action((words: string[]) => terminal.out(`${completionsFor(program, words).join('\n')}\n`));
   for (const command of everyCommand(program)) {
-    command.exitOverride();
     if (command.commands.length === 0 || command === program) commonFlags(command);
   }
   return program;
@@ -103,7 +119,7 @@ function addOperations(program: Command, options: ProgramOptions): void {
       connect: () => options.roles.connect(flagsOf(command)),
       readStdin: options.readStdin,
     });
-    parent.addCommand(command);
+    parent.addCommand(command.copyInheritedSettings(parent));
   }
 }
 
