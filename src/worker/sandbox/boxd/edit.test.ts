@@ -117,7 +117,7 @@ describe('edit', () => {
           assert.equal(patched.stdout, after, diff);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 40, examples: [[['a', 'a', 'c', 'a'], ['a', 'c', 'a', 'a'], false]] },
     );
   });
 });

@@ -125,15 +125,22 @@ def _hunks(path, old, new, same):
 
 
 def _groups(left, right, around):
-    if len(left) * len(right) <= MAX_COMPARED:
-        import difflib
+    """
+    Opcodes in groups with their context. What `left` and `right` begin and end with alike stays so: aligned otherwise, the last hunk
+    could end before its context does, and patch would take that for the end of the file.
+    """
+    import difflib
 
-        return list(difflib.SequenceMatcher(None, left, right, autojunk=False).get_grouped_opcodes(CONTEXT))
     above, below = around
     a, b = len(left), len(right)
-    return [
-        [("equal", 0, above, 0, above), ("replace", above, a - below, above, b - below), ("equal", a - below, a, b - below, b)],
-    ]
+    between = (above, a - below, above, b - below)
+    matcher = difflib.SequenceMatcher(None, left[above : a - below], right[above : b - below], autojunk=False)
+    if (a - above - below) * (b - above - below) <= MAX_COMPARED:
+        changes = [(tag, i + above, j + above, k + above, m + above) for tag, i, j, k, m in matcher.get_opcodes()]
+    else:
+        changes = [("replace", *between)]
+    matcher.opcodes = [("equal", 0, above, 0, above), *changes, ("equal", a - below, a, b - below, b)]
+    return list(matcher.get_grouped_opcodes(CONTEXT))
 
 
 def _range(start, end):
