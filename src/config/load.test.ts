@@ -71,7 +71,7 @@ describe('loadConfig', () => {
       BOXSWAIN_SANDBOX_GIT_HOSTS: 'a.example, b.example',
       BOXSWAIN_WORKER_LABELS: 'zone=a,disk=fast',
     });
-    assert.deepEqual(config.sandbox.git_hosts, ['a.example', 'b.example']);
+    assert.deepEqual(config.sandbox.git.hosts, ['a.example', 'b.example']);
     assert.deepEqual(config.worker.labels, { zone: 'a', disk: 'fast' });
   });
 });

@@ -39,7 +39,7 @@ describe('checkpoints', () => {
   it(
     'are recorded with what they hold, build on the last one, and only the newest are kept',
     withBench(async bench => {
-      const hub = await bench.hub({ config: { sandbox: { checkpoints_keep: 2 } } });
+      const hub = await bench.hub({ config: { sandbox: { checkpoints: { keep: 2 } } } });
       const { script, jobs } = checkpointing();
       await bench.worker({ script });
       const workspace = await newWorkspace(hub, { metadata: { a: '1' }, env: { E: 'x' } });

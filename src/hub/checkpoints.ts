@@ -132,7 +132,7 @@ export class CheckpointDesk implements Checkpoints {
         metadata: now.metadata,
         parentId: parent?.id ?? null,
       },
-      { keep: config.sandbox.checkpoints_keep },
+      { keep: config.sandbox.checkpoints.keep },
     );
     await this.#announce(workspace.id, 'checkpoint.created', { checkpoint_id: id });
     return checkpoint;

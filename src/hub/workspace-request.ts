@@ -33,7 +33,7 @@ export function specOfRequest(request: WorkspaceRequest, { sandbox }: Pick<Confi
     limits: limitsOf(asked, sandbox),
     requested: limitNames.filter(name => asked[name] !== undefined),
     allowSoft: allow_soft,
-    network: { allow: networkRules(request.network, sandbox) },
+    network: { allow: networkRules(request.network, sandbox.network) },
     policy: copyOf(request.network),
     env: { ...request.env },
     image: null,
@@ -59,13 +59,13 @@ export function checkMap(field: 'env' | 'metadata', map: Readonly<Record<string,
   );
 }
 
-function limitsOf(asked: WorkspaceRequest['limits'], { limits_default, limits_max }: Config['sandbox']) {
-  const limits = { ...limits_default };
+function limitsOf(asked: WorkspaceRequest['limits'], { limits: bounds }: Config['sandbox']) {
+  const limits = { ...bounds.default };
   for (const name of limitNames) {
     const value = asked[name];
-    const max = limits_max[name];
+    const max = bounds.max[name];
     // An operator who lowers the most means it for the defaults too.
-    limits[name] = value ?? Math.min(limits_default[name], max);
+    limits[name] = value ?? Math.min(bounds.default[name], max);
     if (limits[name] <= max) continue;
     throw bad(`limits.${name}`, `must be at most ${max}, got ${value}`, { limit: name, max });
   }

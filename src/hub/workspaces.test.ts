@@ -126,7 +126,7 @@ describe('making workspaces', () => {
     it(
       `refuses ${what}`,
       withBench(async bench => {
-        const sandbox = { limits_max: { memory_mb: 2048 }, network_max: ['*.example.com'] };
+        const sandbox = { limits: { max: { memory_mb: 2048 } }, network: { max: ['*.example.com'] } };
         const hub = await bench.hub({ config: { sandbox } });
         await bench.worker();
         await assert.rejects(newWorkspace(hub, part), { code, message });
@@ -137,7 +137,7 @@ describe('making workspaces', () => {
   it(
     'turns the network policy into rules and shows it as it was asked for',
     withBench(async bench => {
-      const hub = await bench.hub({ config: { sandbox: { registries: ['pypi.org'] } } });
+      const hub = await bench.hub({ config: { sandbox: { network: { registries: ['pypi.org'] } } } });
       const worker = await bench.worker();
       const rulesOf = (id: string) => worker.workspaces.get(id)?.open.spec.network.allow;
       assert.deepEqual(rulesOf((await newWorkspace(hub, { network: 'registries' })).id), [

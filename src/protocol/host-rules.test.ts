@@ -108,7 +108,7 @@ test('a rule within a bound allows nothing that the bound does not', () => {
 });
 
 test('the network of a workspace becomes rules', () => {
-  const bounds = { registries: ['pypi.org', '127.0.0.1:8765'], network_max: ['*.example.com'] };
+  const bounds = { registries: ['pypi.org', '127.0.0.1:8765'], max: ['*.example.com'] };
   assert.deepEqual(networkRules('off', bounds), []);
   const registries = [
     { host: 'pypi.org', port: 443 },

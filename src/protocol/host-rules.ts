@@ -16,7 +16,7 @@ export interface NetworkBounds {
   /** What `registries` stands for. */
   readonly registries: readonly string[];
   /** Upper bound of `allow`: `*`, `*.suffix`, a host (any port), or `host:port`. */
-  readonly network_max: readonly string[];
+  readonly max: readonly string[];
 }
 
 /** What is wrong with a host name, in words that follow the name; undefined for one that may be looked up. Lower case only. */
@@ -90,10 +90,10 @@ export function networkRules(
   if (network === 'registries') return bounds.registries.map(operatorRule);
   return network.allow.map(text => {
     const rule = parseHostRule(text);
-    if (isWithin(rule, bounds.network_max)) return rule;
+    if (isWithin(rule, bounds.max)) return rule;
     throw new AppError('VALIDATION_ERROR', `host ${text} is outside what the operator allows`, {
-      hint: `allowed: ${bounds.network_max.join(', ') || 'none'}`,
-      details: { allowed: [...bounds.network_max] },
+      hint: `allowed: ${bounds.max.join(', ') || 'none'}`,
+      details: { allowed: [...bounds.max] },
     });
   });
 }

@@ -88,8 +88,8 @@ test('1 to 50 names may be given', () => {
 
 test('an index must be one of the configured ones; credentials of the operator are not shown', () => {
   const sources = {
-    python_index_urls: ['https://u:p@a.example/simple/', 'https://b.example/simple'],
-    node_registry_urls: [],
+    python: { index_urls: ['https://u:p@a.example/simple/', 'https://b.example/simple'] },
+    node: { registry_urls: [] },
   };
   assert.equal(chooseIndex({ manager: 'python' }, sources).href, 'https://u:p@a.example/simple/');
   const chosen = chooseIndex({ manager: 'python', indexUrl: 'https://b.example/simple/' }, sources);

@@ -52,8 +52,8 @@ function badNames(problem: string): AppError {
 
 /** The lists of the configuration that installing needs. */
 export interface PackageSources {
-  readonly python_index_urls: readonly string[];
-  readonly node_registry_urls: readonly string[];
+  readonly python: { readonly index_urls: readonly string[] };
+  readonly node: { readonly registry_urls: readonly string[] };
 }
 
 /** The index to install from: the configured one that was asked for, else the first. Throws INDEX_NOT_ALLOWED. */
@@ -61,7 +61,7 @@ export function chooseIndex(
   { manager, indexUrl }: { manager: PackageManager; indexUrl?: string },
   sources: PackageSources,
 ): URL {
-  const urls = manager === 'python' ? sources.python_index_urls : sources.node_registry_urls;
+  const urls = manager === 'python' ? sources.python.index_urls : sources.node.registry_urls;
   const allowed = urls.flatMap(text => URL.parse(text) ?? []);
   const wanted = indexUrl === undefined ? undefined : URL.parse(indexUrl);
   const chosen = indexUrl === undefined ? allowed[0] : allowed.find(url => wanted && sameIndex(url, wanted));

@@ -95,7 +95,7 @@ class BoxHouse implements BoxHousing {
   }
 
   #isUsual({ limits, env, image }: WorkspaceSpec): boolean {
-    const usual = this.#house.config.sandbox.limits_default;
+    const usual = this.#house.config.sandbox.limits.default;
     const hasUsualLimits =
       limits.memory_mb === usual.memory_mb &&
       limits.cpus === usual.cpus &&
@@ -133,7 +133,7 @@ class BoxHouse implements BoxHousing {
   async #makeSpare(signal: AbortSignal): Promise<SpareBox> {
     const { room, reports, builder, config } = this.#house;
     const storageId = `spare_${process.pid}_${randomBytes(6).toString('hex')}`;
-    const limits = config.sandbox.limits_default;
+    const limits = config.sandbox.limits.default;
     const storage = await room.create(storageId, { diskMb: limits.disk_mb });
     const witness = new EgressWitness(reports);
     try {

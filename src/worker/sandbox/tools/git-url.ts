@@ -3,8 +3,8 @@ import { AppError } from '../../../errors/app-error.ts';
 import { hostText, matchesRule, operatorRule, ruleOfUrl } from '../../../protocol/host-rules.ts';
 
 /**
- * The URL of a repository, if the operator's lists hold its host: https for `git_hosts`; http only for `private_hosts`, when
- * `git_allow_http` is set. Throws VALIDATION_ERROR and HOST_NOT_ALLOWED.
+ * The URL of a repository, if the operator's lists hold its host: https for `git.hosts`; http only for `private_hosts`, when
+ * `git.allow_http` is set. Throws VALIDATION_ERROR and HOST_NOT_ALLOWED.
  */
 export function repositoryUrl(text: string, config: Config['sandbox']): URL {
   const url = URL.parse(text);
@@ -14,14 +14,14 @@ export function repositoryUrl(text: string, config: Config['sandbox']): URL {
   if (url.hash !== '' || /[\s\0\\]/.test(text)) throw bad('must be a plain URL');
   const target = ruleOfUrl(url);
   const privateHosts = config.private_hosts.map(host => host.toLowerCase());
-  if (isHttp && !config.git_allow_http) throw bad('must be an https URL');
+  if (isHttp && !config.git.allow_http) throw bad('must be an https URL');
   const isAllowed = isHttp
     ? privateHosts.includes(hostText(target))
-    : config.git_hosts.some(host => matchesRule(operatorRule(host), target));
+    : config.git.hosts.some(host => matchesRule(operatorRule(host), target));
   if (isAllowed) return url;
   throw new AppError('HOST_NOT_ALLOWED', `host ${hostText(target)} is not on the list for git`, {
-    hint: `allowed: ${config.git_hosts.join(', ') || 'none'}; ask the operator to add it to sandbox.git_hosts`,
-    details: { host: target.host, allowed: [...config.git_hosts] },
+    hint: `allowed: ${config.git.hosts.join(', ') || 'none'}; ask the operator to add it to sandbox.git.hosts`,
+    details: { host: target.host, allowed: [...config.git.hosts] },
   });
 }
 

@@ -41,7 +41,7 @@ describe('git', { concurrency: false }, () => {
   before(async () => {
     server = await startGitServer();
     const { host } = new URL(server.url('normal.git'));
-    box = await openBox({ git_allow_http: true, private_hosts: [host] });
+    box = await openBox({ git: { allow_http: true }, private_hosts: [host] });
   });
   after(async () => {
     await box[Symbol.asyncDispose]();
@@ -186,8 +186,11 @@ describe('URLs of repositories', () => {
   test('http passes for private hosts of the operator, where it is allowed', () => {
     const privateHosts = { private_hosts: ['127.0.0.1:3000'] };
     assert.equal(code('http://127.0.0.1:3000/a.git', privateHosts), 'VALIDATION_ERROR');
-    assert.equal(code('http://127.0.0.1:3000/a.git', { ...privateHosts, git_allow_http: true }), 'ok');
-    assert.equal(code('http://127.0.0.1:3001/a.git', { ...privateHosts, git_allow_http: true }), 'HOST_NOT_ALLOWED');
+    assert.equal(code('http://127.0.0.1:3000/a.git', { ...privateHosts, git: { allow_http: true } }), 'ok');
+    assert.equal(
+      code('http://127.0.0.1:3001/a.git', { ...privateHosts, git: { allow_http: true } }),
+      'HOST_NOT_ALLOWED',
+    );
   });
 
   test('the folder is named after the repository, and never leads anywhere', () => {

@@ -41,7 +41,7 @@ function cloneFailed(end: ProgramEnd, box: ToolBox, mark: number): AppError {
   const failed = gitFailed(end, end.timedOut ? 'call again with a larger timeout_seconds' : undefined);
   if (denied === undefined) return failed;
   return new AppError('GIT_FAILED', `${failed.message}; host ${hostText(denied)} was refused: it ${denied.reason}`, {
-    hint: 'ask the operator to add the host to sandbox.git_hosts',
+    hint: 'ask the operator to add the host to sandbox.git.hosts',
     details: { ...failed.details, network_denied: box.egress.deniedSince(mark) },
   });
 }

@@ -35,9 +35,9 @@ describe('installing packages', { concurrency: false }, () => {
   let box: BoxForTests;
 
   const settings = () => ({
-    python_index_urls: [index.url],
-    node_registry_urls: [registry.url],
-    registries: [],
+    python: { index_urls: [index.url] },
+    node: { registry_urls: [registry.url] },
+    network: { registries: [] },
     private_hosts: [new URL(index.url).host, new URL(registry.url).host],
   });
   before(async () => {

@@ -45,7 +45,7 @@ export async function installPackages(job: PackagesJob, box: ToolBox): Promise<T
   box.report({ stage: 'preparing' });
   const before = await programs.ask(packagesScript, ['prepare', manager], answerSchema);
   if (!before.hasManager) throw notInstalled(manager);
-  using _opened = box.egress.allow([ruleOfUrl(index), ...box.config.registries.map(operatorRule)]);
+  using _opened = box.egress.allow([ruleOfUrl(index), ...box.config.network.registries.map(operatorRule)]);
   const mark = box.egress.mark();
   box.report({ stage: 'installing', message: names.map(({ name }) => name).join(', ') });
   const end = await programs.run(manager === 'python' ? pip(job, names, index) : npm(job, names, index));
@@ -120,7 +120,7 @@ function installFailed({ end, result, denied, timeoutSeconds }: Failure): AppErr
   if (first === undefined) return new AppError('PACKAGE_INSTALL_FAILED', message, { details });
   const refused = `host ${hostText(first)} was refused: it ${first.reason}`;
   return new AppError('PACKAGE_INSTALL_FAILED', `${message}; ${refused}`, {
-    hint: 'ask the operator to add the host to sandbox.registries, or install what needs no other host',
+    hint: 'ask the operator to add the host to sandbox.network.registries, or install what needs no other host',
     details,
   });
 }
