@@ -14,6 +14,8 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 _DEFAULTED = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD]
 # Memory by RLIMIT_DATA, which counts what can be written, not by RLIMIT_AS: Node reserves a GiB that it hardly touches.
 _LIMITS = {"memoryBytes": resource.RLIMIT_DATA, "processes": resource.RLIMIT_NPROC, "fileBytes": resource.RLIMIT_FSIZE}
+# What boxd may have above the limit of its jobs: it counts as a process of theirs, and must be able to end them.
+_RESERVES = {resource.RLIMIT_DATA: 64 << 20, resource.RLIMIT_NPROC: 32, resource.RLIMIT_FSIZE: 0}
 
 # Looks double their distance from 2 ms on, so the last one comes after 2 s.
 LAST_ATTEMPT = 10
@@ -48,7 +50,13 @@ def configure(limits, is_box):
     global _owns_box
     for name, value in limits.items():
         if name in _LIMITS:
-            _limits[_LIMITS[name]] = value
+            kind = _LIMITS[name]
+            _limits[kind] = value
+            # For good, so that no job can lift its limit in the moment before it is pinned to it.
+            _, hard = resource.getrlimit(kind)
+            own = value + _RESERVES[kind]
+            own = own if hard < 0 else min(own, hard)
+            resource.setrlimit(kind, (own, own))
     cpus = limits.get("cpus")
     if cpus:
         own = sorted(os.sched_getaffinity(0))

@@ -168,7 +168,7 @@ class Server:
 
 def from_os_error(error):
     """The typed outcome of a system call that failed; its text never names a path."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return Failure("DISK_FULL", "the workspace's disk is full")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Failure("PATH_INVALID", "permission denied", hint="change the mode of the file or its folder with chmod")
