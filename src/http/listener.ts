@@ -1,19 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { toNodeHandler } from '@modelcontextprotocol/node';
-import type { AuthInfo } from '@modelcontextprotocol/server';
 import { type AdmissionPolicy, admit, type Refusal, type RequestFacts } from '../auth/admission.ts';
-import { authInfoOf } from '../auth/auth-info.ts';
 import type { Caller } from '../auth/caller.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
 import { errorBody } from './errors.ts';
+import { createMcpHandler, type McpEndpoint } from './mcp-handler.ts';
 import type { Api } from './routes/context.ts';
-
-/** MCP as a fetch handler; the body is capped and the caller admitted before it is asked. */
-export interface McpEndpoint {
-  fetch(request: Request, options: { authInfo?: AuthInfo }): Promise<Response>;
-}
 
 export interface ListenerParts {
   readonly mcp: McpEndpoint;
@@ -31,10 +24,7 @@ const MCP_PATH = /^\/mcp(?:\/x\/[^/]+)?$/;
 
 /** The way of every request: admitted or refused, then to MCP directly or to the routes. */
 export function createListener({ mcp, api, log, maxBodyBytes, transport, policy }: ListenerParts): Listener {
-  const mcpHandler = toNodeHandler(
-    { fetch: (request, options) => mcp.fetch(request, { authInfo: options?.authInfo }) },
-    { maxRequestBodySize: maxBodyBytes, onerror: error => log.error({ err: error }, 'an MCP request failed') },
-  );
+  const mcpHandler = createMcpHandler({ mcp, log, maxBodyBytes });
   const callers = new WeakMap<object, Caller>();
   const apiHandler = getRequestListener(
     (request, { incoming }) => {
@@ -55,8 +45,7 @@ export function createListener({ mcp, api, log, maxBodyBytes, transport, policy 
       return refuse(response, { refusal: admission.refusal, status: admission.refusal.status, isMcp });
     }
     if (isMcp) {
-      void mcpHandler(Object.assign(request, { auth: authInfoOf(admission.caller) }), response);
-      return;
+      return mcpHandler(request, response, admission.caller);
     }
     callers.set(request, admission.caller);
     void apiHandler(request, response);

@@ -35,7 +35,8 @@ export interface McpOptions {
 
 /** MCP over Streamable HTTP, both eras at one address. The body must have been capped, and the caller admitted. */
 export interface Mcp {
-  fetch(request: Request, options: { authInfo?: AuthInfo }): Promise<Response>;
+  /** `body` is the text of the request's body where it was read already. */
+  fetch(request: Request, options: { authInfo?: AuthInfo; body?: string }): Promise<Response>;
   readonly sessionCount: number;
   /** Resolves when no call runs and all are answered. */
   settled(): Promise<void>;
@@ -91,7 +92,7 @@ export function createMcp(options: McpOptions): Mcp {
   };
 
   return {
-    async fetch(request, { authInfo }) {
+    async fetch(request, { authInfo, body: text }) {
       if (!authInfo) return jsonRpcError(401, -32000, 'Unauthorized: Bearer token required');
       const refusal = refusedSelection(request);
       if (refusal) return refusal;
@@ -101,7 +102,7 @@ export function createMcp(options: McpOptions): Mcp {
         return hasSession ? sessions.handle({ request, authInfo, caller }) : handler.fetch(request, { authInfo });
       }
       if (!isJsonContentType(request.headers.get('content-type'))) return handler.fetch(request, { authInfo });
-      const body = parseBody(await request.text());
+      const body = parseBody(text ?? (await request.text()));
       if ('refusal' in body) return body.refusal;
       const parsedBody = body.value;
       if ((hasSession || isInitializeRequest(parsedBody)) && (await isLegacyRequest(request, parsedBody))) {

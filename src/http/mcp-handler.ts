@@ -1,0 +1,84 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { AuthInfo } from '@modelcontextprotocol/server';
+import { authInfoOf } from '../auth/auth-info.ts';
+import type { Caller } from '../auth/caller.ts';
+import type { Log } from '../log/log.ts';
+
+/** MCP as a fetch handler; the caller is admitted before it is asked, and `body`, that of a POST, was read and capped. */
+export interface McpEndpoint {
+  fetch(request: Request, options: { authInfo?: AuthInfo; body?: string }): Promise<Response>;
+}
+
+export interface McpHandlerParts {
+  readonly mcp: McpEndpoint;
+  readonly log: Log;
+  readonly maxBodyBytes: number;
+}
+
+export type McpHandler = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void;
+
+/**
+ * From Node's request to MCP and back. The body is read here, and handed over as text: put into a web `Request` and taken out
+ * again it would go through two streams, which costs more than serving a small call does.
+ */
+export function createMcpHandler({ mcp, log, maxBodyBytes }: McpHandlerParts): McpHandler {
+  const callers = new WeakMap<object, Caller>();
+  const listener = getRequestListener(
+    async (request, { incoming }) => {
+      const caller = callers.get(incoming);
+      if (!caller || !isHttp1(incoming)) throw new Error('a request reached MCP without a caller');
+      try {
+        const authInfo = authInfoOf(caller);
+        if (incoming.method !== 'POST') return await mcp.fetch(request, { authInfo });
+        const body = await readBody(incoming, maxBodyBytes);
+        return body === undefined ? tooLarge(maxBodyBytes) : await mcp.fetch(request, { authInfo, body });
+      } catch (error) {
+        log.error({ err: error }, 'an MCP request failed');
+        return refusal(500, { code: -32603, message: 'Internal server error' });
+      }
+    },
+    { overrideGlobalObjects: false },
+  );
+  return (request, response, caller) => {
+    callers.set(request, caller);
+    void listener(request, response);
+  };
+}
+
+const isHttp1 = (incoming: object): incoming is IncomingMessage => 'complete' in incoming;
+
+/** The decoder drops a byte order mark, as `Request.text()` does. It keeps nothing between two bodies. */
+const decoder = new TextDecoder();
+
+/** Undefined for a body of more than `maxBytes`, which is not read to its end. Throws when the client goes away. */
+async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  if (Number(incoming.headers['content-length']) > maxBytes) return undefined;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  return await new Promise((resolve, reject) => {
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxBytes) chunks.push(chunk);
+      else resolve(undefined);
+    });
+    incoming.on('end', () => resolve(decoder.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))));
+    incoming.on('error', reject);
+  });
+}
+
+/** The rest of the body is still on its way, so the connection cannot be used again. */
+const tooLarge = (maxBytes: number): Response =>
+  refusal(
+    413,
+    { code: -32000, message: `Payload Too Large: Request body must not exceed ${maxBytes} bytes` },
+    { connection: 'close' },
+  );
+
+function refusal(
+  status: number,
+  error: { code: number; message: string },
+  headers: Record<string, string> = {},
+): Response {
+  return Response.json({ jsonrpc: '2.0', error, id: null }, { status, headers });
+}
