@@ -21,14 +21,14 @@ def serve(box, fds):
     requests, replies = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 500) for fd in fds[3:])
     for fd in fds[3:]:
         os.close(fd)
-    read_frame, encode, write_all = frames.read_frame, frames.encode, frames.write_all
+    next_request, encode, write_all = frames.Reader(requests).next, frames.encode, frames.write_all
     base = frozenset(sys.modules)
     interpreter.set_up(box, [""], {})
     main = interpreter.make_main(os.path.join(box.workspace, "<cell>"))
     packages, owner = box.site_packages(), os.getpid()
     _state["packages"] = _changed(packages)
     while True:
-        request = read_frame(requests)
+        request = next_request()
         if request is None:
             return python_run.leave(0, base)
         reply = _cell(main.__dict__, request, packages)

@@ -73,8 +73,6 @@ class Context:
     def begin(self, cell):
         if self.cell is not None:
             raise Failure("VALIDATION_ERROR", "the context is running another cell")
-        for fd in self._streams.values():
-            self._box.server.loop.forget(fd)
         self.cell = cell
         cell.begin(self, self._streams, self._between)
         self._writer.write(frames.encode({"code": cell.code, "env": cell.env, "stale": self.was_interrupted}, cell.stdin))
@@ -106,7 +104,7 @@ class Context:
 
     def _on_reply(self, _event):
         try:
-            data = os.read(self._replies, 1 << 20)
+            data = os.read(self._replies, CHUNK)
         except BlockingIOError:
             return
         try:
@@ -197,7 +195,7 @@ class Cell:
             "timedOut": self._timed_out,
             "cancelled": self._cancelled,
             "outputExceeded": self._output.has_exceeded,
-            "diskFull": box.is_disk_full(),
+            "diskFull": self._answer["exitCode"] != 0 and box.is_disk_full(),
             "mayHaveArtifacts": box.may_have_artifacts(),
             "durationMs": round((time.monotonic() - self._started) * 1000, 3),
         }

@@ -73,27 +73,27 @@ def wrap(body):
     return _length.pack(len(body)) + body
 
 
-def read_frame(fd):
-    """One frame from a blocking descriptor; None at its end."""
-    start = _exactly(fd, 4)
-    if start is None:
-        return None
-    body = _exactly(fd, _length.unpack(start)[0])
-    return None if body is None else decode(body)
+class Reader:
+    """Frames from a blocking descriptor, which nobody else reads."""
 
+    def __init__(self, fd):
+        self._fd, self._data = fd, bytearray()
 
-def _exactly(fd, size):
-    # The usual frame comes in one read.
-    data = os.read(fd, size)
-    if len(data) == size:
-        return data
-    parts = bytearray(data)
-    while len(parts) < size:
-        if not data:
-            return None
-        data = os.read(fd, min(size - len(parts), 1 << 20))
-        parts += data
-    return bytes(parts)
+    def next(self):
+        """One frame; None at the end."""
+        data = self._data
+        while True:
+            if len(data) >= 4:
+                (size,) = _length.unpack_from(data)
+                if len(data) >= 4 + size:
+                    body = bytes(data[4 : 4 + size])
+                    del data[: 4 + size]
+                    return decode(body)
+            # The usual frame comes in one read.
+            part = os.read(self._fd, 65536)
+            if not part:
+                return None
+            data += part
 
 
 def write_all(fd, data):

@@ -154,8 +154,10 @@ def _help(fds, roots, request_id, work):
         body = frames.encode(header, payload)[4:]
         frames.write_all(writer, (1 + len(body)).to_bytes(4, "big") + tag + body)
 
+    frames_in = frames.Reader(source)
+
     def read():
-        found = frames.read_frame(source)
+        found = frames_in.next()
         if found is None:
             raise Failure("VALIDATION_ERROR", "the data ended too early")
         return found

@@ -20,7 +20,9 @@ class Loop:
         self.watch(self._wake, READ, self._reap)
 
     def watch(self, fd, events, handler):
-        self._epoll.register(fd, events)
+        """Of a descriptor that is watched already, for the same events, only the handler changes: the kernel need not be asked."""
+        if fd not in self._handlers:
+            self._epoll.register(fd, events)
         self._handlers[fd] = handler
 
     def change(self, fd, events):

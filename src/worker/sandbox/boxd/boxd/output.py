@@ -1,21 +1,20 @@
 """The two output streams of a run: counted, limited, sent as fast as the worker takes them and no faster."""
 
-import array
 import fcntl
 import os
+import sys
 import termios
 
 from _boxd import frames
 from _boxd.loop import READ
 
 CHUNK = 65536
+_NOTHING = bytes(4)
 
 
 def waiting_bytes(fd):
     """How much lies in a pipe now."""
-    count = array.array("i", [0])
-    fcntl.ioctl(fd, termios.FIONREAD, count)
-    return count[0]
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, _NOTHING), sys.byteorder)
 
 
 class Output:
@@ -66,10 +65,8 @@ class Output:
         self._pump()
 
     def detach(self):
-        """Gives up the descriptors that are still open."""
+        """Gives up the descriptors that are still open. Who takes them watches them at once: they may still call this output."""
         fds = list(self._names)
-        for fd in fds:
-            self._server.loop.forget(fd)
         self._names.clear()
         return fds
 

@@ -98,7 +98,7 @@ class Run:
                 "timedOut": self._timed_out,
                 "cancelled": self._cancelled,
                 "outputExceeded": self._output.has_exceeded,
-                "diskFull": self._box.is_disk_full(),
+                "diskFull": self._status != 0 and self._box.is_disk_full(),
                 "mayHaveArtifacts": self._box.may_have_artifacts(),
                 "durationMs": round((time.monotonic() - self._started) * 1000, 3),
             },

@@ -13,6 +13,8 @@ from _boxd.output import Drains
 PROTOCOL = 1
 MAX_BACKLOG = 8 * 1024 * 1024
 MAX_REQUESTS = 1024
+# More would be memory that is mapped and given back at each read.
+CHUNK = 65536
 
 
 def serve(channel):
@@ -89,7 +91,7 @@ class Server:
         if not event & ~WRITE or self._exit is not None:
             return
         try:
-            data = os.read(self._channel, 1 << 20)
+            data = os.read(self._channel, CHUNK)
         except BlockingIOError:
             return
         except OSError:
