@@ -1,3 +1,4 @@
+import { AppError } from '../errors/app-error.ts';
 import { newId } from '../ids/ids.ts';
 import type { Log } from '../log/log.ts';
 import type { AuditRecord } from '../store/rows.ts';
@@ -7,6 +8,9 @@ import { redact } from './redact.ts';
 
 /** Records of one transaction; more wait for the next. */
 const MAX_BATCH = 500;
+/** Records that are kept while they cannot be written: by then only reads and refusals are recorded. */
+const MAX_KEPT = 10_000;
+const RETRY_AFTER_MS = 1_000;
 
 interface Waiting {
   readonly record: AuditRecord;
@@ -22,17 +26,26 @@ export class AuditTrail implements Audit {
   readonly #log: Log;
   #queue: Waiting[] = [];
   #flushing: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(store: AuditStore, log: Log) {
     this.#store = store;
     this.#log = log;
   }
 
+  admit(): void {
+    if (this.#retry === undefined) return;
+    throw new AppError('INTERNAL_ERROR', 'the audit log cannot be written, so nothing may be changed', {
+      hint: 'free space on the disk of the server, or run boxswain doctor there; then call again',
+    });
+  }
+
   record(entry: Omit<AuditRecord, 'id' | 'time'>): Promise<void> {
     const record = { ...entry, details: redact(entry.details), id: newId('aud'), time: Date.now() };
     const durable = Promise.withResolvers<void>();
     this.#queue.push({ record, durable });
-    this.#flushing ??= this.#flush();
+    if (this.#retry === undefined) this.#flushing ??= this.#flush();
+    else if (this.#queue.length > MAX_KEPT) this.#queue.shift();
     return durable.promise;
   }
 
@@ -40,24 +53,34 @@ export class AuditTrail implements Audit {
     return this.#store.verify();
   }
 
-  /** Settles when all that was recorded until now is durable or has failed. */
+  /** Settles when all that was recorded until now is durable, or has failed once more. */
   async close(): Promise<void> {
+    if (this.#retry !== undefined) this.#tryAgain();
     while (this.#flushing !== undefined) await this.#flushing;
+    clearTimeout(this.#retry);
   }
 
   async #flush(): Promise<void> {
     // Calls that end in the same turn of the event loop share the first transaction too.
     await new Promise(resolve => setImmediate(resolve));
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 && this.#retry === undefined) {
       const batch = this.#queue.splice(0, MAX_BATCH);
       try {
         await this.#store.append(batch.map(({ record }) => record));
         for (const { durable } of batch) durable.resolve();
       } catch (error) {
-        this.#log.error({ err: error, records: batch.length }, 'audit records were not written');
-        for (const { durable } of batch) durable.reject(error);
+        this.#log.error({ err: error, records: batch.length }, 'audit records were not written; trying again');
+        this.#queue.unshift(...batch);
+        for (const { durable } of this.#queue) durable.reject(error);
+        this.#retry = setTimeout(() => this.#tryAgain(), RETRY_AFTER_MS).unref();
       }
     }
     this.#flushing = undefined;
+  }
+
+  #tryAgain(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#flushing ??= this.#flush();
   }
 }

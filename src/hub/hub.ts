@@ -167,7 +167,9 @@ export interface Events {
 }
 
 export interface Audit {
-  /** Group-committed. Resolves when the record is durable; operations that change nothing need not wait. */
+  /** Throws AppError while records cannot be written: nothing is changed that would leave no trace. */
+  admit(): void;
+  /** Group-committed. Resolves when the record is durable; rejects when it was not written yet, and is kept and tried again. */
   record(entry: Omit<AuditRecord, 'id' | 'time'>): Promise<void>;
   verify(): Promise<{ records: number; brokenAt: string | null }>;
 }

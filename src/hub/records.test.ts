@@ -110,17 +110,19 @@ describe('the audit trail', () => {
   );
 
   it(
-    'fails those whose record was not written, and goes on',
+    'tells those whose record was not written, admits no change meanwhile, and writes it later',
     withBench(async bench => {
       const hub = await bench.hub();
       const append = bench.store.audit.append;
       bench.store.audit.append = async () => {
         throw new Error('disk full');
       };
+      hub.audit.admit();
       await assert.rejects(hub.audit.record(entry), /disk full/);
+      assert.throws(() => hub.audit.admit(), { code: 'INTERNAL_ERROR', message: /nothing may be changed/ });
       bench.store.audit.append = append;
-      await hub.audit.record(entry);
-      assert.deepEqual(await hub.audit.verify(), { records: 1, brokenAt: null });
+      await hub.close();
+      assert.deepEqual(await bench.store.audit.verify(), { records: 1, brokenAt: null });
     }),
   );
 

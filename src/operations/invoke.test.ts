@@ -106,6 +106,21 @@ test('an operation that changes something answers only when its record is durabl
   assert.equal(answered, true);
 });
 
+test('nothing is changed while audit records cannot be written, but read', async () => {
+  const admit = () => {
+    throw new AppError('INTERNAL_ERROR', 'the audit log cannot be written');
+  };
+  const hub = fakeHub({ audit: { admit } });
+  await assert.rejects(invoke(sample(), { text: 'x' }, fakeCall(hub)), { message: 'the audit log cannot be written' });
+  const hints = { readOnly: true, destructive: false, idempotent: true, openWorld: false };
+  assert.equal((await invoke(sample({ hints }), { text: 'x' }, fakeCall(hub))).output.text, 'x');
+});
+
+test('work inside a workspace is answered while its record is on its way', async () => {
+  const hub = fakeHub({ audit: { record: () => new Promise(() => {}) } });
+  assert.equal((await invoke(sample({ ordered: true }), { text: 'x' }, fakeCall(hub))).output.text, 'x');
+});
+
 test('an operation that only reads does not wait for its record, nor fails with it', async () => {
   const errors: string[] = [];
   const log = { ...silentLog, child: () => log, error: (_fields: object, message: string) => errors.push(message) };

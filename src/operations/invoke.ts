@@ -27,7 +27,8 @@ export interface InvokeCall {
 /**
  * The only way to run an operation: takes its place in line, checks the scope, validates, runs, audits, meters. The place is
  * taken before the first await, so calls run in the order in which a surface makes them. Throws AppError and nothing else.
- * Resolves only when the audit record of an operation that changes something is durable.
+ * Nothing is changed while audit records cannot be written. The record of work inside a workspace is on its way when the
+ * answer is, and durable a moment later; that of any other change is durable before it is answered.
  */
 export async function invoke(
   operation: Operation,
@@ -41,6 +42,7 @@ export async function invoke(
   let failure: AppError | undefined;
   try {
     requireScope(operation.scope, call.caller);
+    if (!operation.hints.readOnly) call.hub.audit.admit();
     const prepared = operation.prepare(args);
     input = prepared.input;
     result = await prepared.run(contextOf(call, turn));
@@ -60,7 +62,7 @@ export async function invoke(
     durationMs: Math.round(durationMs * 1000) / 1000,
     details: { surface: call.surface, request_id: call.requestId },
   });
-  if (operation.hints.readOnly) {
+  if (operation.hints.readOnly || operation.ordered) {
     recorded.catch(error => call.log.error({ err: error, operation: operation.name }, 'audit record was not written'));
   } else {
     await recorded.catch(error => {

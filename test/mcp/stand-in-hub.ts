@@ -157,7 +157,7 @@ export function standInHub(): StandInHub {
         }
       },
     },
-    audit: { record: async () => {}, verify: async () => ({ records: 0, brokenAt: null }) },
+    audit: { admit: () => {}, record: async () => {}, verify: async () => ({ records: 0, brokenAt: null }) },
     idempotency: { once: async (_key, work) => work() },
     lanes: new LaneBook(),
     workers: {

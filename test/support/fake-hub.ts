@@ -51,6 +51,7 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
       ...parts.events,
     },
     audit: {
+      admit: () => {},
       record: async entry => {
         audited.push(entry);
       },
