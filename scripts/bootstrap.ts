@@ -29,6 +29,9 @@ const testNeeds: Need[] = [
     debian: 'postgresql',
     isThere: () => onPath('initdb') || existsSync('/usr/lib/postgresql'),
   },
+  { what: 'ps, pgrep and kill', debian: 'procps', isThere: () => onPath('ps') && onPath('pgrep') && onPath('kill') },
+  { what: 'patch', debian: 'patch', isThere: () => onPath('patch') },
+  { what: 'curl', debian: 'curl', isThere: () => onPath('curl') },
 ];
 
 const missing = [...needs, ...(process.argv.includes('--for-tests') ? testNeeds : [])].filter(need => !need.isThere());

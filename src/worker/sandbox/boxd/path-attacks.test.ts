@@ -66,7 +66,7 @@ describe('paths', () => {
   };
   const meaningOf = (error: unknown): Meaning => {
     assert.ok(error instanceof AppError, String(error));
-    return meanings[error.code] ?? assert.fail(error.code);
+    return meanings[error.code] ?? assert.fail(`${error.code}: ${error.message}`);
   };
   const read = (path: string): Promise<Meaning> =>
     box.boxd
