@@ -11,7 +11,7 @@ import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
 import { selectOperations } from './operations/registry.ts';
 import { registerRenderers } from './operations/sandbox/renderers.ts';
-import { announceWorker, giveUpDeadWorkers } from './presence.ts';
+import { announce, giveUpTheDead } from './presence.ts';
 import { createSqliteStore } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
 import { addGauge } from './telemetry/metrics.ts';
@@ -33,7 +33,7 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
   const store = await createSqliteStore({ path: join(directory, 'records.db') });
   const blobs = await createDirectoryBlobs(join(directory, 'blobs'));
   const notes = join(directory, 'workers');
-  for (const worker of await giveUpDeadWorkers(notes, store))
+  for (const worker of await giveUpTheDead(notes, store))
     log.info({ worker }, 'gave up a worker whose process is gone');
   const bus = createInProcessBus();
   const hubId = randomUUID();
@@ -43,7 +43,10 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
   const engine = createEngine(config, log);
   const report = await engine.probe();
   const site = await siteOf(directory);
-  const { id, withdraw } = await takeWorkerId(notes, config.worker.id ?? `wk_${site.slice(0, 24)}`);
+  const { id, withdraw } = await takeWorkerId(notes, {
+    hub: hubId,
+    usual: config.worker.id ?? `wk_${site.slice(0, 24)}`,
+  });
   const worker = report.works
     ? await createWorker({
         id,
@@ -88,9 +91,12 @@ function addGauges({ workers, tasks }: Store): void {
  * The same name at every start, so that a restarted worker still holds its workspaces; a second process of the directory gets a
  * name of its own.
  */
-async function takeWorkerId(notes: string, usual: string): Promise<{ id: string; withdraw: () => Promise<void> }> {
+async function takeWorkerId(
+  notes: string,
+  { hub, usual }: { hub: string; usual: string },
+): Promise<{ id: string; withdraw: () => Promise<void> }> {
   for (let id = usual; ; id = newId('wk')) {
-    const withdraw = await announceWorker(notes, id);
+    const withdraw = await announce(notes, { hub, worker: id });
     if (withdraw) return { id, withdraw };
   }
 }

@@ -24,7 +24,7 @@ interface Parts {
   readonly views: WorkspaceViews;
 }
 
-type Waiting = Pick<Call, 'turn' | 'signal' | 'report'>;
+type Waiting = Pick<Call, 'turn' | 'signal' | 'report' | 'ids'>;
 const arrived = Promise.resolve();
 const noTurn = { reached: () => arrived, done: () => {} };
 
@@ -74,10 +74,11 @@ export class CheckpointDesk implements Checkpoints {
   ): Promise<WorkspaceView[]> {
     const { deletion, views } = this.#parts;
     const checkpoint = await this.create(workspace, {}, call);
+    const partOf = (index: number) => ({ ...call, ids: call.ids?.part(`copy ${index}`) });
     const { ttlSeconds } = workspace;
     const outcomes = await Promise.allSettled(
       Array.from({ length: count }, (_, index) =>
-        this.#restoreAnew(checkpoint, { ttlSeconds, name: nameOfFork(name, { index, count }) }, call),
+        this.#restoreAnew(checkpoint, { ttlSeconds, name: nameOfFork(name, { index, count }) }, partOf(index)),
       ),
     );
     const made = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []));
@@ -115,12 +116,14 @@ export class CheckpointDesk implements Checkpoints {
     call: Waiting,
   ): Promise<CheckpointRecord> {
     const { store, config } = this.#foundation;
+    const id = call.ids?.handle('cp') ?? newId('cp');
+    const taken = call.ids && (await store.checkpoints.get(id));
+    if (taken) return taken;
     const [parent] = await store.checkpoints.list(workspace.id, 1);
     const job = { kind: 'checkpoint', parent: parent?.manifest ?? null } as const;
     const { end } = await this.#parts.runs.toEnd({ workspace, job, operation: 'workspace_checkpoint', isHeld }, call);
     const output = checkpointOutputSchema.parse(end.kind === 'completed' ? end.output : undefined);
     const now = (await this.#parts.catalog.refresh(workspace.id)) ?? workspace;
-    const id = newId('cp');
     const checkpoint = await store.checkpoints.insert(
       {
         id,
@@ -143,12 +146,13 @@ export class CheckpointDesk implements Checkpoints {
     { ttlSeconds, name }: { ttlSeconds: number; name?: string },
     call: Waiting,
   ): Promise<WorkspaceRecord> {
+    const { ids } = call;
     const { site: _site, enforcement: _enforcement, ...spec } = specOf(checkpoint);
     const { caller, metadata } = checkpoint;
     call.signal.throwIfAborted();
-    const made = await this.#parts.maker.make({ caller, name, spec, metadata, ttlSeconds, connection: null });
+    const made = await this.#parts.maker.make({ caller, name, spec, metadata, ttlSeconds, connection: null, ids });
     // The new workspace has a line of its own, in which this is the first.
-    const first = { turn: noTurn, signal: call.signal, report: call.report };
+    const first = { turn: noTurn, signal: call.signal, report: call.report, ids };
     try {
       return await this.#restoreInto(made, checkpoint, first);
     } catch (error) {

@@ -34,6 +34,9 @@ import { WorkspaceDesk } from './workspaces.ts';
 import { WorkspaceMaker } from './workspace-maker.ts';
 import { WorkspaceViews } from './workspace-views.ts';
 
+/** Two may fail before others take the hub for lost. */
+const BEATS_PER_LEASE = 3;
+
 export interface HubOptions {
   readonly id: string;
   readonly store: Store;
@@ -57,9 +60,10 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   };
   const { store, config, log, background } = foundation;
 
+  await keepAlive(foundation);
   const events = new EventLog(store.events);
   const audit = new AuditTrail(store.audit, log);
-  const idempotency = new OnceKeeper(store.idempotency, background);
+  const idempotency = new OnceKeeper(foundation);
   const lanes = new LaneBook();
   const catalog = new Catalog(store.workspaces);
   const ledger = new Ledger(config.tasks.queue_per_hub);
@@ -109,7 +113,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   const checkpoints = new CheckpointDesk(foundation, { catalog, deletion, events, maker, runs, views });
   const recovery = new TaskRecovery(foundation, { catalog, ends, holders, ledger, tails, tasks, workers });
   new Drainer(foundation, { checkpoints, holders, ledger, placement, workers });
-  new Sweeper(foundation, { activity, deletion, ledger, workers });
+  new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
   await recovery.start();
   const stopServing = await serveWorkers(foundation, { audit, catalog, ends, events, tails, tasks, workers });
@@ -123,6 +127,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
     await finished.flush();
     await activity.flush();
     await audit.close();
+    await store.hubs.leave(foundation.id);
   };
   return {
     workspaces,
@@ -140,4 +145,11 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
       return closing;
     },
   };
+}
+
+/** Other hubs see by its lease that this one is there, and leave it the calls that it has begun. */
+async function keepAlive({ id, store, timing, background }: Foundation): Promise<void> {
+  const beat = () => store.hubs.beat(id, timing.leaseSeconds);
+  await beat();
+  background.every((timing.leaseSeconds * 1000) / BEATS_PER_LEASE, 'renew the lease of this hub', beat);
 }

@@ -1,4 +1,5 @@
 import type { Caller } from '../auth/caller.ts';
+import type { CallIds } from '../ids/call-ids.ts';
 import type { Job, Outcome } from '../protocol/jobs.ts';
 import type { FileRequest } from '../protocol/files.ts';
 import type { Enforcement, LimitName, Limits } from '../protocol/workspace-spec.ts';
@@ -37,6 +38,8 @@ export interface Call {
   readonly connection?: Connection;
   readonly turn: Turn;
   readonly wantsTask: boolean;
+  /** For what the call makes, where it has an idempotency key: what is there under these ids an earlier attempt has made. */
+  readonly ids?: CallIds;
   report(progress: Progress): void;
 }
 
@@ -175,10 +178,13 @@ export interface Audit {
 }
 
 export interface Idempotency {
-  /** Runs `work` once per (caller, operation, key); a repeat gets the stored result. Without a key just runs it. */
+  /**
+   * Runs `work` once per (caller, operation, key); a repeat gets the stored result. Without a key just runs it. When the process
+   * that ran it is gone, a repeat runs it again: under a key the work makes what it makes with `ids`, and finds it there.
+   */
   once<Result extends JsonObject>(
     key: { caller: Caller; operation: string; key?: string; args: unknown },
-    work: () => Promise<Result>,
+    work: (ids?: CallIds) => Promise<Result>,
   ): Promise<Result>;
 }
 

@@ -1,35 +1,42 @@
 import { AppError } from '../errors/app-error.ts';
 import type { JsonObject } from '../store/rows.ts';
-import type { IdempotencyStore } from '../store/store.ts';
-import type { Background } from './foundation.ts';
+import type { IdempotencyKey, IdempotencyStore } from '../store/store.ts';
+import { type CallIds, callIds } from '../ids/call-ids.ts';
+import type { Background, Foundation } from './foundation.ts';
 import type { Idempotency } from './hub.ts';
 import { hashJson } from './json.ts';
 
 /** Waits between two looks at a call that runs in another process. */
 const FIRST_LOOK_MS = 20;
 const LONGEST_LOOK_MS = 1_000;
-/** A first call that has not ended by then will not: its process is gone. */
+/** Longest wait for a first call that a living hub has not ended. */
 const GIVE_UP_MS = 600_000;
 
+type Work<Result> = (ids?: CallIds) => Promise<Result>;
 type Key = Parameters<Idempotency['once']>[0];
 interface Held {
   readonly argsHash: string;
   readonly result: Promise<JsonObject>;
 }
 
-/** Runs something once per (caller, operation, key), within this process and across all that share the store. */
+/**
+ * Runs something once per (caller, operation, key), within this process and across all that share the store. When the hub that
+ * ran it is gone, a repeat runs it again with the same ids, and finds what the first attempt has made.
+ */
 export class OnceKeeper implements Idempotency {
+  readonly #owner: string;
   readonly #store: IdempotencyStore;
   readonly #background: Background;
   /** Calls under way in this process, so that a twin waits for the call itself and not for the store. */
   readonly #underWay = new Map<string, Held>();
 
-  constructor(store: IdempotencyStore, background: Background) {
-    this.#store = store;
+  constructor({ id, store, background }: Pick<Foundation, 'id' | 'store' | 'background'>) {
+    this.#owner = id;
+    this.#store = store.idempotency;
     this.#background = background;
   }
 
-  async once<Result extends JsonObject>(key: Key, work: () => Promise<Result>): Promise<Result> {
+  async once<Result extends JsonObject>(key: Key, work: Work<Result>): Promise<Result> {
     if (key.key === undefined) return await work();
     const name = { caller: key.caller.id, operation: key.operation, key: key.key };
     const argsHash = hashJson(key.args);
@@ -53,15 +60,18 @@ export class OnceKeeper implements Idempotency {
   }
 
   async #begin<Result extends JsonObject>(
-    key: { caller: string; operation: string; key: string; argsHash: string },
-    work: () => Promise<Result>,
+    key: IdempotencyKey & { argsHash: string },
+    work: Work<Result>,
   ): Promise<Result> {
     const startedAt = Date.now();
     let lookMs = FIRST_LOOK_MS;
     while (true) {
-      const answer = await this.#store.begin(key);
+      const answer = await this.#store.begin({ ...key, owner: this.#owner });
       if (answer.state === 'conflict') throw conflict(key.key);
-      if (answer.state === 'fresh') return await this.#first(key, work);
+      if (answer.state === 'fresh') {
+        const ids = callIds(key.caller, key.operation, key.key, answer.nonce);
+        return await this.#first(key, () => work(ids));
+      }
       if (answer.state === 'done' && isAnswer<Result>(answer.result)) return answer.result;
       const mayWait = Date.now() - startedAt < GIVE_UP_MS && (await this.#background.pause(lookMs));
       if (!mayWait) throw unfinished(key.key);
@@ -69,15 +79,12 @@ export class OnceKeeper implements Idempotency {
     }
   }
 
-  async #first<Result extends JsonObject>(
-    key: { caller: string; operation: string; key: string },
-    work: () => Promise<Result>,
-  ): Promise<Result> {
+  async #first<Result extends JsonObject>(key: IdempotencyKey, work: () => Promise<Result>): Promise<Result> {
     let result: Result;
     try {
       result = await work();
     } catch (error) {
-      await this.#store.forget(key);
+      await this.#store.forget(key, { owner: this.#owner });
       throw error;
     }
     await this.#store.finish(key, result);
@@ -95,6 +102,6 @@ const conflict = (key: string): AppError =>
 
 const unfinished = (key: string): AppError =>
   new AppError('IDEMPOTENCY_CONFLICT', `the first call with idempotency_key "${key}" has not ended`, {
-    hint: 'look whether it took effect, then use a new idempotency_key',
+    hint: 'repeat it later with the same idempotency_key',
     details: { idempotency_key: key },
   });

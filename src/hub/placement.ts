@@ -27,6 +27,14 @@ export class Placement {
     this.#workers = workers;
   }
 
+  /** Who takes a workspace that has no files yet: its own worker, or when that is gone the best one. Throws NO_WORKER_AVAILABLE. */
+  async successor({ worker: former }: WorkspaceRecord): Promise<WorkerRecord> {
+    const candidates = await this.candidates();
+    const chosen = candidates.find(({ worker }) => worker.id === former) ?? candidates[0];
+    if (chosen === undefined) throw noWorker('none_live');
+    return chosen.worker;
+  }
+
   /** Live workers that take new workspaces: reachable ones first, then by free slots. */
   async candidates(): Promise<Candidate[]> {
     const live = await this.#workers.live();

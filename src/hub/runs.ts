@@ -1,3 +1,4 @@
+import type { CallIds } from '../ids/call-ids.ts';
 import { newTaskId } from '../ids/ids.ts';
 import type { Job, Outcome } from '../protocol/jobs.ts';
 import type { WorkerReply } from '../protocol/messages.ts';
@@ -66,9 +67,9 @@ export class RunDesk implements Runs {
    */
   async toEnd(
     request: { workspace: WorkspaceRecord; job: Job; operation: string; isHeld?: boolean },
-    call: Pick<Call, 'turn' | 'signal' | 'report'>,
+    call: Pick<Call, 'turn' | 'signal' | 'report' | 'ids'>,
   ): Promise<Outcome> {
-    const run = runOf({ ...request, render: '' });
+    const run = runOf({ ...request, render: '' }, call.ids);
     const { holders, ledger } = this.#parts;
     const { signal } = call;
     const ask: Holders['ask'] = request.isHeld ? holders.send.bind(holders) : holders.ask.bind(holders);
@@ -163,8 +164,8 @@ export class RunDesk implements Runs {
     // In turn, so that of two calls with one key the first in line is the one that works.
     await reached(call);
     const args = { workspace_id: workspace.id, job };
-    const { task_id } = await idempotency.once({ caller: call.caller, operation, key, args }, async () => ({
-      task_id: (await this.#submit(request, call)).id,
+    const { task_id } = await idempotency.once({ caller: call.caller, operation, key, args }, async ids => ({
+      task_id: (await this.#submit(request, { ...call, ids })).id,
     }));
     call.turn.done();
     const known = await this.#foundation.store.tasks.get(task_id);
@@ -179,14 +180,20 @@ export class RunDesk implements Runs {
 
   /** A task from the start: its row is there before its worker hears of it. */
   async #submit(request: RunRequest, call: Call): Promise<Run> {
-    const run = runOf(request);
+    const run = runOf(request, call.ids);
     const { ledger, tasks } = this.#parts;
+    // Made by an attempt whose hub is gone. Nothing is ever run twice: what had not started is placed again by itself.
+    if (call.ids && (await this.#foundation.store.tasks.get(run.id))) return run;
     ledger.admit(run.id, run.workspace.id);
     try {
       await tasks.accept(run, { sequence: null, startedAt: null });
     } catch (error) {
-      ledger.end(run.id);
-      throw error;
+      // Another attempt made it in this very moment: the worker takes the same run once.
+      const isThere = call.ids && (await this.#foundation.store.tasks.get(run.id)) !== undefined;
+      if (!isThere) {
+        ledger.end(run.id);
+        throw error;
+      }
     }
     await tasks.send(run, { sent: () => call.turn.done() });
     return run;
@@ -247,13 +254,11 @@ export class RunDesk implements Runs {
 const asAccepted = (task: TaskRecord): TaskRecord =>
   task.completedAt === null ? task : { ...task, status: 'queued', startedAt: null, completedAt: null };
 
-const runOf = ({
-  workspace,
-  operation,
-  job,
-  render,
-}: Pick<RunRequest, 'workspace' | 'operation' | 'job' | 'render'>): Run => ({
-  id: newTaskId(),
+const runOf = (
+  { workspace, operation, job, render }: Pick<RunRequest, 'workspace' | 'operation' | 'job' | 'render'>,
+  ids?: CallIds,
+): Run => ({
+  id: ids?.taskId() ?? newTaskId(),
   workspace,
   operation,
   placed: { job, render },

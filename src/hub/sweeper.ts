@@ -2,6 +2,7 @@ import type { Activity } from './activity.ts';
 import type { Deletion } from './deletion.ts';
 import type { Foundation } from './foundation.ts';
 import type { Ledger } from './ledger.ts';
+import type { TaskRecovery } from './task-recovery.ts';
 import type { WorkerBook } from './workers.ts';
 
 /** Records that only age can end are looked for this often. */
@@ -11,6 +12,7 @@ interface Parts {
   readonly activity: Activity;
   readonly deletion: Deletion;
   readonly ledger: Ledger;
+  readonly recovery: TaskRecovery;
   readonly workers: WorkerBook;
 }
 
@@ -24,6 +26,7 @@ export class Sweeper {
     this.#parts = parts;
     const { background, timing } = foundation;
     background.every(timing.sweepMs, 'delete expired workspaces', () => this.deleteExpired());
+    background.every(timing.sweepMs, 'reap hubs', () => this.reapHubs());
     background.every(PRUNE_MS, 'prune records', () => this.prune());
     background.every(timing.blobSweepMs, 'sweep blobs', () => this.sweepBlobs());
   }
@@ -41,6 +44,11 @@ export class Sweeper {
         background.run('delete an expired workspace', () => deletion.remove(workspace));
       }
     }
+  }
+
+  /** What a lost hub had accepted and not yet sent to a worker is in nobody's hands. */
+  async reapHubs(): Promise<void> {
+    if ((await this.#foundation.store.hubs.reap()) > 0) await this.#parts.recovery.checkAll();
   }
 
   async prune(): Promise<void> {

@@ -1,11 +1,13 @@
+import type { CallIds } from '../ids/call-ids.ts';
 import { newId } from '../ids/ids.ts';
 import type { WorkspaceRecord } from '../store/rows.ts';
 import type { Catalog } from './catalog.ts';
+import { workspaceNotFound } from './errors.ts';
 import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
 import { type Holders, isUnreachable } from './holders.ts';
 import type { Placement } from './placement.ts';
-import { specAsJson } from './stored-spec.ts';
+import { specAsJson, specOf } from './stored-spec.ts';
 import type { UnplacedSpec } from './workspace-request.ts';
 
 const CLOSE_TIMEOUT_MS = 60_000;
@@ -19,7 +21,11 @@ export interface Wanted {
   readonly ttlSeconds: number;
   /** The connection whose default workspace it is to be. */
   readonly connection: string | null;
+  /** Of a call with an idempotency key: the workspace that an earlier attempt has made is answered, or finished. */
+  readonly ids?: CallIds;
 }
+
+type Placed = { inserted: WorkspaceRecord } | { existing: WorkspaceRecord };
 
 interface Parts {
   readonly catalog: Catalog;
@@ -40,43 +46,63 @@ export class WorkspaceMaker {
 
   /** Throws NO_WORKER_AVAILABLE, CAPACITY_EXCEEDED, and what the worker has against it. */
   async make(wanted: Wanted): Promise<WorkspaceRecord> {
+    const id = wanted.ids?.handle('ws') ?? newId('ws');
     const refused = new Set<string>();
+    let left = wanted.ids && (await this.#foundation.store.workspaces.get(id));
     while (true) {
-      const id = newId('ws');
-      const placed = await this.#parts.placement.insert(
-        worker => ({
-          id,
-          caller: wanted.caller,
-          name: wanted.name ?? id,
-          state: 'creating',
-          generation: 0,
-          connection: wanted.connection,
-          engine: '',
-          image: null,
-          spec: specAsJson({ ...wanted.spec, site: worker.site, enforcement: {} }),
-          metadata: wanted.metadata,
-          ttlSeconds: wanted.ttlSeconds,
-        }),
-        { refused },
-      );
+      const placed = left ? await this.#takeOver(left) : await this.#insert(wanted, { id, refused });
+      left = undefined;
       if ('existing' in placed) return placed.existing;
       try {
         const opened = await this.#parts.holders.open(placed.inserted, { isFresh: true });
         await this.#parts.events.append(`workspace:${id}`, 'workspace.created', { workspace_id: id });
         return opened;
       } catch (error) {
-        await this.#undo(placed.inserted);
         // A worker that another process joined has a lease but cannot be reached from here: the next one, then.
+        await this.#undo(placed.inserted, { mayBeOpen: !isUnreachable(error) });
         if (!isUnreachable(error)) throw error;
         refused.add(placed.inserted.worker);
       }
     }
   }
 
-  async #undo(workspace: WorkspaceRecord): Promise<void> {
+  #insert(wanted: Wanted, { id, refused }: { id: string; refused: ReadonlySet<string> }): Promise<Placed> {
+    return this.#parts.placement.insert(
+      worker => ({
+        id,
+        caller: wanted.caller,
+        name: wanted.name ?? id,
+        state: 'creating',
+        generation: 0,
+        connection: wanted.connection,
+        engine: '',
+        image: null,
+        spec: specAsJson({ ...wanted.spec, site: worker.site, enforcement: {} }),
+        metadata: wanted.metadata,
+        ttlSeconds: wanted.ttlSeconds,
+      }),
+      { refused },
+    );
+  }
+
+  /** The row of an attempt that did not end: its slot is kept, at a later epoch, so that nothing of that attempt still counts. */
+  async #takeOver(left: WorkspaceRecord): Promise<Placed> {
+    if (left.state !== 'creating') return { existing: left };
+    const { catalog, placement } = this.#parts;
+    const worker = await placement.successor(left);
+    const claimed = await this.#foundation.store.workspaces.claim(left.id, left, { worker: worker.id });
+    if (claimed) return { inserted: { ...claimed, spec: specAsJson({ ...specOf(claimed), site: worker.site }) } };
+    const existing = await catalog.refresh(left.id);
+    if (existing === undefined) throw workspaceNotFound(left.id);
+    return { existing };
+  }
+
+  async #undo(workspace: WorkspaceRecord, { mayBeOpen }: { mayBeOpen: boolean }): Promise<void> {
     const { background, store, log } = this.#foundation;
-    await store.workspaces.delete(workspace.id);
+    // A later epoch is that of another attempt at the same call, which has taken it over.
+    const isOurs = await store.workspaces.delete(workspace.id, workspace);
     this.#parts.catalog.forget(workspace.id);
+    if (!isOurs || !mayBeOpen) return;
     // It may have been opened although no answer came.
     background.run('close a workspace that was not made', async () => {
       const close = this.#parts.holders.send(workspace, 'workspace.close', hold => hold, {

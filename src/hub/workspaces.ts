@@ -45,7 +45,7 @@ export class WorkspaceDesk implements Workspaces {
   }
 
   async create(request: WorkspaceRequest, call: Call): Promise<WorkspaceView> {
-    return await this.#parts.views.view(await this.#make(request, call.caller));
+    return await this.#parts.views.view(await this.#make(request, call));
   }
 
   async list(query: PageQuery & { state?: string }, caller: Caller): Promise<Page<WorkspaceView> & { total: number }> {
@@ -112,16 +112,17 @@ export class WorkspaceDesk implements Workspaces {
 
   async #meant(
     id: string | undefined,
-    { caller, connection }: Call,
+    call: Call,
     { mayCreate, tool }: { mayCreate: boolean; tool: string },
   ): Promise<WorkspaceRecord> {
+    const { caller, connection } = call;
     if (id !== undefined) return await this.#parts.catalog.get(id, caller.id);
     if (connection !== undefined) return await this.#parts.defaults.of(connection, caller);
-    if (mayCreate) return await this.#make({ network: 'off', limits: {}, env: {}, metadata: {} }, caller);
+    if (mayCreate) return await this.#make({ network: 'off', limits: {}, env: {}, metadata: {} }, call);
     throw new AppError('WORKSPACE_REQUIRED', `workspace_id is required for ${tool}`, { details: { tool } });
   }
 
-  #make(request: WorkspaceRequest, caller: Caller): Promise<WorkspaceRecord> {
+  #make(request: WorkspaceRequest, { caller, ids }: Call): Promise<WorkspaceRecord> {
     const { config } = this.#foundation;
     return this.#parts.maker.make({
       caller: caller.id,
@@ -130,6 +131,7 @@ export class WorkspaceDesk implements Workspaces {
       metadata: { ...request.metadata },
       ttlSeconds: ttlOfRequest(request, config),
       connection: null,
+      ids,
     });
   }
 }

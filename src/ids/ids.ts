@@ -1,12 +1,13 @@
 import { randomFillSync, randomUUID } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
-const ID_LENGTH = 24;
+export const ID_LENGTH = 24;
+export type IdPrefix = 'ws' | 'art' | 'cp' | 'wk' | 'box' | 'req' | 'up' | 'aud';
 /** The largest multiple of 36 that fits a byte; larger bytes are dropped so that every letter is equally likely. */
 const UNBIASED = 252;
 
 /** A handle such as `ws_4k…`: prefix and 24 letters of a CSPRNG (124 bits). */
-export function newId(prefix: 'ws' | 'art' | 'cp' | 'wk' | 'box' | 'req' | 'up' | 'aud'): string {
+export function newId(prefix: IdPrefix): string {
   let id = '';
   while (id.length < ID_LENGTH) {
     const byte = nextRandomByte();

@@ -4,6 +4,7 @@ import { createAuditStore } from './audit.ts';
 import { createCheckpointStore } from './checkpoints.ts';
 import type { Database } from './database.ts';
 import { createEventStore } from './events.ts';
+import { createHubStore } from './hubs.ts';
 import { createIdempotencyStore } from './idempotency.ts';
 import { checkRows } from './integrity.ts';
 import { referencedBlobs } from './referenced-blobs.ts';
@@ -16,6 +17,7 @@ import { createWorkspaceStore } from './workspaces.ts';
 export function assembleStore(db: Database): Store {
   const audit = createAuditStore(db);
   return {
+    hubs: createHubStore(db),
     workers: createWorkerStore(db),
     workspaces: createWorkspaceStore(db),
     tasks: createTaskStore(db),

@@ -73,8 +73,13 @@ export function createCheckpointStore(db: Database): CheckpointStore {
             created_at: db.now,
             expires_at: expiryOfChild(db, checkpoint.workspaceId),
           })
+          .onConflict(conflict => conflict.column('id').doNothing())
           .returning(checkpointColumns)
-          .executeTakeFirstOrThrow();
+          .executeTakeFirst();
+        if (row === undefined) {
+          const query = tx.selectFrom('checkpoint').select(checkpointColumns).where('id', '=', checkpoint.id);
+          return reader.one(await query.executeTakeFirstOrThrow());
+        }
         const kept = tx
           .selectFrom('checkpoint')
           .select('ordinal')

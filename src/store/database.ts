@@ -1,4 +1,4 @@
-import type { Kysely, RawBuilder, Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { DialectName } from './migrations.ts';
 import type { Schema } from './schema.ts';
 
@@ -33,6 +33,10 @@ export interface Database {
   checkFiles(): Promise<string[]>;
   close(): Promise<void>;
 }
+
+/** When a lease that is taken or renewed now runs out. */
+export const leaseEnd = (db: Pick<Database, 'now'>, leaseSeconds: number): RawBuilder<number> =>
+  sql<number>`${db.now} + ${Math.round(leaseSeconds * 1000)}`;
 
 /** SQLite takes at most 32,766 parameters and expressions 1,000 deep; lists in conditions are cut to this. */
 export const LIST_CHUNK = 500;

@@ -1,23 +1,38 @@
-import { sql } from 'kysely';
+import { randomUUID } from 'node:crypto';
+import { type ExpressionBuilder, sql } from 'kysely';
 import { z } from 'zod';
 import type { Database } from './database.ts';
 import { pruneInSteps } from './prune.ts';
 import { createRowsReader, jsonObject } from './rows-reader.ts';
-import type { IdempotencyAnswer, IdempotencyStore } from './store.ts';
+import type { Schema } from './schema.ts';
+import type { IdempotencyAnswer, IdempotencyKey, IdempotencyStore } from './store.ts';
 
 const REMEMBERED_MS = 24 * 60 * 60 * 1000;
 
 const schema = z.object({ id: z.string(), argsHash: z.string(), result: jsonObject.nullable() });
 
-type Key = Parameters<IdempotencyStore['forget']>[0];
-
 /**
  * Which calls with a key are running or done. The row is there before the call has any effect, so that a repeat that arrives
- * at another hub meanwhile is `pending` and not a second call.
+ * at another hub meanwhile is `pending` and not a second call. A call whose hub is gone is begun again by the next repeat.
  */
 export function createIdempotencyStore(db: Database): IdempotencyStore {
   const reader = createRowsReader(db, { table: 'idempotency', schema });
-  const whole = ({ caller, operation, key }: Key) => ({ caller, operation, key });
+  const isFree = (eb: ExpressionBuilder<Schema, 'idempotency'>, owner: string) =>
+    eb.or([
+      eb('owner', 'is', null),
+      // A hub begins a call of its own once more only when it could not write down how the last attempt ended.
+      eb('owner', '=', owner),
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('hub')
+            .select('hub.id')
+            .whereRef('hub.id', '=', 'idempotency.owner')
+            .where('hub.lease_until', '>', db.now),
+        ),
+      ),
+    ]);
+  const whole = ({ caller, operation, key }: IdempotencyKey) => ({ caller, operation, key });
 
   return {
     begin: key =>
@@ -28,20 +43,36 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
           .where(eb => eb.and(whole(key)))
           .where('expires_at', '<=', db.now)
           .execute();
-        const { numInsertedOrUpdatedRows: inserted } = await tx
+        const { argsHash: args_hash, owner } = key;
+        const inserted = await tx
           .insertInto('idempotency')
-          .values({ ...whole(key), args_hash: key.argsHash, expires_at: sql`${db.now} + ${REMEMBERED_MS}` })
+          .values({
+            ...whole(key),
+            args_hash,
+            owner,
+            nonce: randomUUID(),
+            expires_at: sql`${db.now} + ${REMEMBERED_MS}`,
+          })
           .onConflict(conflict => conflict.columns(['caller', 'operation', 'key']).doNothing())
+          .returning('nonce')
           .executeTakeFirst();
-        if (inserted) return { state: 'fresh' };
+        if (inserted) return { state: 'fresh', nonce: inserted.nonce };
         const row = await tx
           .selectFrom('idempotency')
           .select(['key as id', 'args_hash as argsHash', 'result'])
           .where(eb => eb.and(whole(key)))
           .executeTakeFirstOrThrow();
         const { argsHash, result } = reader.one(row);
-        if (argsHash !== key.argsHash) return { state: 'conflict' };
-        return result === null ? { state: 'pending' } : { state: 'done', result };
+        if (argsHash !== args_hash) return { state: 'conflict' };
+        if (result !== null) return { state: 'done', result };
+        const taken = await tx
+          .updateTable('idempotency')
+          .set({ owner })
+          .where(eb => eb.and(whole(key)))
+          .where(eb => isFree(eb, owner))
+          .returning('nonce')
+          .executeTakeFirst();
+        return taken ? { state: 'fresh', nonce: taken.nonce } : { state: 'pending' };
       }),
 
     async finish(key, result) {
@@ -49,15 +80,17 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
         .updateTable('idempotency')
         .set({ result: JSON.stringify(result) })
         .where(eb => eb.and(whole(key)))
+        .where('result', 'is', null)
         .execute();
     },
 
-    async forget(key) {
+    async forget(key, { owner }) {
       // A result that was given once is never taken back.
       await db.kysely
         .deleteFrom('idempotency')
         .where(eb => eb.and(whole(key)))
         .where('result', 'is', null)
+        .where('owner', '=', owner)
         .execute();
     },
 

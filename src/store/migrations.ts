@@ -6,6 +6,7 @@ export type DialectName = 'sqlite' | 'postgres';
 /** In order of their names; one that was released never changes. */
 const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0001-records': { up: db => createRecords(db, dialect) },
+  '0002-call-owners': { up: db => addCallOwners(db, dialect) },
 });
 
 /** Brings the tables up to date. The caller sees to it that only one process does so at a time. */
@@ -22,8 +23,7 @@ export async function migrate<Tables>(db: Kysely<Tables>, dialect: DialectName):
 
 /** The first version. Numbers are 64 bits wide on both; SQLite's `integer primary key` is the row's own number. */
 async function createRecords(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
-  // Text compares bytewise on both, so that order and cursors mean the same.
-  const text = dialect === 'sqlite' ? sql`text` : sql`text collate "C"`;
+  const text = textOf(dialect);
   const number = sql`bigint`;
   const ordinal = dialect === 'sqlite' ? sql`integer` : sql`bigserial`;
 
@@ -115,3 +115,22 @@ async function createRecords(db: Kysely<unknown>, dialect: DialectName): Promise
     .addColumn('one', number, c => c.primaryKey())
     .execute();
 }
+
+/** Hubs have leases as workers do, and a call with a key belongs to the hub that runs it. */
+async function addCallOwners(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  const text = textOf(dialect);
+  await db.schema
+    .createTable('hub')
+    .addColumn('id', text, c => c.primaryKey())
+    .addColumn('lease_until', sql`bigint`, c => c.notNull())
+    .execute();
+  // Of the calls that an earlier version left unfinished nobody is the owner, so that the next attempt takes them over.
+  await db.schema.alterTable('idempotency').addColumn('owner', text).execute();
+  await db.schema
+    .alterTable('idempotency')
+    .addColumn('nonce', text, c => c.notNull().defaultTo(''))
+    .execute();
+}
+
+/** Text compares bytewise on both, so that order and cursors mean the same. */
+const textOf = (dialect: DialectName) => (dialect === 'sqlite' ? sql`text` : sql`text collate "C"`);

@@ -6,6 +6,7 @@ import type { Generated } from 'kysely';
  * millisecond.
  */
 export interface Schema {
+  hub: HubTable;
   worker: WorkerTable;
   workspace: WorkspaceTable;
   task: TaskTable;
@@ -16,6 +17,11 @@ export interface Schema {
   idempotency: IdempotencyTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
+}
+
+export interface HubTable {
+  id: string;
+  lease_until: number;
 }
 
 export interface WorkerTable {
@@ -131,6 +137,10 @@ export interface IdempotencyTable {
   args_hash: string;
   /** Null while the call runs. */
   result: string | null;
+  /** The hub that runs it. */
+  owner: string | null;
+  /** What makes the ids of this call's things unguessable; every attempt at it has the same. */
+  nonce: string;
   expires_at: number;
 }
 

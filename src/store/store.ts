@@ -23,6 +23,7 @@ export interface PageQuery {
 
 /** The truth. Each method is one transaction; all are asynchronous. Same behaviour on SQLite and PostgreSQL. */
 export interface Store {
+  readonly hubs: HubStore;
   readonly workers: WorkerStore;
   readonly workspaces: WorkspaceStore;
   readonly tasks: TaskStore;
@@ -38,6 +39,16 @@ export interface Store {
   /** Empty when all is well; else what is wrong, a line each. */
   checkIntegrity(): Promise<string[]>;
   close(): Promise<void>;
+}
+
+/** Which hubs are alive. */
+export interface HubStore {
+  /** Takes or renews the lease of this hub. */
+  beat(id: string, leaseSeconds: number): Promise<void>;
+  /** It is gone: what it owned may be taken over at once. */
+  leave(id: string): Promise<void>;
+  /** Removes the hubs whose lease ran out; how many there were. */
+  reap(): Promise<number>;
 }
 
 export interface WorkerStore {
@@ -56,7 +67,7 @@ export interface WorkerStore {
 
 export interface WorkspaceStore {
   /**
-   * Inserts, unless the worker's slots are all taken or, for a connection's default workspace, one is there already.
+   * Inserts, unless the worker's slots are all taken, or one is there already: of this id, or a connection's default workspace.
    * Counting and inserting are one transaction, so no more than `slots` ever exist.
    */
   insert(
@@ -76,8 +87,8 @@ export interface WorkspaceStore {
   touch(ids: readonly string[]): Promise<void>;
   /** Gives it to another worker and raises the epoch. Undefined when the epoch moved on meanwhile. */
   claim(id: string, from: { epoch: number }, to: { worker: string }): Promise<WorkspaceRecord | undefined>;
-  /** Removes the row; its artifacts and checkpoints get an expiry 7 days ahead. */
-  delete(id: string): Promise<boolean>;
+  /** Removes the row, if it has the epoch, where one is given; its artifacts and checkpoints get an expiry 7 days ahead. */
+  delete(id: string, at?: { epoch: number }): Promise<boolean>;
   heldBy(worker: string): Promise<WorkspaceRecord[]>;
   expired(): Promise<WorkspaceRecord[]>;
 }
@@ -120,7 +131,7 @@ export interface TaskStore {
 }
 
 export interface CheckpointStore {
-  /** Inserts and drops the oldest beyond `keep`. */
+  /** Inserts and drops the oldest beyond `keep`; one of this id that is there already stays as it is and is answered. */
   insert(
     checkpoint: Omit<CheckpointRecord, 'createdAt' | 'expiresAt'>,
     options: { keep: number },
@@ -161,17 +172,28 @@ export interface EventStore {
 }
 
 export type IdempotencyAnswer =
-  | { state: 'fresh' }
+  /** This hub is to make the call, the first time or once more: the nonce is the same in every attempt. */
+  | { state: 'fresh'; nonce: string }
   | { state: 'pending' }
   | { state: 'done'; result: JsonObject }
   | { state: 'conflict' };
 
+export interface IdempotencyKey {
+  readonly caller: string;
+  readonly operation: string;
+  readonly key: string;
+}
+
 export interface IdempotencyStore {
-  /** Remembers (caller, operation, key) for 24 h. `argsHash` decides between replay and conflict. */
-  begin(key: { caller: string; operation: string; key: string; argsHash: string }): Promise<IdempotencyAnswer>;
-  finish(key: { caller: string; operation: string; key: string }, result: JsonObject): Promise<void>;
-  /** The call failed and left nothing: the key is free again. */
-  forget(key: { caller: string; operation: string; key: string }): Promise<void>;
+  /**
+   * Remembers (caller, operation, key) for 24 h. `argsHash` decides between replay and conflict. The call belongs to `owner`,
+   * a hub, until it is done or that hub has no lease any more; then whoever begins it next takes it over.
+   */
+  begin(call: IdempotencyKey & { argsHash: string; owner: string }): Promise<IdempotencyAnswer>;
+  /** The first result stays. */
+  finish(key: IdempotencyKey, result: JsonObject): Promise<void>;
+  /** The call failed and left nothing: the key is free again, unless another hub has taken the call over. */
+  forget(key: IdempotencyKey, options: { owner: string }): Promise<void>;
   prune(): Promise<number>;
 }
 

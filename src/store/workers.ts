@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { chunksOf, type Database } from './database.ts';
+import { chunksOf, type Database, leaseEnd } from './database.ts';
 import type { WorkerRecord } from './rows.ts';
 import { createRowsReader, jsonObject, textMap } from './rows-reader.ts';
 import type { WorkerStore } from './store.ts';
@@ -38,7 +38,6 @@ const schema = z.object({
  */
 export function createWorkerStore(db: Database): WorkerStore {
   const reader = createRowsReader<WorkerRecord>(db, { table: 'worker', schema });
-  const until = (leaseSeconds: number) => sql<number>`${db.now} + ${Math.round(leaseSeconds * 1000)}`;
 
   return {
     /** Whoever joins last has the lease: a restarted worker must not wait for the lease of the process before it. */
@@ -54,7 +53,7 @@ export function createWorkerStore(db: Database): WorkerStore {
           capabilities: JSON.stringify(worker.capabilities),
           is_draining: worker.isDraining ? 1 : 0,
           joined_at: db.now,
-          lease_until: until(leaseSeconds),
+          lease_until: leaseEnd(db, leaseSeconds),
         })
         .onConflict(conflict =>
           conflict.column('id').doUpdateSet({
@@ -79,7 +78,7 @@ export function createWorkerStore(db: Database): WorkerStore {
         for (const chunk of chunksOf(live, PAIRS_CHUNK)) {
           const rows = await tx
             .updateTable('worker')
-            .set({ lease_until: until(leaseSeconds) })
+            .set({ lease_until: leaseEnd(db, leaseSeconds) })
             .where('lease_until', '>', db.now)
             .where(eb => eb.or(chunk.map(({ id, boot }) => eb.and({ id, boot }))))
             .returning('id')

@@ -78,13 +78,24 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
           .where('worker', '=', workspace.worker)
           .select(eb => eb.fn.countAll<number>().as('used'))
           .executeTakeFirstOrThrow();
-        if (used >= slots) return { full: true };
+        const find = async () => {
+          const query = tx.selectFrom('workspace').select(workspaceColumns).where('id', '=', workspace.id);
+          return reader.maybe(await query.executeTakeFirst());
+        };
+        if (used >= slots) {
+          const same = await find();
+          return same ? { existing: same } : { full: true };
+        }
         const row = await tx
           .insertInto('workspace')
           .values(rowOf(workspace, db))
+          .onConflict(conflict => conflict.column('id').doNothing())
           .returning(workspaceColumns)
-          .executeTakeFirstOrThrow();
-        return { inserted: reader.one(row) };
+          .executeTakeFirst();
+        if (row) return { inserted: reader.one(row) };
+        const same = await find();
+        if (!same) throw new Error('a workspace was deleted in the moment that another of its id was inserted');
+        return { existing: same };
       }),
 
     async get(id) {
@@ -150,9 +161,11 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
       return reader.maybe(row);
     },
 
-    delete: id =>
+    delete: (id, at) =>
       db.write(async tx => {
-        const { numDeletedRows } = await tx.deleteFrom('workspace').where('id', '=', id).executeTakeFirst();
+        let row = tx.deleteFrom('workspace').where('id', '=', id);
+        if (at) row = row.where('epoch', '=', at.epoch);
+        const { numDeletedRows } = await row.executeTakeFirst();
         if (numDeletedRows === 0n) return false;
         for (const table of ['artifact', 'checkpoint'] as const) {
           await tx

@@ -24,10 +24,12 @@ export const workspaceCheckpoint = defineOperation({
   run: (input, context) =>
     context.hub.idempotency.once(
       { caller: context.caller, operation: 'workspace_checkpoint', key: input.idempotency_key, args: input },
-      async () => {
+      async ids => {
         const where = { mayCreate: false, tool: 'workspace_checkpoint' };
         const workspace = await context.hub.workspaces.resolve(input.workspace_id, context, where);
-        return viewCheckpoint(await context.hub.checkpoints.create(workspace, { name: input.name }, context));
+        return viewCheckpoint(
+          await context.hub.checkpoints.create(workspace, { name: input.name }, { ...context, ids }),
+        );
       },
     ),
 });
@@ -55,9 +57,9 @@ export const workspaceRestore = defineOperation({
   run: (input, context) =>
     context.hub.idempotency.once(
       { caller: context.caller, operation: 'workspace_restore', key: input.idempotency_key, args: input },
-      async () => {
+      async ids => {
         const into = { workspaceId: input.workspace_id };
-        const restored = await context.hub.checkpoints.restore(input.checkpoint_id, into, context);
+        const restored = await context.hub.checkpoints.restore(input.checkpoint_id, into, { ...context, ids });
         return { ...viewWorkspace(restored), restored_from: input.checkpoint_id };
       },
     ),
@@ -81,11 +83,11 @@ export const workspaceFork = defineOperation({
   run: (input, context) =>
     context.hub.idempotency.once(
       { caller: context.caller, operation: 'workspace_fork', key: input.idempotency_key, args: input },
-      async () => {
+      async ids => {
         const where = { mayCreate: false, tool: 'workspace_fork' };
         const workspace = await context.hub.workspaces.resolve(input.workspace_id, context, where);
         const copies = { count: input.count, name: input.name };
-        const forks = await context.hub.checkpoints.fork(workspace, copies, context);
+        const forks = await context.hub.checkpoints.fork(workspace, copies, { ...context, ids });
         return { workspaces: forks.map(viewWorkspace), forked_from: workspace.id };
       },
     ),

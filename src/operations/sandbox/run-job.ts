@@ -75,8 +75,8 @@ async function workspaceOf<Output extends z.ZodType<Record<string, unknown>>>(
   if (!isFresh || !mayCreate || key === undefined) return hub.workspaces.resolve(input.workspace_id, context, where);
   const chosen = await hub.idempotency.once(
     { caller, operation: `${operation}/workspace`, key, args: input },
-    async () => {
-      const { id } = await hub.workspaces.resolve(undefined, context, where);
+    async ids => {
+      const { id } = await hub.workspaces.resolve(undefined, { ...context, ids }, where);
       return { workspace_id: id };
     },
   );

@@ -63,7 +63,7 @@ export const workspaceCreate = defineOperation({
   run: (input, context) =>
     context.hub.idempotency.once(
       { caller: context.caller, operation: 'workspace_create', key: input.idempotency_key, args: input },
-      async () =>
+      async ids =>
         viewWorkspace(
           await context.hub.workspaces.create(
             {
@@ -75,7 +75,7 @@ export const workspaceCreate = defineOperation({
               env: input.env ?? {},
               metadata: input.metadata ?? {},
             },
-            context,
+            { ...context, ids },
           ),
         ),
     ),

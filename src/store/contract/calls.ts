@@ -1,55 +1,141 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Store } from '../store.ts';
 import { idsOf, newAuditRecord, paged, type Use } from './support.ts';
 
 const key = { caller: 'alice', operation: 'run_python', key: 'k1' };
 
-/** Idempotency keys and the audit chain. */
+const beginAt =
+  (store: Store, owner: string) =>
+  (patch: { caller?: string; operation?: string; key?: string; argsHash?: string } = {}) =>
+    store.idempotency.begin({ ...key, argsHash: 'args', owner, ...patch });
+
+/** Idempotency keys, the hubs that own them, and the audit chain. */
 export function callsContract(name: string, use: Use): void {
   describe(`${name}: idempotency`, () => {
+    const LEASE_SECONDS = 60;
+
     it('is fresh, then pending, then done; other arguments conflict', () =>
       use(async ({ store }) => {
-        const begin = (argsHash = 'h1', patch = {}) => store.idempotency.begin({ ...key, argsHash, ...patch });
-        assert.deepEqual(await begin(), { state: 'fresh' });
+        const begin = beginAt(store, 'h2');
+        await store.hubs.beat('h1', LEASE_SECONDS);
+        assert.equal((await beginAt(store, 'h1')()).state, 'fresh');
         assert.deepEqual(await begin(), { state: 'pending' });
-        assert.deepEqual(await begin('h2'), { state: 'conflict' });
+        assert.deepEqual(await begin({ argsHash: 'other' }), { state: 'conflict' });
         await store.idempotency.finish(key, { answer: 42 });
         assert.deepEqual(await begin(), { state: 'done', result: { answer: 42 } });
-        assert.deepEqual(await begin('h2'), { state: 'conflict' });
+        await store.idempotency.finish(key, { answer: 43 });
+        assert.deepEqual(await begin(), { state: 'done', result: { answer: 42 } });
+        assert.deepEqual(await begin({ argsHash: 'other' }), { state: 'conflict' });
         for (const other of [{ caller: 'bob' }, { operation: 'x' }, { key: 'k2' }]) {
-          assert.deepEqual(await begin('h1', other), { state: 'fresh' });
+          assert.equal((await begin(other)).state, 'fresh');
         }
       }));
 
     it('is free again after a failure, and not after a result', () =>
       use(async ({ store }) => {
-        const begin = (argsHash: string) => store.idempotency.begin({ ...key, argsHash });
-        await begin('h1');
-        await store.idempotency.forget(key);
-        assert.deepEqual(await begin('h2'), { state: 'fresh' });
+        const begin = beginAt(store, 'h1');
+        await begin();
+        await store.idempotency.forget(key, { owner: 'h1' });
+        assert.equal((await begin({ argsHash: 'other' })).state, 'fresh');
         await store.idempotency.finish(key, {});
-        await store.idempotency.forget(key);
-        assert.deepEqual(await begin('h2'), { state: 'done', result: {} });
+        await store.idempotency.forget(key, { owner: 'h1' });
+        assert.deepEqual(await begin({ argsHash: 'other' }), { state: 'done', result: {} });
       }));
 
-    it('is fresh for exactly one of many that begin at once', () =>
+    it('is fresh for exactly one of many that begin at once, also when all take it over', () =>
       use(async ({ store, openAnother }) => {
         const stores = [store, await openAnother()];
-        const answers = await Promise.all(
-          Array.from({ length: 10 }, (_, i) => stores[i % 2]?.idempotency.begin({ ...key, argsHash: 'h' })),
+        const beginAll = async () => {
+          const hubs = Array.from({ length: 10 }, (_, i) => ({ id: `h${i}`, store: stores[i % 2] ?? store }));
+          for (const { id } of hubs) await store.hubs.beat(id, LEASE_SECONDS);
+          const answers = await Promise.all(hubs.map(({ id, store: at }) => beginAt(at, id)()));
+          assert.deepEqual(answers.map(answer => answer.state).sort(), ['fresh', ...Array(9).fill('pending')]);
+          return hubs[answers.findIndex(answer => answer.state === 'fresh')]?.id ?? '';
+        };
+        const first = await beginAll();
+        await store.hubs.leave(first);
+        assert.equal((await beginAt(store, 'late')()).state, 'fresh', 'nobody owns it');
+        assert.ok(await beginAll(), 'the one that took it over never had a lease');
+      }));
+
+    it('is taken over with the same nonce when its hub has left, or its lease ran out', () =>
+      use(async ({ store, execute }) => {
+        const begin = beginAt(store, 'h2');
+        for (const hub of ['h1', 'h2']) await store.hubs.beat(hub, LEASE_SECONDS);
+        const first = await beginAt(store, 'h1')();
+        assert.ok(first.state === 'fresh' && first.nonce.length >= 32);
+        assert.deepEqual(await begin(), { state: 'pending' });
+        await store.hubs.leave('h1');
+        assert.deepEqual(await begin({ argsHash: 'other' }), { state: 'conflict' });
+        assert.deepEqual(await begin(), first);
+
+        await store.hubs.beat('h1', LEASE_SECONDS);
+        assert.deepEqual(await beginAt(store, 'h1')(), { state: 'pending' }, 'it is the other’s now');
+        await store.idempotency.forget(key, { owner: 'h1' });
+        assert.deepEqual(
+          await beginAt(store, 'h1')(),
+          { state: 'pending' },
+          'a late failure of the first frees nothing',
         );
-        assert.deepEqual(answers.map(answer => answer?.state).sort(), ['fresh', ...Array(9).fill('pending')]);
+        await execute(`update hub set lease_until = lease_until - ${LEASE_SECONDS * 1000} where id = 'h2'`);
+        assert.deepEqual(await beginAt(store, 'h1')(), first);
+        await store.idempotency.finish(key, { answer: 42 });
+        assert.deepEqual(await begin(), { state: 'done', result: { answer: 42 } });
+      }));
+
+    it('is begun again by its own hub, which could not write down how it ended', () =>
+      use(async ({ store }) => {
+        await store.hubs.beat('h1', LEASE_SECONDS);
+        const first = await beginAt(store, 'h1')();
+        assert.deepEqual(await beginAt(store, 'h1')(), first);
+        const other = await beginAt(store, 'h1')({ key: 'k2' });
+        assert.ok(first.state === 'fresh' && other.state === 'fresh' && other.nonce !== first.nonce);
+      }));
+
+    it('is taken over from an earlier version of this program', () =>
+      use(async ({ openAnother, execute }) => {
+        const past = 60 * 60 * 1000;
+        for (const statement of [
+          'drop table hub',
+          'alter table idempotency drop column owner',
+          'alter table idempotency drop column nonce',
+          `delete from kysely_migration where name >= '0002'`,
+          `insert into idempotency (caller, operation, key, args_hash, expires_at)
+             values ('${key.caller}', '${key.operation}', '${key.key}', 'args', ${Date.now() + past})`,
+        ])
+          await execute(statement);
+        const upgraded = await openAnother();
+        assert.equal((await beginAt(upgraded, 'h1')()).state, 'fresh');
+        await upgraded.hubs.beat('h1', LEASE_SECONDS);
+        assert.deepEqual(await beginAt(upgraded, 'h2')(), { state: 'pending' });
       }));
 
     it('is remembered for a day, then free and pruned', () =>
       use(async ({ store, execute }) => {
-        const begin = (name: string, argsHash: string) => store.idempotency.begin({ ...key, key: name, argsHash });
-        for (const one of ['a', 'b', 'c']) await begin(one, 'h1');
+        await store.hubs.beat('h1', LEASE_SECONDS);
+        const nonces = new Map<string, unknown>();
+        for (const one of ['a', 'b', 'c']) nonces.set(one, await beginAt(store, 'h1')({ key: one }));
         await store.idempotency.finish({ ...key, key: 'a' }, {});
         await execute(`update idempotency set expires_at = expires_at - ${24 * 3600 * 1000} where key <> 'c'`);
-        assert.deepEqual(await begin('a', 'h2'), { state: 'fresh' });
+        const again = await beginAt(store, 'h1')({ key: 'a', argsHash: 'other' });
+        assert.equal(again.state, 'fresh');
+        assert.notDeepEqual(again, nonces.get('a'), 'another call, which makes things of its own');
         assert.equal(await store.idempotency.prune(), 1);
-        assert.deepEqual(await begin('c', 'h1'), { state: 'pending' });
+        assert.deepEqual(await beginAt(store, 'h2')({ key: 'c' }), { state: 'pending' });
+      }));
+  });
+
+  describe(`${name}: hubs`, () => {
+    it('keep their lease by beating; those whose lease ran out are reaped', () =>
+      use(async ({ store, execute }) => {
+        for (const hub of ['h1', 'h2', 'h3']) await store.hubs.beat(hub, 60);
+        await execute(`update hub set lease_until = lease_until - 60000 where id <> 'h3'`);
+        await store.hubs.beat('h2', 60);
+        assert.equal(await store.hubs.reap(), 1);
+        assert.equal(await store.hubs.reap(), 0);
+        await beginAt(store, 'h2')();
+        assert.deepEqual(await beginAt(store, 'h3')(), { state: 'pending' }, 'it beat again and is alive');
       }));
   });
 

@@ -32,6 +32,21 @@ export function keepingContract(name: string, use: Use): void {
         assert.equal((await store.checkpoints.list(workspaceId, 10)).length, 3);
       }));
 
+    it('adds a checkpoint once, however many add it at once', () =>
+      use(async ({ store, openAnother }) => {
+        const { id: workspaceId } = await inserted(store);
+        const record = newCheckpoint({ workspaceId });
+        const stores = [store, await openAnother()];
+        const added = await Promise.all(
+          Array.from({ length: 6 }, (_, i) =>
+            stores[i % 2]?.checkpoints.insert({ ...record, name: `${i}` }, { keep: 3 }),
+          ),
+        );
+        const there = await store.checkpoints.list(workspaceId, 10);
+        assert.equal(there.length, 1);
+        for (const one of added) assert.deepEqual(one, there[0]);
+      }));
+
     it('prunes checkpoints and artifacts once they have expired', () =>
       use(async ({ store, execute }) => {
         const { id: workspaceId } = await inserted(store);

@@ -60,6 +60,30 @@ export function workspacesContract(name: string, use: Use): void {
         await inserted(store, { connection: 'c1', caller: 'bob' });
       }));
 
+    it('is there once, however many insert it at once, also at a worker that is full', () =>
+      use(async ({ store, openAnother }) => {
+        const stores = [store, await openAnother()];
+        const { id } = newWorkspace();
+        const answers = await Promise.all(
+          Array.from({ length: 10 }, (_, i) =>
+            stores[i % 2]?.workspaces.insert(newWorkspace({ id, worker: `w${i % 3}`, name: `${i}` }), { slots: 1 }),
+          ),
+        );
+        assert.equal(answers.filter(answer => answer && 'inserted' in answer).length, 1);
+        const there = await store.workspaces.get(id);
+        assert.ok(there);
+        assert.equal(answers.filter(answer => answer && 'existing' in answer && answer.existing.id === id).length, 9);
+      }));
+
+    it('is deleted only at the epoch that is named', () =>
+      use(async ({ store }) => {
+        const { id } = await inserted(store);
+        assert.ok(await store.workspaces.claim(id, { epoch: 1 }, { worker: 'w2' }));
+        assert.equal(await store.workspaces.delete(id, { epoch: 1 }), false);
+        assert.ok(await store.workspaces.get(id));
+        assert.equal(await store.workspaces.delete(id, { epoch: 2 }), true);
+      }));
+
     it('changes what it is told to, where worker and epoch still hold', () =>
       use(async ({ store }) => {
         const { id } = await inserted(store);
