@@ -29,6 +29,7 @@ const testNeeds: Need[] = [
     debian: 'postgresql',
     isThere: () => onPath('initdb') || existsSync('/usr/lib/postgresql'),
   },
+  { what: 'nats-server', debian: 'nats-server', isThere: () => onPath('nats-server') },
   { what: 'ps, pgrep and kill', debian: 'procps', isThere: () => onPath('ps') && onPath('pgrep') && onPath('kill') },
   { what: 'patch', debian: 'patch', isThere: () => onPath('patch') },
   { what: 'curl', debian: 'curl', isThere: () => onPath('curl') },

@@ -157,6 +157,56 @@ export function fabricContract(name: string, open: () => Promise<FabricUnderTest
     );
 
     it(
+      'goes on with the other hub when one leaves',
+      withFabric(async (hub, worker, all) => {
+        const second = await all.connect({ hub: 'h2' });
+        await hub.serve({ hub: 'any' }, async () => bytes('h1'));
+        await second.serve({ hub: 'any' }, async () => bytes('h2'));
+        await second.close();
+        for (let i = 0; i < 16; i += 1) {
+          assert.equal(text(await worker.request({ hub: 'any' }, bytes('x'), { timeoutMs: long })), 'h1');
+        }
+      }),
+    );
+
+    it(
+      'names a worker that asks a hub',
+      withFabric(async (hub, worker) => {
+        await hub.serve({ hub: 'any' }, async (_body, from) => bytes(from));
+        assert.equal(text(await worker.request({ hub: 'any' }, bytes('x'), { timeoutMs: long })), 'w1');
+      }),
+    );
+
+    it(
+      'keeps any two names apart, whatever they hold',
+      withFabric(async (hub, _worker, all) => {
+        const names = ['a.b', 'a', 'a.*', '>', '*', 'with space', 'line\r\nPUB x 0', 'ünï', 'a=2Eb', 'A', '$SYS', ''];
+        const served = new Map<string, Fabric>();
+        for (const name of names) {
+          const fabric = await all.connect({ worker: name });
+          await fabric.serve({ worker: name }, async body => bytes(`${name} heard ${text(body)}`));
+          served.set(name, fabric);
+        }
+        await hub.serve({ hub: 'any' }, async (_body, from) => bytes(from));
+        for (const [name, fabric] of served) {
+          const answer = await hub.request({ worker: name }, bytes('it'), { timeoutMs: long });
+          assert.equal(text(answer), `${name} heard it`);
+          assert.equal(text(await fabric.request({ hub: 'any' }, bytes('x'), { timeoutMs: long })), name);
+        }
+      }),
+    );
+
+    it(
+      'carries many large messages at once',
+      withFabric(async (hub, worker) => {
+        await worker.serve({ worker: 'w1' }, echo);
+        const sent = Array.from({ length: 24 }, (_, i) => new Uint8Array(MAX_MESSAGE_BYTES - i).fill(i));
+        const answers = await Promise.all(sent.map(body => hub.request({ worker: 'w1' }, body, { timeoutMs: long })));
+        for (const [i, answer] of answers.entries()) assert.ok(Buffer.from(answer).equals(sent[i] ?? new Uint8Array()));
+      }),
+    );
+
+    it(
       'lets a worker act only under its own name',
       withFabric(async (hub, worker) => {
         await assert.rejects(worker.serve({ worker: 'w2' }, echo), NotPermitted);
@@ -258,9 +308,23 @@ export function fabricContract(name: string, open: () => Promise<FabricUnderTest
     );
 
     it(
+      'keep to their worker, whatever its name holds',
+      withFabric(async (hub, worker, all) => {
+        const dotted = await all.connect({ worker: 'w1.b' });
+        const heard = Promise.withResolvers<string>();
+        await hub.subscribe('t.w1.b.x', body => heard.resolve(text(body)));
+        assert.throws(() => worker.publish('t.w1.b.x', bytes('not mine')), NotPermitted);
+        dotted.publish('t.w1.b.x', bytes('mine'));
+        assert.equal(await heard.promise, 'mine');
+      }),
+    );
+
+    it(
       'are lost when nobody listens',
       withFabric(async (hub, worker) => {
         worker.publish('t.w1.x', bytes('early'));
+        // Comes back after the publication has gone its way.
+        await assert.rejects(worker.request({ hub: 'any' }, bytes('x'), { timeoutMs: long }), NobodyThere);
         const heard = Promise.withResolvers<string>();
         await hub.subscribe('t.w1.x', body => heard.resolve(text(body)));
         worker.publish('t.w1.x', bytes('late'));

@@ -17,15 +17,32 @@ export function refuseForeignRequest(identity: Identity, to: Address): void {
   throw new NotPermitted(`worker ${identity.worker} may not ask ${describe(to)}`);
 }
 
-/** A worker publishes below `t.<its id>.` only. */
+/**
+ * The parts of a topic, which is `kind.owner.name`, like `t.<worker>.<stream>`. The owner may hold dots, the name may not: so no
+ * worker's name reaches into the topics of another.
+ */
+export function partsOf(topic: string): { kind: string; owner?: string; name?: string } {
+  const first = topic.indexOf('.');
+  const last = topic.lastIndexOf('.');
+  if (first === -1) return { kind: topic };
+  const kind = topic.slice(0, first);
+  const name = topic.slice(last + 1);
+  return first === last ? { kind, name } : { kind, owner: topic.slice(first + 1, last), name };
+}
+
+/** A worker publishes `t.<its id>.<name>` only. */
 export function refuseForeignPublish(identity: Identity, topic: string): void {
-  if ('hub' in identity || topic.startsWith(`t.${identity.worker}.`)) return;
+  if ('hub' in identity) return;
+  const { kind, owner } = partsOf(topic);
+  if (kind === 't' && owner === identity.worker) return;
   throw new NotPermitted(`worker ${identity.worker} may not publish ${topic}`);
 }
 
 /** A worker hears what is addressed to it or to all workers. */
 export function refuseForeignSubscribe(identity: Identity, topic: string): void {
-  if ('hub' in identity || topic.startsWith('w.all.') || topic.startsWith(`w.${identity.worker}.`)) return;
+  if ('hub' in identity) return;
+  const { kind, owner } = partsOf(topic);
+  if (kind === 'w' && (owner === 'all' || owner === identity.worker)) return;
   throw new NotPermitted(`worker ${identity.worker} may not subscribe to ${topic}`);
 }
 

@@ -1,0 +1,180 @@
+import {
+  credsAuthenticator,
+  type Msg,
+  type NatsConnection,
+  PermissionViolationError,
+  type Subscription,
+} from '@nats-io/nats-core';
+import type { Log } from '../../log/log.ts';
+import { type Closer, MAX_MESSAGE_BYTES, NotPermitted } from '../fabric.ts';
+import { BrokerUnavailable, type DialOptions, dial } from './dial.ts';
+import { type NatsHealth, notesOn } from './health.ts';
+import { inboxPrefix } from './subjects.ts';
+
+const PING_MS = 1_000;
+const PINGS_UNANSWERED = 3;
+/** How long a closing connection waits for the broker to have taken everything. */
+const FAREWELL_MS = 1_000;
+/** Room for what goes around a message. */
+const FRAME_BYTES = 64;
+
+export interface ConnectionOptions extends DialOptions {
+  readonly id: string;
+  /** JWT and seed: the text of a `.creds` file. */
+  readonly credentials?: string;
+  readonly log: Log;
+}
+
+export interface ConnectionEvents {
+  /** Also after each reconnect. Subscriptions are in place by then. */
+  connected(): void;
+  /** The broker refused to take a message on this subject. */
+  publishRefused(subject: string): void;
+  /** The client gave up, which it does for a fault of its own only. */
+  ended(reason: Error | undefined): void;
+}
+
+/** One connection to the broker, for as long as its owner lives: it comes back by itself, with all its subscriptions. */
+export class Connection {
+  readonly #client: NatsConnection;
+  readonly #log: Log;
+  #isConnected = true;
+  #trouble: string | undefined;
+  readonly #subscriptions = new Set<Subscription>();
+
+  private constructor(client: NatsConnection, log: Log) {
+    this.#client = client;
+    this.#log = log;
+  }
+
+  static async open({ id, credentials, log, ...options }: ConnectionOptions): Promise<Connection> {
+    const client = await dial(options, {
+      name: id,
+      inboxPrefix: inboxPrefix(id),
+      pingInterval: PING_MS,
+      maxPingOut: PINGS_UNANSWERED,
+      noAsyncTraces: true,
+      ...(credentials !== undefined && { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+    });
+    const connection = new Connection(client, log);
+    const most = client.info?.max_payload ?? 0;
+    if (most >= MAX_MESSAGE_BYTES + FRAME_BYTES) return connection;
+    await client.close();
+    throw new BrokerUnavailable(
+      `the NATS server takes messages of ${most} bytes only; set its max_payload to 1MB, which is the default`,
+    );
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Reports what happens to the connection from now on, until it is closed. */
+  watch(events: ConnectionEvents): void {
+    const { version } = this.#client.info ?? {};
+    this.#log.info({ server: this.#client.getServer(), version }, 'connected to NATS');
+    for (const note of notesOn(version ?? 'unknown')) this.#log.warn({}, note);
+    void this.#follow(events);
+    void this.#client.closed().then(reason => events.ended(reason ?? undefined));
+  }
+
+  async #follow(events: ConnectionEvents): Promise<void> {
+    for await (const status of this.#client.status()) {
+      if (status.type === 'disconnect') {
+        this.#isConnected = false;
+        this.#trouble ??= 'the connection was lost';
+        this.#log.warn({ server: status.server }, 'lost the connection to NATS; reconnecting');
+      }
+      if (status.type === 'reconnect') {
+        this.#isConnected = true;
+        this.#trouble = undefined;
+        this.#log.info({ server: status.server }, 'connected to NATS again');
+        events.connected();
+      }
+      if (status.type === 'error') this.#heard(status.error, events);
+    }
+  }
+
+  #heard(error: Error, events: ConnectionEvents): void {
+    if (error instanceof PermissionViolationError) {
+      if (error.operation === 'publish') events.publishRefused(error.subject);
+      this.#log.warn(
+        { operation: error.operation, subject: error.subject },
+        'NATS refused what this process may not do',
+      );
+      return;
+    }
+    if (this.#trouble !== error.message) this.#log.error({ error: error.message }, 'NATS reports an error');
+    this.#trouble = error.message;
+  }
+
+  /** Sends unless the broker is away: then the message is lost, which is said. The body must not change afterwards. */
+  publish(subject: string, body: Uint8Array, options?: { reply: string }): boolean {
+    if (this.#client.isClosed()) return false;
+    if (this.#isConnected) this.#client.publish(subject, body, options);
+    return this.#isConnected;
+  }
+
+  /** Settles once the broker knows of it, or is away and will be told. Throws NotPermitted when the broker refuses. */
+  async subscribe(subject: string, heard: (message: Msg) => void, options: { queue?: string } = {}): Promise<Closer> {
+    let refusal: Error | undefined;
+    const subscription = this.#client.subscribe(subject, {
+      ...options,
+      callback: (error, message) => {
+        if (error) refusal = error;
+        else this.#deliver(message, heard);
+      },
+    });
+    this.#subscriptions.add(subscription);
+    await this.#flushed();
+    if (refusal) this.#subscriptions.delete(subscription);
+    if (refusal)
+      throw new NotPermitted(`the broker does not let this process listen to ${subject}`, { cause: refusal });
+    return async () => {
+      if (!this.#subscriptions.delete(subscription) || this.#client.isClosed()) return;
+      subscription.unsubscribe();
+      await this.#flushed();
+    };
+  }
+
+  /** What is thrown here would end the client's reading for good. */
+  #deliver(message: Msg, heard: (message: Msg) => void): void {
+    try {
+      heard(message);
+    } catch (error) {
+      this.#log.error({ error, subject: message.subject }, 'a message could not be handled');
+    }
+  }
+
+  /** Settles when the broker has handled all that was sent, or the connection is gone: a new one starts with all subscriptions. */
+  async #flushed(): Promise<void> {
+    if (!this.#isConnected) return;
+    try {
+      await this.#client.flush();
+    } catch (error) {
+      this.#log.debug({ error }, 'the connection was lost meanwhile');
+    }
+  }
+
+  async health(): Promise<NatsHealth> {
+    const { info } = this.#client;
+    const server = this.#client.getServer();
+    const roundTripMs = this.#isConnected && info ? await this.#client.rtt().catch(() => undefined) : undefined;
+    if (roundTripMs === undefined || !info) {
+      return { connected: false, server, trouble: this.#trouble ?? 'the connection was lost', notes: [] };
+    }
+    return { connected: true, server, version: info.version, roundTripMs, notes: notesOn(info.version) };
+  }
+
+  /** Lets what was sent reach the broker, if it is there, and goes: then nobody finds this process on the fabric any more. */
+  async close(): Promise<void> {
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    this.#subscriptions.clear();
+    const gone = Promise.withResolvers<void>();
+    const timer = setTimeout(gone.resolve, FAREWELL_MS);
+    await Promise.race([this.#flushed(), gone.promise]);
+    clearTimeout(timer);
+    this.#isConnected = false;
+    await this.#client.close();
+  }
+}
