@@ -27,12 +27,11 @@ export class Placement {
     this.#workers = workers;
   }
 
-  /** Who takes a workspace that has no files yet: its own worker, or when that is gone the best one. Throws NO_WORKER_AVAILABLE. */
-  async successor({ worker: former }: WorkspaceRecord): Promise<WorkerRecord> {
+  /** Who takes a workspace that has no files yet: its own worker, or when that is gone the best one. */
+  async successor({ worker: former }: WorkspaceRecord): Promise<WorkerRecord | undefined> {
     const candidates = await this.candidates();
     const chosen = candidates.find(({ worker }) => worker.id === former) ?? candidates[0];
-    if (chosen === undefined) throw noWorker('none_live');
-    return chosen.worker;
+    return chosen?.worker;
   }
 
   /** Live workers that take new workspaces: reachable ones first, then by free slots. */

@@ -50,7 +50,7 @@ export class WorkspaceMaker {
     const refused = new Set<string>();
     let left = wanted.ids && (await this.#foundation.store.workspaces.get(id));
     while (true) {
-      const placed = left ? await this.#takeOver(left) : await this.#insert(wanted, { id, refused });
+      const placed = (left && (await this.#takeOver(left))) ?? (await this.#insert(wanted, { id, refused }));
       left = undefined;
       if ('existing' in placed) return placed.existing;
       try {
@@ -85,11 +85,18 @@ export class WorkspaceMaker {
     );
   }
 
-  /** The row of an attempt that did not end: its slot is kept, at a later epoch, so that nothing of that attempt still counts. */
-  async #takeOver(left: WorkspaceRecord): Promise<Placed> {
+  /**
+   * What an attempt that did not end has left: a workspace, or only its row. That keeps its slot and gets a later epoch, so that
+   * nothing of that attempt counts any more; without a worker for it, it goes.
+   */
+  async #takeOver(left: WorkspaceRecord): Promise<Placed | undefined> {
     if (left.state !== 'creating') return { existing: left };
     const { catalog, placement } = this.#parts;
     const worker = await placement.successor(left);
+    if (worker === undefined) {
+      await this.#undo(left, { mayBeOpen: true });
+      return undefined;
+    }
     const claimed = await this.#foundation.store.workspaces.claim(left.id, left, { worker: worker.id });
     if (claimed) return { inserted: { ...claimed, spec: specAsJson({ ...specOf(claimed), site: worker.site }) } };
     const existing = await catalog.refresh(left.id);
