@@ -132,7 +132,14 @@ class Root:
                 links += 1
                 if links > MAX_LINKS:
                     raise Failure("PATH_INVALID", f"too many symbolic links: {place.path}")
-                target = os.readlink(part, dir_fd=place.parent)
+                try:
+                    target = os.readlink(part, dir_fd=place.parent)
+                except OSError as error:
+                    if error.errno != errno.EINVAL:
+                        raise
+                    # It was a link a moment ago: looked at again, as often as links are followed.
+                    pending.append(part)
+                    continue
                 if target.startswith(b"/"):
                     target = self._inside(target)
                     if target is None:
