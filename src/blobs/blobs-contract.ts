@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
+import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
 import type { Blobs, StoredBlob } from './blobs.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const isValidationError = (error: unknown): boolean => error instanceof AppError && error.code === 'VALIDATION_ERROR';
 const absent = '0'.repeat(64);
+const LARGE_CHUNKS = 64;
 /** Negative: also what was touched just now. */
 const everything = { olderThanMs: -60_000 };
 
@@ -98,6 +102,42 @@ export function blobsContract(name: string, use: (test: (blobs: Blobs) => Promis
         assert.deepEqual(await hashes(blobs), []);
       }));
 
+    it('keeps nothing of a stream that is destroyed midway', () =>
+      use(async blobs => {
+        const source = new PassThrough();
+        source.write(randomBytes(200_000));
+        const put = blobs.put(source);
+        await setImmediate();
+        source.destroy(new Error('the caller went away'));
+        await assert.rejects(put, /the caller went away/);
+        assert.deepEqual(await hashes(blobs), []);
+      }));
+
+    it('holds little of a large blob in memory, in both directions', () =>
+      use(async blobs => {
+        const chunk = randomBytes(1_048_576);
+        const expected = createHash('sha256');
+        const memory = new MemoryWatch();
+        async function* large() {
+          for (let i = 0; i < LARGE_CHUNKS; i += 1) {
+            chunk.writeUInt32BE(i);
+            expected.update(chunk);
+            memory.look();
+            yield Buffer.from(chunk);
+          }
+        }
+        const { sha256: hash, sizeBytes } = await blobs.put(Readable.from(large()));
+        assert.equal(hash, expected.digest('hex'));
+        assert.equal(sizeBytes, LARGE_CHUNKS * chunk.length);
+        const received = createHash('sha256');
+        for await (const part of (await blobs.get(hash)) ?? []) {
+          received.update(part);
+          memory.look();
+        }
+        assert.equal(received.digest('hex'), hash);
+        assert.ok(memory.growthBytes < (sizeBytes * 3) / 4, `${memory.growthBytes} bytes`);
+      }));
+
     it('takes the same content from many at once', () =>
       use(async blobs => {
         const bytes = randomBytes(10_000);
@@ -121,4 +161,22 @@ export function blobsContract(name: string, use: (test: (blobs: Blobs) => Promis
 
 function* chunksOf(bytes: Uint8Array): Iterable<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 70_000) yield bytes.subarray(at, at + 70_000);
+}
+
+/** How much the buffers of this process grew, by what is still referred to. */
+class MemoryWatch {
+  readonly #before = heldBytes();
+  growthBytes = 0;
+  #looks = 0;
+
+  look(): void {
+    this.#looks += 1;
+    if (this.#looks % 4 === 0) this.growthBytes = Math.max(this.growthBytes, heldBytes() - this.#before);
+  }
+}
+
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc');
+  z.custom<() => void>(value => typeof value === 'function').parse(runInNewContext('gc'))();
+  return process.memoryUsage().arrayBuffers;
 }

@@ -1,15 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { AppError } from '../errors/app-error.ts';
+import { Readable } from 'node:stream';
 import type { Blobs, Sha256, StoredBlob } from './blobs.ts';
+import { blobOf, type Expected, isHash, type Range, refuseMismatch, writeHashed } from './content.ts';
 import { errorCode, removeTornFiles, storageFailure } from './torn-files.ts';
-
-type Expected = { readonly sha256?: Sha256; readonly sizeBytes?: number };
-type Range = { readonly start: number; readonly end?: number };
 
 /**
  * Blobs as files of one directory, `<first two digits>/<hash>`; several processes may share it. Content goes to a temporary
@@ -92,7 +87,7 @@ class DirectoryBlobs implements Blobs {
   }
 
   async #putBytes(bytes: Uint8Array, path: string, expected: Expected): Promise<StoredBlob> {
-    const blob = { sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.byteLength };
+    const blob = blobOf(bytes);
     refuseMismatch(blob, expected);
     if (await this.#touch(blob.sha256)) return blob;
     await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
@@ -137,43 +132,6 @@ class DirectoryBlobs implements Blobs {
     return join(this.#directory, sha256.slice(0, 2), sha256);
   }
 }
-
-/** Guards the paths: whatever is no hash names no blob. */
-const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
-
-/** Hashes what streams by while it is written, so that no byte is read twice and none is kept in memory. */
-async function writeHashed(bytes: Readable, path: string, expected: Expected): Promise<StoredBlob> {
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
-  const hashing = new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      hash.update(chunk);
-      sizeBytes += chunk.byteLength;
-      // Refused while it still streams, so that too long an upload does not fill the disk.
-      const isTooLong = expected.sizeBytes !== undefined && sizeBytes > expected.sizeBytes;
-      done(isTooLong ? sizeMismatch(`more than ${expected.sizeBytes}`, expected) : null, chunk);
-    },
-  });
-  await pipeline(bytes, hashing, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
-  const blob = { sha256: hash.digest('hex'), sizeBytes };
-  refuseMismatch(blob, expected);
-  return blob;
-}
-
-function refuseMismatch(blob: StoredBlob, expected: Expected): void {
-  if (expected.sizeBytes !== undefined && blob.sizeBytes !== expected.sizeBytes) {
-    throw sizeMismatch(`${blob.sizeBytes}`, expected);
-  }
-  if (expected.sha256 === undefined || blob.sha256 === expected.sha256.toLowerCase()) return;
-  throw new AppError('VALIDATION_ERROR', `the content has the SHA-256 ${blob.sha256}, not ${expected.sha256}`, {
-    hint: 'send the bytes again, or correct the expected digest',
-  });
-}
-
-const sizeMismatch = (actual: string, expected: Expected): AppError =>
-  new AppError('VALIDATION_ERROR', `the content has ${actual} bytes, not ${expected.sizeBytes}`, {
-    hint: 'send the bytes again, or correct the expected size',
-  });
 
 async function absentAsUndefined<Value>(work: Promise<Value>): Promise<Value | undefined> {
   try {
