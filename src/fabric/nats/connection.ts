@@ -1,13 +1,7 @@
-import {
-  credsAuthenticator,
-  type Msg,
-  type NatsConnection,
-  PermissionViolationError,
-  type Subscription,
-} from '@nats-io/nats-core';
+import { type Msg, type NatsConnection, PermissionViolationError, type Subscription } from '@nats-io/nats-core';
 import type { Log } from '../../log/log.ts';
 import { type Closer, MAX_MESSAGE_BYTES, NotPermitted } from '../fabric.ts';
-import { BrokerUnavailable, type DialOptions, dial } from './dial.ts';
+import { authenticatorFor, BrokerUnavailable, type DialOptions, dial } from './dial.ts';
 import { type NatsHealth, notesOn } from './health.ts';
 import { inboxPrefix } from './subjects.ts';
 
@@ -54,7 +48,7 @@ export class Connection {
       pingInterval: PING_MS,
       maxPingOut: PINGS_UNANSWERED,
       noAsyncTraces: true,
-      ...(credentials !== undefined && { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+      ...(credentials !== undefined && { authenticator: authenticatorFor(credentials) }),
     });
     const connection = new Connection(client, log);
     const most = client.info?.max_payload ?? 0;

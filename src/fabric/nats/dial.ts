@@ -1,6 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AuthorizationError, type ConnectionOptions, type NatsConnection, wsconnect } from '@nats-io/nats-core';
+import {
+  type Authenticator,
+  AuthorizationError,
+  type ConnectionOptions,
+  credsAuthenticator,
+  type NatsConnection,
+  wsconnect,
+} from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 
 /** No broker could be reached, or it refused this connection. The message is fit for an administrator. */
@@ -67,6 +74,10 @@ export async function dial(options: DialOptions, settings: ConnectionOptions): P
     }
   }
 }
+
+/** Takes the text of a `.creds` file. */
+export const authenticatorFor = (credentials: string): Authenticator =>
+  credsAuthenticator(new TextEncoder().encode(credentials));
 
 /** Spread at random, so that a thousand workers do not come back at the same moment. */
 const retryDelay = (): number => 200 + Math.random() * 1_000;
