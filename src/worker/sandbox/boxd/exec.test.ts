@@ -202,7 +202,7 @@ breed(0)`;
 
   test('requests are answered while a run is busy', async () => {
     const controller = new AbortController();
-    const run = shell(box.boxd, 'while :; do echo busy; done', { outputBytes: 1 << 40 }, controller.signal);
+    const run = shell(box.boxd, 'while :; do echo busy; done', { outputBytes: 2 ** 40 }, controller.signal);
     await box.boxd.write({ path: 'aside.txt', bytes: Buffer.from('aside'), createDirs: false });
     const slice = await box.boxd.read({ path: 'aside.txt', offset: 0, limit: 100 });
     assert.equal(Buffer.from(slice.bytes).toString(), 'aside');
