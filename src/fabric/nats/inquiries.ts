@@ -5,9 +5,13 @@ import type { Pending } from './pending.ts';
 import { requestNumbers } from './serving.ts';
 import { inquirySubject } from './subjects.ts';
 
-const EVERY_MS = 2_500;
-/** Longer than a worker takes to notice that its connection is dead, and to come back. */
-const PATIENCE_MS = 10_000;
+export interface InquiryTiming {
+  /** How often, and how old a request is when it is first asked about. */
+  readonly everyMs: number;
+  /** Longer than a worker takes to notice that its connection is dead, and to come back. */
+  readonly patienceMs: number;
+}
+
 /** So that an inquiry fits into a message. */
 const MOST_AT_ONCE = 5_000;
 
@@ -19,18 +23,22 @@ export class Inquiries {
   readonly #pending: Pending;
   readonly #connection: Connection;
   readonly #log: Log;
+  readonly #everyMs: number;
+  readonly #patienceMs: number;
   /** Since when a worker has said nothing. */
   readonly #silent = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ pending, connection, log }: { pending: Pending; connection: Connection; log: Log }) {
-    this.#pending = pending;
-    this.#connection = connection;
-    this.#log = log;
+  constructor(options: { pending: Pending; connection: Connection; log: Log } & Partial<InquiryTiming>) {
+    this.#pending = options.pending;
+    this.#connection = options.connection;
+    this.#log = options.log;
+    this.#everyMs = options.everyMs ?? 2_500;
+    this.#patienceMs = options.patienceMs ?? 10_000;
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#askAll(), EVERY_MS);
+    this.#timer = setInterval(() => this.#askAll(), this.#everyMs);
     this.#timer.unref();
   }
 
@@ -44,7 +52,7 @@ export class Inquiries {
       this.#silent.clear();
       return;
     }
-    const unanswered = this.#pending.unanswered(EVERY_MS);
+    const unanswered = this.#pending.unanswered(this.#everyMs);
     for (const worker of this.#silent.keys()) if (!unanswered.has(worker)) this.#silent.delete(worker);
     for (const [worker, requests] of unanswered) this.#ask(worker, requests.slice(0, MOST_AT_ONCE));
   }
@@ -58,11 +66,11 @@ export class Inquiries {
       settle();
       const since = this.#silent.get(worker) ?? performance.now();
       this.#silent.set(worker, since);
-      if (performance.now() - since < PATIENCE_MS) return;
+      if (performance.now() - since < this.#patienceMs) return;
       this.#log.warn({ worker, requests: requests.length }, 'gave up on requests to a worker that says nothing');
       this.#pending.lost(requests, 'the worker is gone');
     };
-    const timer = setTimeout(silent, EVERY_MS);
+    const timer = setTimeout(silent, this.#everyMs);
     timer.unref();
     const leave = this.#pending.ask({
       to: { worker },

@@ -23,7 +23,7 @@ import type { DialOptions } from './dial.ts';
 import { decodeAnswer } from './frames.ts';
 import { type Answer, gathered } from './gathering.ts';
 import type { NatsHealth } from './health.ts';
-import { Inquiries } from './inquiries.ts';
+import { Inquiries, type InquiryTiming } from './inquiries.ts';
 import { type Listener, Pending } from './pending.ts';
 import { Serving } from './serving.ts';
 import {
@@ -44,6 +44,8 @@ export interface NatsOptions extends Omit<DialOptions, 'firstConnectMs'> {
   readonly log: Log;
   /** How long to wait for the first connection; 30 s when left out. */
   readonly firstConnectMs?: number;
+  /** How a request that was lost is found out early; what is left out has a sensible value. */
+  readonly inquiries?: Partial<InquiryTiming>;
 }
 
 export interface NatsFabric extends Fabric {
@@ -55,9 +57,9 @@ export interface NatsFabric extends Fabric {
  * that is served is served again once it is back. Throws BrokerUnavailable, and NotPermitted for credentials of somebody else.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsFabric> {
-  const { identity, firstConnectMs = FIRST_CONNECT_MS, ...rest } = options;
+  const { identity, firstConnectMs = FIRST_CONNECT_MS, inquiries, ...rest } = options;
   const connection = await Connection.open({ ...rest, id: nameOf(identity), firstConnectMs });
-  const fabric = new FabricOverNats(connection, identity, options.log);
+  const fabric = new FabricOverNats(connection, { identity, inquiries, log: options.log });
   try {
     await fabric.start();
   } catch (error) {
@@ -77,7 +79,8 @@ class FabricOverNats implements NatsFabric {
   readonly #inquiries: Inquiries;
   readonly #closed = new AbortController();
 
-  constructor(connection: Connection, identity: Identity, log: Log) {
+  constructor(connection: Connection, options: Pick<NatsOptions, 'identity' | 'inquiries' | 'log'>) {
+    const { identity, log } = options;
     this.#connection = connection;
     this.#identity = identity;
     this.#log = log;
@@ -86,14 +89,14 @@ class FabricOverNats implements NatsFabric {
       connection.publish(subject, body, { reply: this.#subjects.replyTo(request) }),
     );
     this.#serving = new Serving({ connection, identity, log });
-    this.#inquiries = new Inquiries({ pending: this.#pending, connection, log });
+    this.#inquiries = new Inquiries({ pending: this.#pending, connection, log, ...options.inquiries });
   }
 
   /** Listens to the answers. */
   async start(): Promise<void> {
     this.#connection.watch({
       connected: () => {
-        this.#serving.sendHeld();
+        this.#serving.sendUnsent();
         this.#pending.sendWaiting();
       },
       publishRefused: subject => this.#pending.refused(subject),

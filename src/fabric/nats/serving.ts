@@ -5,6 +5,7 @@ import type { Address, Closer } from '../fabric.ts';
 import type { Identity } from '../identity.ts';
 import type { Connection } from './connection.ts';
 import { encodeAnswer } from './frames.ts';
+import { RecentAnswers } from './recent-answers.ts';
 import {
   ALL_WORKERS,
   ANY_HUB,
@@ -18,10 +19,8 @@ import {
 } from './subjects.ts';
 
 type Handle = (body: Uint8Array, from: string) => Promise<Uint8Array>;
-type Finished = { readonly key: string; readonly subject: string; readonly frame: Uint8Array };
 
-/** How much of what was answered while the broker was away is kept for it. */
-const MOST_HELD_BYTES = 16 * 1024 * 1024;
+const MOST_RECENT_BYTES = 8 * 1024 * 1024;
 
 /** Numbers of requests, as a hub asks about them and as a worker answers. */
 export const requestNumbers = z.array(z.int());
@@ -31,10 +30,9 @@ export class Serving {
   readonly #connection: Connection;
   readonly #identity: Identity;
   readonly #log: Log;
-  /** Requests that are being handled, or whose answer is held. */
+  /** Requests that are being handled. */
   readonly #running = new Set<string>();
-  #held: Finished[] = [];
-  #heldBytes = 0;
+  readonly #recent = new RecentAnswers(MOST_RECENT_BYTES);
 
   constructor({ connection, identity, log }: { connection: Connection; identity: Identity; log: Log }) {
     this.#connection = connection;
@@ -64,10 +62,12 @@ export class Serving {
     this.#running.add(key);
     try {
       const frame = encodeAnswer(await handle(message.data, replyTo.asker));
-      this.#send({ key, subject: answerSubject(this.#identity, replyTo), frame });
+      const subject = answerSubject(this.#identity, replyTo);
+      this.#recent.add(key, { subject, frame }, { isSent: this.#connection.publish(subject, frame) });
     } catch (error) {
-      this.#running.delete(key);
       this.#log.error({ error, from: replyTo.asker }, 'a request on the fabric failed without an answer');
+    } finally {
+      this.#running.delete(key);
     }
   }
 
@@ -83,37 +83,24 @@ export class Serving {
     return undefined;
   }
 
-  /** Tells a hub which of the requests that it waits for are not here. Their answers, if any, have been sent before. */
+  /** Tells a hub which of the requests that it waits for are not here, and gives it again what it has missed. */
   #tell(message: Msg): void {
     const replyTo = this.#replyTo(message);
     const asked = requestNumbers.safeParse(jsonOf(message.data));
     if (!replyTo || !asked.success) return;
-    const gone = asked.data.filter(request => !this.#running.has(keyOf({ ...replyTo, request })));
+    const gone = asked.data.filter(request => {
+      const key = keyOf({ ...replyTo, request });
+      const missed = this.#recent.get(key);
+      if (missed) this.#connection.publish(missed.subject, missed.frame);
+      return !missed && !this.#running.has(key);
+    });
     const frame = encodeAnswer(Buffer.from(JSON.stringify(gone)));
     this.#connection.publish(answerSubject(this.#identity, replyTo), frame);
   }
 
-  #send(finished: Finished): void {
-    if (this.#connection.publish(finished.subject, finished.frame)) {
-      this.#running.delete(finished.key);
-      return;
-    }
-    this.#held.push(finished);
-    this.#heldBytes += finished.frame.byteLength;
-    while (this.#heldBytes > MOST_HELD_BYTES) {
-      const oldest = this.#held.shift();
-      if (!oldest) break;
-      this.#heldBytes -= oldest.frame.byteLength;
-      this.#running.delete(oldest.key);
-    }
-  }
-
   /** The broker is back: sends what was answered meanwhile. */
-  sendHeld(): void {
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
-    for (const finished of held) this.#send(finished);
+  sendUnsent(): void {
+    for (const { subject, frame } of this.#recent.takeUnsent()) this.#connection.publish(subject, frame);
   }
 }
 
