@@ -3,6 +3,7 @@ import { createArtifactStore } from './artifacts.ts';
 import { createAuditStore } from './audit.ts';
 import { createCheckpointStore } from './checkpoints.ts';
 import type { Database } from './database.ts';
+import { dump, load } from './dump.ts';
 import { createEventStore } from './events.ts';
 import { createHubStore } from './hubs.ts';
 import { createIdempotencyStore } from './idempotency.ts';
@@ -33,6 +34,8 @@ export function assembleStore(db: Database): Store {
       return row.now;
     },
     referencedBlobs: () => referencedBlobs(db),
+    dump: work => dump(db, work),
+    load: (rows, options) => load(db, rows, options),
     async checkIntegrity() {
       const { brokenAt } = await audit.verify();
       const broken = brokenAt === null ? [] : [`audit: the chain of records is broken at ${brokenAt}`];

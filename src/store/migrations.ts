@@ -9,6 +9,9 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0002-call-owners': { up: db => addCallOwners(db, dialect) },
 });
 
+/** Name of the newest migration that this program knows. */
+export const schemaVersion = (dialect: DialectName): string => Object.keys(migrations(dialect)).sort().at(-1) ?? '';
+
 /** Brings the tables up to date. The caller sees to it that only one process does so at a time. */
 export async function migrate<Tables>(db: Kysely<Tables>, dialect: DialectName): Promise<void> {
   const list = migrations(dialect);

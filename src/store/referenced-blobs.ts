@@ -6,7 +6,7 @@ const HASHES = /"([0-9a-f]{64})"/g;
 const packsSchema = z.array(z.string());
 
 /** Hashes that rows name: contents of artifacts, manifests and packs of checkpoints, and whatever waiting jobs name. */
-export async function referencedBlobs(db: Database): Promise<Set<string>> {
+export async function referencedBlobs(db: Pick<Database, 'kysely'>): Promise<Set<string>> {
   const hashes = new Set<string>();
   for (const { sha256 } of await db.kysely.selectFrom('artifact').select('sha256').distinct().execute()) {
     hashes.add(sha256);

@@ -1,3 +1,4 @@
+import type { DumpedRow, Snapshot } from './dump.ts';
 import type {
   ArtifactRecord,
   AuditRecord,
@@ -36,6 +37,10 @@ export interface Store {
   now(): Promise<number>;
   /** Every blob hash that some row still names: what a sweep keeps. */
   referencedBlobs(): Promise<Set<string>>;
+  /** Runs `work` on all records as they are at one moment; it must not use the store otherwise meanwhile. */
+  dump<Result>(work: (snapshot: Snapshot) => Promise<Result>): Promise<Result>;
+  /** Writes dumped rows: all, or none. Throws NotEmpty when there are records already that are not to be replaced. */
+  load(rows: AsyncIterable<DumpedRow>, options: { replaces: boolean }): Promise<Map<string, number>>;
   /** Empty when all is well; else what is wrong, a line each. */
   checkIntegrity(): Promise<string[]>;
   close(): Promise<void>;

@@ -22,7 +22,7 @@ interface Import {
 }
 
 const COMMON = ['config', 'errors', 'ids', 'log', 'telemetry', 'auth/caller.ts'];
-const SURFACE = { values: ['operations', 'auth'], types: ['hub', 'store', 'protocol'] };
+const SURFACE = { values: ['operations', 'auth'], types: ['hub', 'store', 'blobs', 'transfer', 'protocol'] };
 
 /**
  * Who may import whom, by folder of `src/`, as in docs/architecture.md. `values` may be used at run time, `types` are known by
@@ -39,6 +39,7 @@ const MAY: Readonly<Record<string, { values: readonly string[]; types?: readonly
   fabric: { values: [] },
   store: { values: [] },
   blobs: { values: [] },
+  transfer: { values: ['store', 'blobs'] },
   auth: { values: [] },
   config: { values: [] },
   errors: { values: [] },
