@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
@@ -9,9 +8,9 @@ import { BoxBuilder } from './box-builder.ts';
 import type { HousedBox } from './box-keeper.ts';
 import { EgressWitness } from './egress-witness.ts';
 import type { EngineReport, SandboxEngine } from './engine.ts';
-import { isProcessAlive } from './process-alive.ts';
 import { makeSocketFolder } from './socket-folder.ts';
 import { createStorageRoom, type StorageRoom } from './storage.ts';
+import { newTemporaryId, removeAbandonedStorage } from './temporary-storage.ts';
 import { WarmPool } from './warm-pool.ts';
 import type { BoxHousing } from './workspace-means.ts';
 
@@ -30,9 +29,6 @@ interface SpareBox {
   readonly witness: EgressWitness;
 }
 
-/** Storage of spares is named for the process that made it, so that a later one knows what to remove. */
-const SPARE_ID = /^spare_(\d+)_[0-9a-f]+$/;
-
 /** Where workspaces, and what belongs to them, lie. */
 export function sandboxDirectory(config: Config): string {
   return resolve(config.sandbox.directory ?? join(config.directory, 'workspaces'));
@@ -41,8 +37,9 @@ export function sandboxDirectory(config: Config): string {
 /** Makes the boxes of a worker's workspaces, each with its files and its proxy, and keeps a few spare ones warm. */
 export async function createBoxHouse(parts: BoxHouseParts): Promise<BoxHousing & { close(): Promise<void> }> {
   const { config, log } = parts;
-  const room = createStorageRoom({ directory: sandboxDirectory(config), log });
-  await removeOldSpares(room);
+  const mountsImages = parts.report.limits.disk_mb === 'hard';
+  const room = createStorageRoom({ directory: sandboxDirectory(config), log, mountsImages });
+  await removeAbandonedStorage(room, log);
   const sockets = await makeSocketFolder();
   return new BoxHouse({ ...parts, room, sockets, builder: new BoxBuilder({ ...parts, sockets }) });
 }
@@ -132,7 +129,7 @@ class BoxHouse implements BoxHousing {
 
   async #makeSpare(signal: AbortSignal): Promise<SpareBox> {
     const { room, reports, builder, config } = this.#house;
-    const storageId = `spare_${process.pid}_${randomBytes(6).toString('hex')}`;
+    const storageId = await newTemporaryId('spare');
     const limits = config.sandbox.limits.default;
     const storage = await room.create(storageId, { diskMb: limits.disk_mb });
     const witness = new EgressWitness(reports);
@@ -148,13 +145,5 @@ class BoxHouse implements BoxHousing {
     await housed.box.destroy('stopped');
     await housed.egress.close();
     await this.#house.room.remove(storageId);
-  }
-}
-
-/** Of processes that are gone: a crash leaves the storage of spares behind. */
-async function removeOldSpares(room: StorageRoom): Promise<void> {
-  for (const id of await room.list()) {
-    const pid = SPARE_ID.exec(id)?.[1];
-    if (pid !== undefined && !isProcessAlive(Number(pid))) await room.remove(id);
   }
 }

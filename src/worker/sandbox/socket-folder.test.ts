@@ -10,8 +10,10 @@ it('makes a folder to pass through, and removes those of processes that are gone
   const base = await mkdtemp(join(tmpdir(), 'boxswain-sockets-'));
   try {
     const { pid: gone } = spawnSync('/bin/true');
-    await mkdir(join(base, `bx-${gone}-abcdef`));
-    await writeFile(join(base, `bx-${gone}-abcdef`, '1.sock'), '');
+    await mkdir(join(base, `bx-${gone}-1a-abcdef`));
+    await writeFile(join(base, `bx-${gone}-1a-abcdef`, '1.sock'), '');
+    // Of an earlier process that had the number which is ours now, as in a container that was started again.
+    await mkdir(join(base, `bx-${process.pid}-1a-abcdef`));
     await mkdir(join(base, 'bx-other'));
     const kept = await makeSocketFolder(base);
     const made = await makeSocketFolder(base);

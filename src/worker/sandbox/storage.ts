@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
 import type { BoxStorage } from './engine.ts';
+import { makeFolder, makePassable } from './modes.ts';
+import { removeTree } from './remove-tree.ts';
 
 const run = promisify(execFile);
 
@@ -32,14 +34,24 @@ const ownerSchema = z.object({ uid: z.number(), gid: z.number(), diskMb: z.numbe
 const OWNER_FILE = 'owner.json';
 const IMAGE = 'disk.img';
 
+export interface StorageRoomOptions {
+  readonly directory: string;
+  readonly log: Log;
+  /** Whether boxes can mount images here, as a probe found out; left out: whether there is what they would need for it. */
+  readonly mountsImages?: boolean;
+}
+
 /**
- * As root each storage is an ext4 image of its size, sparse, that a box mounts for itself; where loop devices are missing, and for
- * other users, it is a plain folder, and the disk limit is soft.
+ * Where images can be mounted each storage is one: ext4, of its size, sparse, mounted by its box for itself. Elsewhere it is a
+ * plain folder, and the disk limit is soft.
  */
-export function createStorageRoom({ directory, log }: { directory: string; log: Log }): StorageRoom {
+export function createStorageRoom({
+  directory,
+  log,
+  mountsImages = mayMountImages(),
+}: StorageRoomOptions): StorageRoom {
   const folder = join(directory, 'storage');
   const isRoot = process.getuid?.() === 0;
-  const canMount = isRoot && existsSync('/dev/loop-control') && existsSync(MKFS);
   const pathOf = (id: string): string => {
     if (!/^[a-z0-9_]{1,64}$/.test(id)) throw new Error('a storage id is made by us');
     return join(folder, id);
@@ -49,24 +61,26 @@ export function createStorageRoom({ directory, log }: { directory: string; log: 
     const owner = ownerSchema.safeParse(text === '' ? undefined : parse(text));
     return owner.success ? { directory: pathOf(id), ...owner.data } : undefined;
   };
+  // Of an image there are only our own few files.
+  const removeStorage = (path: string): Promise<void> =>
+    existsSync(join(path, IMAGE)) ? rm(path, { recursive: true, force: true }) : removeTree(path, log);
   return {
     open,
     isImage: storage => existsSync(join(storage.directory, IMAGE)),
     async create(id, { diskMb }) {
       const path = pathOf(id);
-      await mkdir(folder, { recursive: true, mode: 0o711 });
+      await makePassable(folder);
       // One without an owner was never finished: its maker crashed.
-      if (!(await open(id))) await rm(path, { recursive: true, force: true });
-      await mkdir(path, { mode: 0o711 });
-      await chmod(path, 0o711);
+      if (!(await open(id))) await removeStorage(path);
+      await makeFolder(path, 0o711);
       const uid = isRoot ? randomInt(FIRST_UID, LAST_UID) : (process.getuid?.() ?? 0);
       const owner = { uid, gid: isRoot ? uid : (process.getgid?.() ?? 0), diskMb };
       try {
-        if (canMount) await makeImage({ path, templates: join(directory, 'templates'), diskMb });
+        if (mountsImages) await makeImage({ path, templates: join(directory, 'templates'), diskMb });
         else await makeFolders(path, owner);
         await writeFile(join(path, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 });
       } catch (error) {
-        await rm(path, { recursive: true, force: true });
+        await removeStorage(path);
         throw asDiskFull(error);
       }
       return { directory: path, ...owner };
@@ -81,14 +95,7 @@ export function createStorageRoom({ directory, log }: { directory: string; log: 
       const path = pathOf(id);
       // First, so that a removal that is cut short leaves nothing that could be opened.
       await rm(join(path, OWNER_FILE), { force: true });
-      try {
-        await rm(path, { recursive: true, force: true, maxRetries: 3 });
-      } catch (error) {
-        // A hostile tree may hold folders without permissions for their owner.
-        log.debug({ err: error, storage: id }, 'removing a storage again after opening its folders');
-        await run('/bin/chmod', ['-R', 'u+rwX', path]);
-        await rm(path, { recursive: true, force: true });
-      }
+      await removeStorage(path);
     },
     list: async () => {
       const found = await readdir(folder).catch(() => []);
@@ -98,6 +105,11 @@ export function createStorageRoom({ directory, log }: { directory: string; log: 
 }
 
 const MKFS = '/usr/sbin/mkfs.ext4';
+
+/** Root may still lack the right to mount: only the engine's probe tells. */
+export function mayMountImages(): boolean {
+  return process.getuid?.() === 0 && existsSync('/dev/loop-control') && existsSync(MKFS);
+}
 
 /** Formatting is done once for each size; an image is a sparse copy of that. */
 async function makeImage({
@@ -131,14 +143,13 @@ async function makeImage({
     await rename(draft, template);
   }
   await run('/bin/cp', ['--sparse=always', template, join(path, IMAGE)]);
-  await mkdir(join(path, 'mount'), { mode: 0o711 });
+  await makeFolder(join(path, 'mount'), 0o711);
 }
 
 async function makeFolders(path: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
   for (const name of ['files', 'files/artifacts', 'env']) {
     const made = join(path, name);
-    await mkdir(made);
-    await chmod(made, 0o755);
+    await makeFolder(made, 0o755);
     await chown(made, uid, gid);
   }
 }

@@ -4,6 +4,7 @@ import { connectBoxd } from '../boxd/boxd-client.ts';
 import { boxdLimits } from '../engines/bubblewrap/boxd-limits.ts';
 import type { BoxStorage, EngineReport, SandboxEngine } from '../engine.ts';
 import type { StorageRoom } from '../storage.ts';
+import { newTemporaryId } from '../temporary-storage.ts';
 import type { LiveStage, Ran, RunningOptions, Stage } from './attack.ts';
 
 const KEPT_BYTES = 256 * 1024;
@@ -26,7 +27,7 @@ export interface OpenedStage extends Stage {
 /** A box with files of its own, as a workspace has it. */
 export async function openStage(parts: StageParts): Promise<OpenedStage> {
   const { room, limits, report, outside } = parts;
-  const id = newId('box');
+  const id = await newTemporaryId('attack');
   const storage = await room.create(id, { diskMb: limits.disk_mb });
   let live: LiveStage;
   try {

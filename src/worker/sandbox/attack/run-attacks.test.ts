@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, copyFile, cp, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
 import { z } from 'zod';
 import { leftovers } from '../../../../test/support/leftovers.ts';
+import { reachable } from '../../../../test/support/reachable.ts';
 
 const resultsSchema = z.array(z.object({ name: z.string(), held: z.boolean(), detail: z.string() }));
 const root = join(import.meta.dirname, '..', '..', '..', '..');
@@ -54,7 +54,7 @@ async function attackAs(uid: number | undefined, place: string): Promise<z.outpu
   if (uid !== undefined) {
     for (const owned of [home, boxes]) await chown(owned, uid, uid);
     const become = ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
-    command = [...become, ...(await reachable(command, { become, place }))];
+    command = [...become, ...(await reachable(command, { become, copy: join(place, 'copy') }))];
   }
   await using file = await open(secret);
   const [program = '', ...args] = command;
@@ -67,31 +67,4 @@ async function attackAs(uid: number | undefined, place: string): Promise<z.outpu
   const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   assert.equal(child.exitCode, 0, `the attacks ended with ${child.exitCode ?? child.signalCode}`);
   return resultsSchema.parse(JSON.parse(output));
-}
-
-/** The same command by paths that the user can read: where the project lies in a closed folder, what is needed is copied. */
-async function reachable(
-  [node = '', main = '', ...rest]: string[],
-  { become, place }: { become: string[]; place: string },
-): Promise<string[]> {
-  const [program = '', ...args] = become;
-  const can = (...check: string[]): Promise<boolean> =>
-    promisify(execFile)(program, [...args, '/usr/bin/test', ...check], { cwd: '/' }).then(
-      () => true,
-      () => false,
-    );
-  const copy = join(place, 'copy');
-  await mkdir(copy, { mode: 0o755 });
-  const ownNode = join(copy, 'node');
-  const mustCopyNode = !(await can('-x', node));
-  if (mustCopyNode) await copyFile(node, ownNode);
-  const zod = join('node_modules', 'zod', 'package.json');
-  const canRead = (await can('-r', main)) && (await can('-r', join(root, zod)));
-  if (!canRead) {
-    await copyFile(join(root, 'package.json'), join(copy, 'package.json'));
-    for (const folder of ['src', join('test', 'support'), join('node_modules', 'zod')])
-      await cp(join(root, folder), join(copy, folder), { recursive: true });
-    await promisify(execFile)('/bin/chmod', ['-R', 'a+rX', copy]);
-  }
-  return [mustCopyNode ? ownNode : node, canRead ? main : join(copy, relative(root, main)), ...rest];
 }

@@ -59,7 +59,7 @@ export async function runAttacks({
   const sockets = await makeSocketFolder();
   const egressSocket = join(sockets, 'e.sock');
   const lure = await layLure(egressSocket);
-  const room = createStorageRoom({ directory, log });
+  const room = createStorageRoom({ directory, log, mountsImages: report.limits.disk_mb === 'hard' });
   try {
     return await attackAll(allAttacks(lure), { engine, report, room, limits: LIMITS, outside, egressSocket, log });
   } finally {

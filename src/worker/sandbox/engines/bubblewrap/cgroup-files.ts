@@ -1,6 +1,8 @@
 import { readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
+export const CGROUP_ROOT = '/sys/fs/cgroup';
 const REMOVAL_TRIES = 200;
 const REMOVAL_PAUSE_MS = 5;
 
@@ -32,11 +34,15 @@ export async function removeGroup(folder: string): Promise<void> {
   }
 }
 
-export async function killAllIn(procsFile: string): Promise<void> {
-  const text = await readFile(procsFile, 'utf8').catch(() => '');
-  for (const pid of text.split('\n').map(Number)) {
-    if (pid > 1) killQuietly(pid);
+/** Kills what is in the groups of a box, and removes them: what a worker that crashed left. */
+export async function endGroups(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    // Only version 2 has it.
+    await writeIfThere(join(folder, 'cgroup.kill'), '1');
+    const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
+    for (const pid of text.split('\n').map(Number)) if (pid > 1) killQuietly(pid);
   }
+  for (const folder of folders) await removeGroup(folder);
 }
 
 export function killQuietly(pid: number): void {

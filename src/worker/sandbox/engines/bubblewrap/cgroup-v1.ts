@@ -1,9 +1,8 @@
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cgroup, CgroupBackend, CgroupLimits, CgroupStats } from './cgroup.ts';
-import { killAllIn, readCounter, removeGroup, writeIfThere } from './cgroup-files.ts';
+import { CGROUP_ROOT, readCounter, writeIfThere } from './cgroup-files.ts';
 
-const ROOT = '/sys/fs/cgroup';
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'] as const;
 type Controller = (typeof CONTROLLERS)[number];
 const CPU_PERIOD_US = 100_000;
@@ -16,10 +15,11 @@ export async function openCgroupV1(own: string): Promise<CgroupBackend | undefin
   for (const line of own.split('\n')) {
     const [, names = '', path = ''] = line.split(':');
     for (const controller of CONTROLLERS) {
-      if (names.split(',').includes(controller)) folders.set(controller, join(ROOT, controller, path, 'boxswain'));
+      if (names.split(',').includes(controller))
+        folders.set(controller, join(CGROUP_ROOT, controller, path, 'boxswain'));
     }
   }
-  const folderOf = (controller: Controller, id: string): string => join(folders.get(controller) ?? ROOT, id);
+  const folderOf = (controller: Controller, id: string): string => join(folders.get(controller) ?? CGROUP_ROOT, id);
   if (folders.size < CONTROLLERS.length) return undefined;
   try {
     for (const folder of folders.values()) await mkdir(folder, { recursive: true });
@@ -31,14 +31,16 @@ export async function openCgroupV1(own: string): Promise<CgroupBackend | undefin
   }
   return {
     version: 1,
+    parents: [...folders.values()],
+    foldersOf: id => [...folders.values()].map(folder => join(folder, id)),
     create: async (id, limits) => {
       for (const controller of folders.keys()) await mkdir(folderOf(controller, id), { recursive: true });
       await setLimits(controller => folderOf(controller, id), limits);
       return groupOf(controller => folderOf(controller, id));
     },
-    reap: async id => {
-      await killAllIn(join(folderOf('pids', id), 'cgroup.procs'));
-      for (const controller of folders.keys()) await removeGroup(folderOf(controller, id));
+    close: async () => {
+      // Refused while there are groups in it; made again by who needs it.
+      for (const folder of folders.values()) await rmdir(folder).catch(() => {});
     },
   };
 }
@@ -69,9 +71,6 @@ function groupOf(folder: (controller: Controller) => string): Cgroup {
         readCounter(join(folder('pids'), 'pids.events'), 'max'),
       ]);
       return { memoryBytes, cpuMs: Math.round(Number(cpuNs) / 1e6), oomKills, pidsRefused };
-    },
-    remove: async () => {
-      for (const controller of CONTROLLERS) await removeGroup(folder(controller));
     },
   };
 }

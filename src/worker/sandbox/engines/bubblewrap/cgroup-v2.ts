@@ -1,26 +1,28 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Cgroup, CgroupBackend } from './cgroup.ts';
-import { killAllIn, readCounter, removeGroup, writeIfThere } from './cgroup-files.ts';
+import { CGROUP_ROOT, readCounter, writeIfThere } from './cgroup-files.ts';
 import { PROCESS_HEADROOM } from './cgroup-v1.ts';
 
-const ROOT = '/sys/fs/cgroup';
 const CONTROLLERS = ['memory', 'pids', 'cpu'];
 const CPU_PERIOD_US = 100_000;
+const HUB = 'boxswain-hub';
 
 /**
  * The unified hierarchy. Needs a group that was delegated to us with the three controllers; a group with processes of its own may
- * not have controlled children, so this process first moves into a child of its own. `own`: /proc/self/cgroup.
+ * not have controlled children, so this process first moves into a child of its own. `own`: /proc/self/cgroup; `root`: where the
+ * hierarchy is mounted.
  */
-export async function openCgroupV2(own: string): Promise<CgroupBackend | undefined> {
+export async function openCgroupV2(own: string, root: string = CGROUP_ROOT): Promise<CgroupBackend | undefined> {
   const path = /^0::(.*)$/m.exec(own)?.[1];
   if (path === undefined) return undefined;
-  const parent = join(ROOT, path);
+  // A process that was started by one of us is in that child already.
+  const parent = join(root, basename(path) === HUB ? dirname(path) : path);
   const base = join(parent, 'boxswain');
   try {
     const available = (await readFile(join(parent, 'cgroup.controllers'), 'utf8')).trim().split(' ');
     if (!CONTROLLERS.every(controller => available.includes(controller))) return undefined;
-    const hub = join(parent, 'boxswain-hub');
+    const hub = join(parent, HUB);
     await mkdir(hub, { recursive: true });
     await writeFile(join(hub, 'cgroup.procs'), String(process.pid));
     const enable = CONTROLLERS.map(controller => `+${controller}`).join(' ');
@@ -32,6 +34,8 @@ export async function openCgroupV2(own: string): Promise<CgroupBackend | undefin
   }
   return {
     version: 2,
+    parents: [base],
+    foldersOf: id => [join(base, id)],
     create: async (id, { memoryBytes, processes, cpus }) => {
       const folder = join(base, id);
       await mkdir(folder, { recursive: true });
@@ -41,12 +45,8 @@ export async function openCgroupV2(own: string): Promise<CgroupBackend | undefin
       await writeFile(join(folder, 'cpu.max'), `${Math.round(cpus * CPU_PERIOD_US)} ${CPU_PERIOD_US}`);
       return groupOf(folder);
     },
-    reap: async id => {
-      const folder = join(base, id);
-      await writeIfThere(join(folder, 'cgroup.kill'), '1');
-      await killAllIn(join(folder, 'cgroup.procs'));
-      await removeGroup(folder);
-    },
+    // Its controllers were turned on once, for every worker that shares it, and we are in a group beside it ourselves.
+    close: () => Promise.resolve(),
   };
 }
 
@@ -62,6 +62,5 @@ function groupOf(folder: string): Cgroup {
       ]);
       return { memoryBytes, cpuMs: Math.round(cpuUs / 1000), oomKills, pidsRefused };
     },
-    remove: () => removeGroup(folder),
   };
 }

@@ -20,16 +20,18 @@ export interface CgroupStats {
 export interface Cgroup {
   add(pid: number): Promise<void>;
   stats(): Promise<CgroupStats>;
-  /** Removes the groups; they must be empty, or become so soon. */
-  remove(): Promise<void>;
 }
 
 /** A machine's control groups, version 1 or 2 behind one face. */
 export interface CgroupBackend {
   readonly version: 1 | 2;
+  /** Folders that hold the groups of boxes, one in each hierarchy. */
+  readonly parents: readonly string[];
+  /** Where the groups of a box will lie; recorded before they are made. */
+  foldersOf(id: string): string[];
   create(id: string, limits: CgroupLimits): Promise<Cgroup>;
-  /** Kills what is in the groups of this box and removes them: what a crashed worker left. */
-  reap(id: string): Promise<void>;
+  /** Removes what was made to hold groups, unless another worker still has some in it. */
+  close(): Promise<void>;
 }
 
 /** Undefined where this process may not make groups of its own. */

@@ -6,7 +6,8 @@ import type { Log } from '../../../../log/log.ts';
 import type { BoxSpec, EngineReport, SandboxEngine } from '../../engine.ts';
 import { boxdCommand } from './argv.ts';
 import { BubblewrapBox } from './box.ts';
-import { killQuietly } from './cgroup-files.ts';
+import { removeAbandonedGroups } from './abandoned-groups.ts';
+import { killQuietly, removeGroup } from './cgroup-files.ts';
 import { type Cgroup, type CgroupBackend, openCgroups } from './cgroup.ts';
 import { launch } from './launch.ts';
 import { endOrphans } from './orphans.ts';
@@ -30,7 +31,7 @@ export function createBubblewrapEngine({
   directory: string;
   log: Log;
 }): SandboxEngine & { close(): Promise<void> } {
-  const registry = new BoxRegistry(join(directory, 'boxes'));
+  const registry = new BoxRegistry(join(directory, 'boxes'), log);
   let parts: Promise<EngineParts> | undefined;
   let report: Promise<EngineReport> | undefined;
   const ready = (): Promise<EngineParts> => {
@@ -45,17 +46,25 @@ export function createBubblewrapEngine({
     },
     async create(spec, signal) {
       const { runtime, cgroups } = await ready();
-      await registry.add(spec.id, []);
-      const cgroup = await cgroups?.create(spec.id, {
-        memoryBytes: spec.limits.memory_mb * MIB,
-        processes: spec.limits.pids,
-        cpus: spec.limits.cpus,
-      });
+      const groups = cgroups?.foldersOf(spec.id) ?? [];
+      const clean = async (): Promise<void> => {
+        try {
+          for (const group of groups) await removeGroup(group);
+          await registry.remove(spec.id);
+        } catch (error) {
+          log.error({ err: error, box: spec.id }, 'something of a box was left behind; the next start removes it');
+        }
+      };
       try {
-        return await startBox({ spec, runtime, cgroup, registry, signal, log });
+        await registry.add(spec.id, { pids: [], groups });
+        const cgroup = await cgroups?.create(spec.id, {
+          memoryBytes: spec.limits.memory_mb * MIB,
+          processes: spec.limits.pids,
+          cpus: spec.limits.cpus,
+        });
+        return await startBox({ spec, runtime, cgroup, groups, clean, registry, signal });
       } catch (error) {
-        await cgroup?.remove();
-        await registry.remove(spec.id);
+        await clean();
         if (signal.aborted) throw error;
         log.error({ err: error, box: spec.id }, 'a box could not be started');
         throw new AppError('SANDBOX_DIED', 'the sandbox could not be started', {
@@ -67,12 +76,21 @@ export function createBubblewrapEngine({
     },
     reap: async () => {
       const { cgroups } = await ready();
-      const boxes = await registry.reap(cgroups);
+      const { removed, living } = await registry.reap();
+      const groups = await removeAbandonedGroups(cgroups?.parents ?? [], { living });
       const orphans = await endOrphans(directory);
-      return [...boxes, ...(orphans > 0 ? [`${orphans} launchers`] : []), ...(await removeDeadRuntimes(directory))];
+      return [
+        ...removed,
+        ...groups.map(name => `groups of ${name}`),
+        ...(orphans > 0 ? [`${orphans} launchers`] : []),
+        ...(await removeDeadRuntimes(directory, log)),
+      ];
     },
     close: async () => {
-      if (parts) await rm(dirname((await parts).runtime.etc), { recursive: true, force: true });
+      if (!parts) return;
+      const { runtime, cgroups } = await parts;
+      await rm(dirname(runtime.etc), { recursive: true, force: true });
+      await cgroups?.close();
     },
   };
 }
@@ -86,12 +104,14 @@ interface Starting {
   spec: BoxSpec;
   runtime: Runtime;
   cgroup: Cgroup | undefined;
+  groups: readonly string[];
   registry: BoxRegistry;
   signal: AbortSignal;
-  log: Log;
+  /** Removes what is left of the box once it is gone; never rejects. */
+  clean(): Promise<void>;
 }
 
-async function startBox({ spec, runtime, cgroup, registry, signal, log }: Starting): Promise<BubblewrapBox> {
+async function startBox({ spec, runtime, cgroup, groups, clean, registry, signal }: Starting): Promise<BubblewrapBox> {
   const launched = await launch(
     {
       runtime,
@@ -106,19 +126,11 @@ async function startBox({ spec, runtime, cgroup, registry, signal, log }: Starti
   );
   try {
     await cgroup?.add(launched.firstPid);
-    await registry.add(spec.id, [launched.child.pid ?? 0, launched.firstPid]);
+    await registry.add(spec.id, { pids: [launched.child.pid ?? 0, launched.firstPid], groups });
   } catch (error) {
     killQuietly(launched.firstPid);
     throw error;
   }
-  const clean = async (): Promise<void> => {
-    try {
-      await cgroup?.remove();
-      await registry.remove(spec.id);
-    } catch (error) {
-      log.error({ err: error, box: spec.id }, 'something of a box was left behind; the next start removes it');
-    }
-  };
   const box = new BubblewrapBox({ id: spec.id, launched, cgroup, clean });
   launched.release();
   return box;

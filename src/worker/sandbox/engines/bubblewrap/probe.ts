@@ -7,8 +7,10 @@ import { promisify } from 'node:util';
 import { newId } from '../../../../ids/ids.ts';
 import type { Log } from '../../../../log/log.ts';
 import type { Enforcement, LimitName } from '../../../../protocol/workspace-spec.ts';
-import { createStorageRoom } from '../../storage.ts';
 import type { EngineReport } from '../../engine.ts';
+import { createStorageRoom, mayMountImages } from '../../storage.ts';
+import { newTemporaryId } from '../../temporary-storage.ts';
+import { killQuietly, removeGroup } from './cgroup-files.ts';
 import { ended, launch } from './launch.ts';
 import type { EngineParts } from './engine.ts';
 import type { BoxRegistry } from './registry.ts';
@@ -37,7 +39,8 @@ const NOTHING: Record<LimitName, Enforcement> = {
 };
 
 /** Launches boxes for real: one that does nothing, one that takes too much memory, one that starts too many processes. */
-export async function probeBubblewrap({ directory, parts, registry, log }: Probing): Promise<EngineReport> {
+export async function probeBubblewrap(probing: Probing): Promise<EngineReport> {
+  const { directory, log } = probing;
   const base = { name: 'bubblewrap', versions: {}, stale: [], isolation: 'none', limits: NOTHING } as const;
   const missing = missingPart();
   if (missing) return { ...base, works: false, remedy: missing };
@@ -47,62 +50,82 @@ export async function probeBubblewrap({ directory, parts, registry, log }: Probi
     const remedy = `boxes run as other users, who cannot pass through ${closed}: chmod o+x ${closed}, or choose another --directory`;
     return { ...base, versions, works: false, remedy };
   }
-  const room = createStorageRoom({ directory, log });
-  const id = newId('box');
+  let said = '';
+  // Root may lack the right to mount, as in most containers; only a try tells.
+  for (const mountsImages of mayMountImages() ? [true, false] : [false]) {
+    try {
+      const limits = await measure(probing, mountsImages);
+      const stale = await staleParts(versions.bubblewrap ?? '');
+      return { name: 'bubblewrap', works: true, versions, stale, isolation: 'namespaces', limits };
+    } catch (error) {
+      said = error instanceof Error ? error.message : String(error);
+      log.debug({ err: error, mountsImages }, 'a probe of bubblewrap failed');
+    }
+  }
+  return { ...base, versions, works: false, remedy: remedyFor(said) };
+}
+
+/** Throws when no box can be launched with storage of this kind. */
+async function measure(
+  { directory, parts, registry, log }: Probing,
+  mountsImages: boolean,
+): Promise<EngineReport['limits']> {
+  const room = createStorageRoom({ directory, log, mountsImages });
+  const [id, storageId] = [newId('box'), await newTemporaryId('probe')];
+  const { runtime, cgroups } = await parts();
+  const groups = cgroups?.foldersOf(id) ?? [];
+  await registry.add(id, { pids: [], groups });
   try {
-    const { runtime, cgroups } = await parts();
-    await registry.add(id, []);
-    const storage = await room.create(id, { diskMb: 16 });
-    const isImage = room.isImage(storage);
-    const attempt = async (command: string[], limits?: { memoryBytes: number; processes: number }) => {
+    const storage = await room.create(storageId, { diskMb: 16 });
+    const attempt = async (program: string, limits?: { memoryBytes: number; processes: number }) => {
+      const command = ['/usr/bin/python3', '-I', '-c', program];
       const signal = AbortSignal.timeout(TIMEOUT_MS);
-      const launched = await launch({ runtime, storage, isImage, tmpBytes: MIB, shmBytes: MIB, command }, signal);
-      const cgroup = limits && cgroups ? await cgroups.create(id, { ...limits, cpus: 1 }) : undefined;
-      await cgroup?.add(launched.firstPid);
-      launched.release();
-      const code = await ended(launched);
-      await cgroup?.remove();
-      return { code, said: launched.stderr() };
+      const plan = { runtime, storage, isImage: mountsImages, tmpBytes: MIB, shmBytes: MIB, command };
+      const launched = await launch(plan, signal);
+      const end = (): void => killQuietly(launched.firstPid);
+      signal.addEventListener('abort', end, { once: true });
+      try {
+        if (limits) await (await cgroups?.create(id, { ...limits, cpus: 1 }))?.add(launched.firstPid);
+        launched.release();
+        return { code: await ended(launched), said: launched.stderr() };
+      } finally {
+        signal.removeEventListener('abort', end);
+        if (launched.child.exitCode === null && launched.child.signalCode === null) end();
+        for (const group of groups) await removeGroup(group);
+      }
     };
-    const plain = await attempt(['/usr/bin/python3', '-I', '-c', 'pass']);
-    if (plain.code !== 0) return { ...base, versions, works: false, remedy: remedyFor(plain.said) };
-    const hog = await attempt(['/usr/bin/python3', '-I', '-c', 'x = bytearray(200 << 20)'], {
-      memoryBytes: PROBE_MEMORY,
-      processes: 64,
-    });
-    const fork = await attempt(['/usr/bin/python3', '-I', '-c', FORK_PROGRAM], {
+    const plain = await attempt('pass');
+    if (plain.code !== 0) throw new Error(plain.said);
+    const hog = await attempt('x = bytearray(200 << 20)', { memoryBytes: PROBE_MEMORY, processes: 64 });
+    const bomb = await attempt(cgroups === undefined ? `${OWN_LIMIT}${FORKS}` : FORKS, {
       memoryBytes: 4 * PROBE_MEMORY,
       processes: PROBE_PROCESSES,
     });
-    const isMemoryHard = cgroups !== undefined && hog.code === KILLED;
-    const isCountHard = cgroups !== undefined && fork.code === 0;
     return {
-      name: 'bubblewrap',
-      works: true,
-      versions,
-      stale: await staleParts(versions.bubblewrap ?? ''),
-      isolation: 'namespaces',
-      limits: {
-        memory_mb: isMemoryHard ? 'hard' : 'soft',
-        // Without a group the kernel still counts by user and user namespace (RLIMIT_NPROC), which holds for all but root's boxes.
-        pids: isCountHard || process.getuid?.() !== 0 ? 'hard' : 'soft',
-        cpus: cgroups === undefined ? 'soft' : 'hard',
-        disk_mb: isImage ? 'hard' : 'soft',
-        wall_seconds: 'hard',
-        output_mb: 'hard',
-      },
+      memory_mb: cgroups !== undefined && hog.code === KILLED ? 'hard' : 'soft',
+      pids: bomb.code === 0 ? 'hard' : 'soft',
+      cpus: cgroups === undefined ? 'soft' : 'hard',
+      disk_mb: mountsImages ? 'hard' : 'soft',
+      wall_seconds: 'hard',
+      output_mb: 'hard',
     };
-  } catch (error) {
-    log.debug({ err: error }, 'the probe of bubblewrap failed');
-    return { ...base, versions, works: false, remedy: remedyFor(error instanceof Error ? error.message : '') };
   } finally {
-    await room.remove(id);
+    await room.remove(storageId);
     await registry.remove(id);
   }
 }
 
-/** Exits 0 when it was stopped from starting more processes than the limit and the headroom. */
-const FORK_PROGRAM = `
+/**
+ * Without a group the kernel counts by user and user namespace. Kernels that count every process of the user, in the box or not,
+ * refuse too early.
+ */
+const OWN_LIMIT = `
+import resource
+resource.setrlimit(resource.RLIMIT_NPROC, (${PROBE_PROCESSES}, ${PROBE_PROCESSES}))
+`;
+
+/** Exits 0 when it was stopped from starting more processes than the limit and the headroom, and not long before. */
+const FORKS = `
 import os, time
 for n in range(64):
     try:
@@ -110,7 +133,7 @@ for n in range(64):
             time.sleep(1)
             os._exit(0)
     except OSError:
-        os._exit(0)
+        os._exit(0 if ${PROBE_PROCESSES / 2} <= n < ${2 * PROBE_PROCESSES} else 1)
 os._exit(1)
 `;
 

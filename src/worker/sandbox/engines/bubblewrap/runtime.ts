@@ -1,8 +1,10 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isProcessThere, processNameOf } from '../../../../ids/process-name.ts';
+import type { Log } from '../../../../log/log.ts';
 import { stageBoxd } from '../../boxd/boxd-package.ts';
+import { makeFile, makeFolder, makePassable } from '../../modes.ts';
 import { seccompFilter } from './seccomp.ts';
 
 /** What every box of this process is given read-only. */
@@ -30,32 +32,36 @@ const files: Record<string, string> = {
 const OURS = /^runtime-(\d+)-(\d+)-/;
 
 /** Removes the runtimes of processes that are gone; answers their names. */
-export async function removeDeadRuntimes(directory: string): Promise<string[]> {
+export async function removeDeadRuntimes(directory: string, log: Log): Promise<string[]> {
   const removed: string[] = [];
   for (const name of await readdir(directory).catch(() => [])) {
     const [, pid, startTime = ''] = OURS.exec(name) ?? [];
     if (pid === undefined || (await isProcessThere({ pid: Number(pid), startTime }))) continue;
-    await rm(join(directory, name), { recursive: true, force: true });
-    removed.push(name);
+    try {
+      await rm(join(directory, name), { recursive: true, force: true });
+      removed.push(name);
+    } catch (error) {
+      log.error({ err: error, name }, 'what a worker that crashed had left could not be removed');
+    }
   }
   return removed;
 }
 
 /** Writes the runtime below `directory`; removing it is the caller's. */
 export async function prepareRuntime(directory: string): Promise<Runtime> {
-  await mkdir(directory, { recursive: true, mode: 0o711 });
+  await makePassable(directory);
   const { pid, startTime } = await processNameOf(process.pid);
   const root = await mkdtemp(join(directory, `runtime-${pid}-${startTime}-`));
   await chmod(root, 0o711);
   const etc = join(root, 'etc');
-  await mkdir(etc, { mode: 0o755 });
-  for (const [name, text] of Object.entries(files)) await writeFile(join(etc, name), text, { mode: 0o644 });
+  await makeFolder(etc, 0o755);
+  for (const [name, text] of Object.entries(files)) await makeFile(join(etc, name), { data: text, mode: 0o644 });
   const hostEtc = [...HOST_ETC_FOLDERS, ...HOST_ETC_FILES].filter(name => existsSync(join('/etc', name)));
   for (const name of hostEtc) {
-    if (HOST_ETC_FOLDERS.includes(name)) await mkdir(join(etc, name));
-    else await writeFile(join(etc, name), '');
+    if (HOST_ETC_FOLDERS.includes(name)) await makeFolder(join(etc, name), 0o755);
+    else await makeFile(join(etc, name), { data: '', mode: 0o644 });
   }
   const filter = join(root, 'filter.bpf');
-  await writeFile(filter, seccompFilter(), { mode: 0o444 });
+  await makeFile(filter, { data: seccompFilter(), mode: 0o444 });
   return { etc, boxd: await stageBoxd(root), filter, hostEtc };
 }
