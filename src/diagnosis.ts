@@ -7,7 +7,7 @@ import type { Attempt, Check } from './cli/doctor.ts';
 import type { Config } from './config/config.ts';
 import { AppError } from './errors/app-error.ts';
 import type { Log } from './log/log.ts';
-import { createEngine } from './solo.ts';
+import { createEngine } from './parts.ts';
 import { createSqliteStore } from './store/sqlite.ts';
 import { runAttacks } from './worker/sandbox/attack/run-attacks.ts';
 import type { EngineReport } from './worker/sandbox/engine.ts';

@@ -5,6 +5,7 @@ import type { OperationClient } from './cli/client.ts';
 import type { Flags, Roles } from './cli/program.ts';
 import { connectSocket } from './cli/socket-client.ts';
 import { welcome } from './cli/welcome.ts';
+import { startHub, startWorker } from './cluster.ts';
 import type { Config } from './config/config.ts';
 import { loadConfig } from './config/load.ts';
 import { runAttacksOn } from './diagnosis.ts';
@@ -16,6 +17,7 @@ import { serveStdio } from './mcp/stdio.ts';
 import { invoke } from './operations/invoke.ts';
 import { findOperation } from './operations/registry.ts';
 import { type Solo, startSolo } from './solo.ts';
+import { createTransferRoles } from './transfers.ts';
 
 export interface RoleOptions {
   readonly version: string;
@@ -44,22 +46,32 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       await using started = new AsyncDisposableStack();
       const solo = await startSolo({ config, log });
       started.defer(() => solo.close());
-      const { hub, operations, engine } = solo;
-      const sockets = socketsOf(config);
-      const http = await startHttp({ hub, operations, config, log, version, socketPath: sockets.http });
-      started.defer(() => http.close());
-      const local = await serveSocket({ hub, operations, log, version, path: sockets.mcp });
-      started.defer(() => local.close());
-      say(
-        welcome({
-          version,
-          url: http.url,
-          toolCount: operations.length,
-          engine: engine.works ? engine.name : 'none',
-        }),
-      );
+      const { engine } = solo;
+      const http = await openDoors(solo, { config, log, version, started });
+      const toolCount = solo.operations.length;
+      say(welcome({ version, url: http.url, toolCount, engine: engine.works ? engine.name : 'none' }));
       if (!engine.works) say(`The sandbox toolset is off. ${engine.remedy ?? 'See boxswain doctor.'}`);
       else if (firstRun) say(await timeFirstRun(solo, log));
+      await aborted(signal);
+    },
+    async hub(flags, { signal, say }) {
+      const { config, log } = await configure(flags);
+      await using started = new AsyncDisposableStack();
+      const running = await startHub({ config, log, signal });
+      started.defer(() => running.close());
+      const http = await openDoors(running, { config, log, version, started });
+      const toolCount = running.operations.length;
+      say(welcome({ version, url: http.url, toolCount, engine: 'on workers' }));
+      await aborted(signal);
+    },
+    async worker(flags, { signal, say }) {
+      const { config, log } = await configure(flags);
+      await using started = new AsyncDisposableStack();
+      const worker = await startWorker({ config, log, signal });
+      started.defer(() => worker.close());
+      say(
+        `Boxswain ${version} is worker ${worker.id} with ${config.worker.slots} slots, sandbox engine: ${worker.engine}`,
+      );
       await aborted(signal);
     },
     async serveStdio(flags, { signal }) {
@@ -87,7 +99,28 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     },
     doctor: async flags => diagnose(await configure(flags)),
     attack: async flags => runAttacksOn(await configure(flags)),
+    ...createTransferRoles(configure),
   };
+}
+
+interface Doors {
+  readonly config: Config;
+  readonly log: Log;
+  readonly version: string;
+  readonly started: AsyncDisposableStack;
+}
+
+/** Everything through which a hub is reached: MCP and HTTP on a port, and both sockets of this machine. */
+async function openDoors(
+  { hub, operations }: Pick<Solo, 'hub' | 'operations'>,
+  { config, log, version, started }: Doors,
+): Promise<{ url: string }> {
+  const sockets = socketsOf(config);
+  const http = await startHttp({ hub, operations, config, log, version, socketPath: sockets.http });
+  started.defer(() => http.close());
+  const local = await serveSocket({ hub, operations, log, version, path: sockets.mcp });
+  started.defer(() => local.close());
+  return http;
 }
 
 const socketsOf = (config: Config) => ({

@@ -29,6 +29,8 @@ async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, ro
     readStdin: async () => stdin,
     roles: {
       serve: noting('serve'),
+      hub: noting('hub'),
+      worker: noting('worker'),
       serveStdio: noting('mcp'),
       connect: async flags => {
         started.push({ role: 'connect', flags });
@@ -44,6 +46,8 @@ async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, ro
       },
       doctor: async () => [],
       attack: async () => [],
+      exportTo: async () => ({ tables: { task: 2 }, blobs: 1, blob_bytes: 5, missing_blobs: [], workspaces: [] }),
+      importFrom: async () => ({ exported_at: '2026-01-01T00:00:00.000Z', tables: { task: 2 }, blobs: 1 }),
       ...roles,
     },
   };
@@ -114,7 +118,7 @@ test('what was typed about the process becomes configuration', async () => {
 
 test('a wrong line fails like a wrong argument, and tells what is valid', async () => {
   for (const [line, problem, valid] of [
-    ['sandbix', /unknown command 'sandbix'/, 'serve, mcp, sandbox'],
+    ['sandbix', /unknown command 'sandbix'/, 'serve, hub, worker, mcp, sandbox'],
     ['sandbox lss', /unknown command 'lss'/, 'create, list, get'],
     ['sandbox ls --colour red', /unknown option '--colour'/, '--workspace'],
     ['sandbox read --encoding latin1 a', /latin1/, '--encoding'],

@@ -6,10 +6,13 @@ import type { OperationClient } from './client.ts';
 import { type Attempt, type Check, attemptsAsText, checksAsText } from './doctor.ts';
 import { operationCommand } from './operation-command.ts';
 import { type Terminal, showError } from './output.ts';
+import { addTransfer, type TransferRoles } from './transfer.ts';
 
 /** What the composition root gives to the commands. `flags` are configuration keys by path. */
-export interface Roles {
+export interface Roles extends TransferRoles {
   serve(flags: Flags, options: { firstRun: boolean; signal: AbortSignal; say: (text: string) => void }): Promise<void>;
+  hub(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
+  worker(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   serveStdio(flags: Flags, options: { signal: AbortSignal }): Promise<void>;
   connect(flags: Flags): Promise<OperationClient>;
   doctor(flags: Flags): Promise<Check[]>;
@@ -72,6 +75,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addServing(program, options);
   addOperations(program, options);
   addDoctor(program, options);
+  addTransfer(program, { terminal, roles, signal: options.signal, flagsOf });
   program
     .command('completion')
     .argument('<shell>', 'bash, zsh or fish')
@@ -88,20 +92,31 @@ export function buildProgram(options: ProgramOptions): Command {
   return program;
 
   function addServing(root: Command, { signal }: ProgramOptions): void {
-    selectionFlags(root.command('serve'))
+    const say = (text: string) => terminal.out(`${text}\n`);
+    addressFlags(selectionFlags(root.command('serve')))
       .description('serve MCP and HTTP on one port; hub and worker in one process')
-      .option('--host <address>', 'address to listen on (default 127.0.0.1)')
-      .option('--port <n>', 'port to listen on (default 4097)', Number)
       .option('--http', 'listen on HTTP_PORT, or 8080')
       .option('--first-run', 'run one sandboxed program and say how long it took')
       .addHelpText('after', '\nExamples:\n  boxswain serve\n  boxswain serve --port 5000 --toolsets core --read-only')
       .action(async (typed: Record<string, unknown>, command: Command) => {
-        await roles.serve(flagsOf(command), {
-          firstRun: typed.firstRun === true,
-          signal,
-          say: text => terminal.out(`${text}\n`),
-        });
+        await roles.serve(flagsOf(command), { firstRun: typed.firstRun === true, signal, say });
       });
+    addressFlags(selectionFlags(root.command('hub')))
+      .description('serve MCP and HTTP, and direct the workers that it meets at NATS servers')
+      .option('--nats <servers>', 'NATS servers, by comma')
+      .addHelpText('after', '\nExamples:\n  boxswain hub --nats nats://10.0.0.5:4222 --config /etc/boxswain/hub.json')
+      .action(async (_typed: unknown, command: Command) => roles.hub(flagsOf(command), { signal, say }));
+    root
+      .command('worker')
+      .description('host sandboxes for hubs; dials out to NATS servers and needs no open port')
+      .option('--nats <servers>', 'NATS servers, by comma')
+      .option('--credentials <file>', 'the credential that boxswain worker token create gave')
+      .option('--slots <n>', 'workspaces this worker takes', Number)
+      .addHelpText(
+        'after',
+        '\nExamples:\n  boxswain worker --nats tls://nats.example.org:4222 --credentials worker.creds',
+      )
+      .action(async (_typed: unknown, command: Command) => roles.worker(flagsOf(command), { signal, say }));
     selectionFlags(root.command('mcp'))
       .description('serve MCP over stdin and stdout, for clients that start their servers themselves')
       .addHelpText('after', '\nExamples:\n  claude mcp add boxswain -- boxswain mcp')
@@ -158,6 +173,12 @@ function selectionFlags(command: Command): Command {
     .option('--read-only', 'serve only operations that change nothing');
 }
 
+function addressFlags(command: Command): Command {
+  return command
+    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
+    .option('--port <n>', 'port to listen on (default 4097)', Number);
+}
+
 /** Understood before and after every command. */
 function commonFlags(command: Command): Command {
   return command
@@ -170,19 +191,25 @@ function commonFlags(command: Command): Command {
 /** What was typed, as configuration keys. */
 function flagsOf(command: Command): Flags {
   const typed = command.optsWithGlobals<Record<string, unknown>>();
-  const toolsets = typeof typed.toolsets === 'string' ? typed.toolsets.split(',').map(name => name.trim()) : undefined;
+  const listens = command.name() === 'serve' || command.name() === 'hub';
   return {
     config: typeof typed.config === 'string' ? typed.config : undefined,
     settings: {
       directory: typed.directory,
-      toolsets,
+      toolsets: listOf(typed.toolsets),
       read_only: typed.readOnly,
-      'http.host': command.name() === 'serve' ? typed.host : undefined,
-      'http.port': command.name() === 'serve' ? (typed.port ?? earlierPort(typed)) : undefined,
+      'http.host': listens ? typed.host : undefined,
+      'http.port': listens ? (typed.port ?? earlierPort(typed)) : undefined,
+      'fabric.servers': listOf(typed.nats),
+      'fabric.credentials': command.name() === 'worker' ? typed.credentials : undefined,
+      'worker.slots': command.name() === 'worker' ? typed.slots : undefined,
       'log.level': typed.debug === true ? 'debug' : typed.logLevel,
     },
   };
 }
+
+const listOf = (typed: unknown): string[] | undefined =>
+  typeof typed === 'string' ? typed.split(',').map(item => item.trim()) : undefined;
 
 /** `--http` of the earlier coordinator: `HTTP_PORT`, which the environment gives, or 8080. */
 function earlierPort(typed: Record<string, unknown>): number | undefined {

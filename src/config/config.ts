@@ -106,10 +106,38 @@ export const configSchema = z
         secrets_directory: z.string().optional().describe('files of mode 0600 that env values secret:<name> name'),
       })
       .prefault({}),
+    store: z
+      .strictObject({
+        url: z.string().optional().describe('postgres://… for records that several hubs share; default: SQLite'),
+      })
+      .prefault({}),
+    blobs: z
+      .strictObject({
+        s3: z
+          .strictObject({
+            bucket: z.string().optional().describe('bucket for contents that several hubs share; default: a directory'),
+            endpoint: z.string().optional().describe('address of an S3-compatible service; default: that of Amazon'),
+            region: z.string().default('us-east-1').describe('region of the bucket'),
+            prefix: z.string().default('blobs/').describe('put in front of every object name'),
+            path_style: z.boolean().default(false).describe('names the bucket in the path, as most other services want'),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+    fabric: z
+      .strictObject({
+        servers: z
+          .array(z.string())
+          .default([])
+          .describe('NATS servers that hubs and workers meet at: nats://, tls://, ws:// or wss://'),
+        credentials: z.string().optional().describe('file with the NATS credential of this hub or worker'),
+        ca_file: z.string().optional().describe('certificates that vouch for the NATS servers'),
+      })
+      .prefault({}),
     worker: z
       .strictObject({
-        id: z.string().optional().describe('name of this worker; default: one for each start'),
-        hub: z.string().optional().describe('hub to join'),
+        id: z.string().optional().describe('name of this worker; default: that of its credential'),
+        hub: z.string().optional().describe('NATS server to meet the hubs at; the same as fabric.servers'),
         slots: z.int().min(1).max(100_000).default(32).describe('workspaces this worker takes'),
         labels: z.record(z.string(), z.string()).default({}).describe('labels for placement'),
       })

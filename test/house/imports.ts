@@ -30,7 +30,7 @@ const SURFACE = { values: ['operations', 'auth'], types: ['hub', 'store', 'blobs
  */
 const MAY: Readonly<Record<string, { values: readonly string[]; types?: readonly string[] }>> = {
   mcp: SURFACE,
-  http: { ...SURFACE, values: [...SURFACE.values, 'mcp/mcp.ts'] },
+  http: { ...SURFACE, values: [...SURFACE.values, 'mcp/mcp.ts', 'blobs/wire.ts'] },
   cli: SURFACE,
   operations: { values: ['hub', 'protocol', 'auth'], types: ['store'] },
   hub: { values: ['fabric', 'store', 'blobs', 'protocol'], types: ['operations/operation.ts'] },

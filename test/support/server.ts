@@ -30,8 +30,11 @@ process.on('exit', () => {
   for (const child of leftRunning) child.kill('SIGKILL');
 });
 
-export interface RunningServer {
+export interface RunningServer extends RunningRole {
   readonly url: string;
+}
+
+export interface RunningRole {
   readonly directory: string;
   readonly child: ChildProcess;
   /** What it wrote to stderr so far. */
@@ -42,14 +45,27 @@ export interface RunningServer {
 }
 
 export interface ServerOptions {
+  readonly role?: 'serve' | 'hub';
   readonly directory: string;
   readonly env?: Record<string, string>;
   readonly args?: readonly string[];
 }
 
-/** Starts `boxswain serve` on a free port and waits until it listens. */
-export async function startServer({ directory, env = {}, args = [] }: ServerOptions): Promise<RunningServer> {
-  const child = spawn(process.execPath, [mainFile, 'serve', '--port', '0', '--directory', directory, ...args], {
+/** Starts `boxswain serve`, or `hub`, on a free port and waits until it listens. */
+export async function startServer({ role = 'serve', args = [], ...options }: ServerOptions): Promise<RunningServer> {
+  const { found, ...running } = await startRole(
+    { ...options, args: [role, '--port', '0', ...args] },
+    /listening on (http:\S+)\/mcp/,
+  );
+  return { ...running, url: found };
+}
+
+/** Starts a role in a process of its own, and waits until a line of its output matches; answers the first group of it. */
+export async function startRole(
+  { directory, env = {}, args = [] }: Omit<ServerOptions, 'role'>,
+  ready: RegExp,
+): Promise<RunningRole & { found: string }> {
+  const child = spawn(process.execPath, [mainFile, ...args, '--directory', directory], {
     env: cleanEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -61,10 +77,10 @@ export async function startServer({ directory, env = {}, args = [] }: ServerOpti
   });
   // Killed, it exits, which is told with what it wrote.
   const overdue = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
-  const url = await new Promise<string>((resolve, reject) => {
+  const found = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', line => {
-      const found = /listening on (http:\S+)/.exec(line);
-      if (found?.[1]) resolve(found[1].replace(/\/mcp$/, ''));
+      const match = ready.exec(line);
+      if (match?.[1]) resolve(match[1]);
     });
     child.once('exit', code => reject(new Error(`the server ended with ${code} before it listened: ${log}`)));
   }).finally(() => clearTimeout(overdue));
@@ -82,7 +98,7 @@ export async function startServer({ directory, env = {}, args = [] }: ServerOpti
     if (signal === 'SIGTERM' && String(child.signalCode) === 'SIGKILL')
       throw new Error(`the server did not stop in ${STOP_LIMIT_MS} ms: ${log.slice(-2000)}`);
   };
-  return { url, directory, child, log: () => log, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+  return { found, directory, child, log: () => log, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
 export interface CliRun {

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Blobs } from './blobs/blobs.ts';
+import { createDirectoryBlobs } from './blobs/directory.ts';
+import { createS3Blobs } from './blobs/s3.ts';
+import type { Config } from './config/config.ts';
+import { AppError } from './errors/app-error.ts';
+import { readCredential } from './fabric/credentials/credential.ts';
+import type { Identity } from './fabric/identity.ts';
+import { connectNats, type NatsFabric } from './fabric/nats/nats-fabric.ts';
+import type { Log } from './log/log.ts';
+import type { Operation } from './operations/operation.ts';
+import { selectOperations } from './operations/registry.ts';
+import { createPostgresStore } from './store/postgres.ts';
+import { createSqliteStore } from './store/sqlite.ts';
+import type { Store } from './store/store.ts';
+import { addGauge } from './telemetry/metrics.ts';
+import type { SandboxEngine } from './worker/sandbox/engine.ts';
+import { createBubblewrapEngine } from './worker/sandbox/engines/bubblewrap/engine.ts';
+
+// The parts that every role is wired from, as the configuration names them.
+
+/** Records in PostgreSQL where `store.url` says so, else in SQLite below the directory. */
+export function openStore(config: Config): Promise<Store> {
+  const { url } = config.store;
+  return url ? createPostgresStore({ url }) : createSqliteStore({ path: join(config.directory, 'records.db') });
+}
+
+/** Contents in a bucket where `blobs.s3.bucket` says so, else below the directory. */
+export function openBlobs(config: Config, log: Log): Promise<Blobs> {
+  const { bucket, endpoint, region, prefix, path_style: forcePathStyle } = config.blobs.s3;
+  if (!bucket) return createDirectoryBlobs(join(config.directory, 'blobs'));
+  return createS3Blobs({ bucket, endpoint, region, prefix, forcePathStyle, log });
+}
+
+/** Meets hubs and workers at the NATS servers. The credential, where there is one, says who this is; else `usual` does. */
+export async function joinFabric(
+  config: Config,
+  { usual, log, signal }: { usual: Identity; log: Log; signal?: AbortSignal },
+): Promise<{ fabric: NatsFabric; identity: Identity }> {
+  const { credentials: file, ca_file: caFile } = config.fabric;
+  const servers = config.fabric.servers.length > 0 ? config.fabric.servers : [config.worker.hub ?? []].flat();
+  if (servers.length === 0)
+    throw new AppError('VALIDATION_ERROR', 'no NATS server is named', {
+      hint: 'set fabric.servers, as in BOXSWAIN_FABRIC_SERVERS=nats://host:4222; see docs/configuration.md',
+    });
+  const credentials = file === undefined ? undefined : await readFile(file, 'utf8');
+  const identity = credentials === undefined ? usual : (await readCredential(credentials)).identity;
+  if ('hub' in identity !== 'hub' in usual)
+    throw new AppError('VALIDATION_ERROR', `the credential is that of a ${'hub' in identity ? 'hub' : 'worker'}`, {
+      hint: 'name another file in fabric.credentials',
+    });
+  const tls = caFile === undefined ? undefined : { caFile };
+  return { fabric: await connectNats({ servers, credentials, identity, tls, log, signal }), identity };
+}
+
+/** What `/metrics` tells about the records, read when it is asked. */
+export function addGauges({ workers, tasks }: Store): void {
+  addGauge(
+    'boxswain_workers',
+    'Workers with a live lease',
+    async () => (await workers.list({ liveOnly: true })).length,
+  );
+  addGauge('boxswain_workspaces', 'Workspaces that live workers hold', async () => {
+    const held = [...(await workers.slotsUsed()).values()];
+    return held.reduce((sum, count) => sum + count, 0);
+  });
+  addGauge('boxswain_tasks_unfinished', 'Tasks that wait or run', () => tasks.countUnfinished());
+}
+
+/** The engine that the configuration names; boxes and workspaces lie below the sandbox directory. */
+export function createEngine(config: Config, log: Log): SandboxEngine {
+  return createBubblewrapEngine({ directory: sandboxDirectory(config), log });
+}
+
+export function sandboxDirectory(config: Config): string {
+  return resolve(config.sandbox.directory ?? join(config.directory, 'workspaces'));
+}
+
+/** What this process serves: without an engine that works somewhere, the sandbox toolset is not among it. */
+export function servedBy(config: Config, hasSandbox: boolean): readonly Operation[] {
+  const wanted = config.toolsets.filter(name => name !== 'core');
+  const selected = selectOperations({
+    toolsets: wanted,
+    core: config.toolsets.includes('core'),
+    readOnly: config.read_only,
+  });
+  return hasSandbox ? selected : selected.filter(operation => operation.always);
+}
+
+/** Users of boxes must be able to pass through it, and nobody but its owner may list or read it. */
+export async function prepareDirectory(path: string): Promise<string> {
+  const directory = resolve(path);
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  await chmod(directory, 0o711);
+  return directory;
+}
+
+/** The same for every process of this machine that uses this directory: they can open each other's workspaces' files. */
+export async function siteOf(directory: string): Promise<string> {
+  const machine = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  return createHash('sha256').update(`${machine.trim()}\n${directory}`).digest('hex').slice(0, 32);
+}
