@@ -16,7 +16,17 @@ export interface Blobs {
   get(sha256: Sha256, range?: { start: number; end?: number }): Promise<Readable | undefined>;
   read(sha256: Sha256, range?: { start: number; end?: number }): Promise<Buffer | undefined>;
   stat(sha256: Sha256): Promise<StoredBlob | undefined>;
+  /** Counts as putting it again, without its bytes: a sweep spares it. Undefined when there is no such blob. */
+  touch(sha256: Sha256): Promise<StoredBlob | undefined>;
   delete(sha256: Sha256): Promise<void>;
   /** Every blob not touched for `olderThanMs`: what a sweep compares with the references in the store. */
   list(options: { olderThanMs: number }): AsyncIterable<StoredBlob>;
+  /** Lets somebody without credentials get or put this one blob for a while. Undefined where that cannot be done safely. */
+  grant?(blob: StoredBlob, verb: 'get' | 'put'): Promise<Grant | undefined>;
+}
+
+/** A request that its holder may make: `put` takes only the content of the hash, sent with these headers. */
+export interface Grant {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
 }

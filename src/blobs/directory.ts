@@ -69,6 +69,13 @@ class DirectoryBlobs implements Blobs {
     return facts?.isFile() ? { sha256, sizeBytes: facts.size } : undefined;
   }
 
+  async touch(sha256: Sha256): Promise<StoredBlob | undefined> {
+    if (!isHash(sha256)) return undefined;
+    const now = new Date();
+    const touched = utimes(this.#pathOf(sha256), now, now).then(() => true);
+    return (await absentAsUndefined(touched)) ? await this.stat(sha256) : undefined;
+  }
+
   async delete(sha256: Sha256): Promise<void> {
     if (isHash(sha256)) await rm(this.#pathOf(sha256), { force: true });
   }
@@ -89,17 +96,10 @@ class DirectoryBlobs implements Blobs {
   async #putBytes(bytes: Uint8Array, path: string, expected: Expected): Promise<StoredBlob> {
     const blob = blobOf(bytes);
     refuseMismatch(blob, expected);
-    if (await this.#touch(blob.sha256)) return blob;
+    if (await this.touch(blob.sha256)) return blob;
     await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
     await this.#adopt(path, blob.sha256);
     return blob;
-  }
-
-  /** Content that is there already counts as touched, so that a sweep spares it. */
-  async #touch(sha256: Sha256): Promise<boolean> {
-    const now = new Date();
-    const touched = utimes(this.#pathOf(sha256), now, now).then(() => true);
-    return (await absentAsUndefined(touched)) ?? false;
   }
 
   async #adopt(path: string, sha256: Sha256): Promise<void> {

@@ -174,6 +174,38 @@ describe('S3: the service', () => {
   });
 });
 
+describe('S3: grants', () => {
+  it('give one blob to whoever has them, and to nobody else', async () => {
+    const blobs = await createS3Blobs(settings());
+    const stored = await blobs.put(Buffer.from('content'));
+    const grant = await blobs.grant?.(stored, 'get');
+    assert.ok(grant);
+    assert.equal(await (await fetch(grant.url)).text(), 'content');
+    for (const url of [grant.url.replace(stored.sha256, '0'.repeat(64)), grant.url.split('?')[0] ?? '']) {
+      const response = await fetch(url);
+      assert.equal(response.status, 403);
+      await response.body?.cancel();
+    }
+  });
+
+  it('are not given for uploads where the service would take anything', async () => {
+    const careless = await startS3({ checksDigests: false });
+    try {
+      const { endpoint, credentials } = careless;
+      const blobs = await createS3Blobs(settings({ endpoint, credentials }));
+      const stored = await blobs.put(Buffer.from('content'));
+      assert.equal(await blobs.grant?.(stored, 'put'), undefined);
+      assert.ok(await blobs.grant?.(stored, 'get'));
+      assert.ok(
+        careless.requests.some(request => /^DELETE .*probe-/.test(request)),
+        'what it took is removed',
+      );
+    } finally {
+      await careless.close();
+    }
+  });
+});
+
 async function badLine({ endpoint }: S3Server) {
   const proxy = await startCuttingProxy(Number(new URL(endpoint).port));
   return { proxy, endpoint: `http://127.0.0.1:${proxy.port}`, [Symbol.asyncDispose]: () => proxy.close() };

@@ -3,9 +3,10 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Log } from '../log/log.ts';
-import type { Blobs, Sha256, StoredBlob } from './blobs.ts';
+import type { Blobs, Grant, Sha256, StoredBlob } from './blobs.ts';
 import { blobOf, type Expected, isHash, type Range, refuseMismatch, verified } from './content.ts';
 import { type Opened, resumedRead } from './resumed.ts';
+import { S3Grants } from './s3-grants.ts';
 import { Spool } from './spool.ts';
 
 const PART_BYTES = 8 * 1_048_576;
@@ -49,6 +50,7 @@ class S3Blobs implements Blobs {
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #spool: Spool;
+  readonly #grants: S3Grants;
   readonly #log: Log;
 
   constructor(options: S3Options, { sdk, spool }: { sdk: Sdk; spool: Spool }) {
@@ -68,6 +70,7 @@ class S3Blobs implements Blobs {
       responseChecksumValidation: 'WHEN_REQUIRED',
       requestHandler: { connectionTimeout: 5_000, socketTimeout: 30_000 },
     });
+    this.#grants = new S3Grants(this.#client, { bucket: this.#bucket, prefix: this.#prefix, log: options.log });
   }
 
   async put(bytes: Readable | Uint8Array, expected: Expected = {}): Promise<StoredBlob> {
@@ -102,6 +105,26 @@ class S3Blobs implements Blobs {
     return head && { sha256, sizeBytes: head.ContentLength ?? 0 };
   }
 
+  /** An object's age starts anew when it is copied onto itself. Undefined also where the service cannot do that (beyond 5 GB). */
+  async touch(sha256: Sha256): Promise<StoredBlob | undefined> {
+    const there = await this.stat(sha256);
+    if (!there) return undefined;
+    const object = this.#objectOf(sha256);
+    const source = `${object.Bucket}/${object.Key}`.split('/').map(encodeURIComponent).join('/');
+    const renewal = { MetadataDirective: 'REPLACE', ContentType: CONTENT_TYPE } as const;
+    try {
+      await this.#client.send(new this.#sdk.CopyObjectCommand({ ...object, ...renewal, CopySource: source }));
+      return there;
+    } catch (error) {
+      this.#log.debug({ err: error, sha256 }, 'a blob that is there could not be touched');
+      return undefined;
+    }
+  }
+
+  async grant(blob: StoredBlob, verb: 'get' | 'put'): Promise<Grant | undefined> {
+    return await this.#grants.grant(blob, verb);
+  }
+
   async delete(sha256: Sha256): Promise<void> {
     if (isHash(sha256)) await this.#client.send(new this.#sdk.DeleteObjectCommand(this.#objectOf(sha256)));
   }
@@ -127,7 +150,8 @@ class S3Blobs implements Blobs {
   }
 
   async #upload(blob: StoredBlob, body: () => Readable | Uint8Array): Promise<StoredBlob> {
-    if (await this.#touch(blob)) return blob;
+    // What is there and was cut short, by a service that is not whole itself, is written again.
+    if ((await this.touch(blob.sha256))?.sizeBytes === blob.sizeBytes) return blob;
     const upload = new this.#sdk.Upload({
       client: this.#client,
       params: { ...this.#objectOf(blob.sha256), Body: body(), ContentType: CONTENT_TYPE },
@@ -136,31 +160,6 @@ class S3Blobs implements Blobs {
     });
     await upload.done();
     return blob;
-  }
-
-  /**
-   * Content that is there already counts as touched, so that a sweep spares it: an object's age starts anew when it is copied
-   * onto itself. False when there is nothing to touch, or the service cannot do that (more than 5 GB for one).
-   */
-  async #touch({ sha256, sizeBytes }: StoredBlob): Promise<boolean> {
-    const there = await this.stat(sha256);
-    if (there?.sizeBytes !== sizeBytes) return false;
-    const object = this.#objectOf(sha256);
-    const source = `${object.Bucket}/${object.Key}`.split('/').map(encodeURIComponent).join('/');
-    try {
-      await this.#client.send(
-        new this.#sdk.CopyObjectCommand({
-          ...object,
-          CopySource: source,
-          MetadataDirective: 'REPLACE',
-          ContentType: CONTENT_TYPE,
-        }),
-      );
-      return true;
-    } catch (error) {
-      this.#log.debug({ err: error, sha256 }, 'a blob that is there could not be touched, it is uploaded again');
-      return false;
-    }
   }
 
   async #open(sha256: Sha256, { start, end }: Range): Promise<Opened | undefined> {

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
 import { type AdmissionPolicy, admit, type Refusal, type RequestFacts } from '../auth/admission.ts';
 import type { Caller } from '../auth/caller.ts';
+import { BLOBS_PATH } from '../blobs/wire.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
 import { errorBody } from './errors.ts';
@@ -11,6 +13,8 @@ import type { Api } from './routes/context.ts';
 export interface ListenerParts {
   readonly mcp: McpEndpoint;
   readonly api: Api;
+  /** Contents for workers, who show a credential of their own. */
+  readonly blobRoutes?: Hono;
   readonly log: Log;
   readonly maxBodyBytes: number;
   readonly transport: RequestFacts['transport'];
@@ -23,7 +27,15 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => v
 const MCP_PATH = /^\/mcp(?:\/x\/[^/]+)?$/;
 
 /** The way of every request: admitted or refused, then to MCP directly or to the routes. */
-export function createListener({ mcp, api, log, maxBodyBytes, transport, policy }: ListenerParts): Listener {
+export function createListener({
+  mcp,
+  api,
+  blobRoutes,
+  log,
+  maxBodyBytes,
+  transport,
+  policy,
+}: ListenerParts): Listener {
   const mcpHandler = createMcpHandler({ mcp, log, maxBodyBytes });
   const callers = new WeakMap<object, Caller>();
   const apiHandler = getRequestListener(
@@ -34,10 +46,12 @@ export function createListener({ mcp, api, log, maxBodyBytes, transport, policy 
     },
     { overrideGlobalObjects: false },
   );
+  const blobHandler = blobRoutes && getRequestListener(blobRoutes.fetch, { overrideGlobalObjects: false });
   return (request, response) => {
     const path = pathOf(request);
     const isMcp = path !== undefined && MCP_PATH.test(path);
     if (path === undefined) return refuse(response, { refusal: BAD_TARGET, status: 400, isMcp });
+    if (blobHandler && path.startsWith(BLOBS_PATH)) return void blobHandler(request, response);
     const { headers, socket } = request;
     const facts = { transport, peer: socket.remoteAddress, headers, hasSeveralHosts: hasSeveralHosts(request) };
     const admission = admit(facts, policy());

@@ -10,6 +10,7 @@ import { createMcp, type McpOptions } from '../mcp/mcp.ts';
 import type { Operation } from '../operations/operation.ts';
 import { createApi } from './api.ts';
 import { createListener } from './listener.ts';
+import { type BlobRoutesOptions, createBlobRoutes } from './routes/blobs.ts';
 
 export interface HttpOptions {
   readonly hub: Hub;
@@ -20,6 +21,8 @@ export interface HttpOptions {
   readonly version: string;
   /** Also listens here, for the user of this machine; see `listenOnSocket`. */
   readonly socketPath?: string;
+  /** Gives workers the contents they ask for; without it there are no such routes. */
+  readonly blobs?: BlobRoutesOptions;
   /** Further settings of MCP; tests mount fixtures through them. */
   readonly mcp?: Pick<McpOptions, 'extend' | 'bus' | 'sessions'>;
 }
@@ -50,7 +53,8 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const maxBodyBytes = config.http.max_body_bytes;
   const closing = new AbortController();
   const api = createApi({ hub, operations, log, maxBodyBytes, closing: closing.signal });
-  const shared = { mcp, api, log, maxBodyBytes };
+  const blobRoutes = options.blobs && createBlobRoutes({ ...options.blobs, log });
+  const shared = { mcp, api, blobRoutes, log, maxBodyBytes };
   let policy: AdmissionPolicy | undefined;
   const tcp = makeServer(createListener({ ...shared, transport: 'tcp', policy: () => policy ?? NOBODY }));
   const { address, port } = await listenOnPort(tcp, config.http);
