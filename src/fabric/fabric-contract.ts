@@ -272,6 +272,31 @@ export function fabricContract(name: string, open: () => Promise<FabricUnderTest
     );
 
     it(
+      'passes by one whose answer is too large',
+      withFabric(async (hub, worker, all) => {
+        const second = await all.connect({ worker: 'w2' });
+        await worker.serve({ workers: 'all' }, async () => new Uint8Array(MAX_MESSAGE_BYTES + 1));
+        await second.serve({ workers: 'all' }, echo);
+        assert.deepEqual(await gathered(hub, { deadlineMs: long, expect: ['w2'] }), ['w2']);
+      }),
+    );
+
+    it(
+      'ends when its fabric is closed',
+      withFabric(async (hub, worker) => {
+        const asked = Promise.withResolvers<void>();
+        await worker.serve({ workers: 'all' }, () => {
+          asked.resolve();
+          return silent();
+        });
+        const all = gathered(hub, { deadlineMs: long });
+        await asked.promise;
+        await hub.close();
+        assert.deepEqual(await all, []);
+      }),
+    );
+
+    it(
       'may be left early',
       withFabric(async (hub, worker) => {
         await worker.serve({ workers: 'all' }, echo);

@@ -6,13 +6,14 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
+import { eventually } from '../../../test/support/eventually.ts';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { silentLog } from '../../log/log.ts';
 import { type Fabric, NobodyThere, NotPermitted } from '../fabric.ts';
 import { fabricContract } from '../fabric-contract.ts';
 import type { Identity } from '../identity.ts';
 import { authenticatorFor, BrokerUnavailable } from '../nats/dial.ts';
-import { connectNats } from '../nats/nats-fabric.ts';
+import { connectNats, type NatsFabric } from '../nats/nats-fabric.ts';
 import { announceAccount } from './announce.ts';
 import { Authority } from './authority.ts';
 import { natsServerConfig } from './server-config.ts';
@@ -43,7 +44,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()));
 });
 
-async function enter(identity: Identity, credentials?: string): Promise<Fabric> {
+async function enter(identity: Identity, credentials?: string): Promise<NatsFabric> {
   const text = credentials ?? (await authority.issue(identity)).text;
   const fabric = await connectNats({ servers: [server.url], identity, credentials: text, log: silentLog });
   opened.push(fabric);
@@ -181,6 +182,7 @@ describe('revoking', () => {
     await authority.revoke(stolen.publicKey);
     assert.deepEqual(await announceAccount(authority, { servers: [server.url] }), { servers: 1 });
     await assert.rejects(ask(), NobodyThere);
+    await eventually(async () => /authorization violation/i.test((await worker.health()).trouble ?? ''));
     await assert.rejects(enter({ worker: 'w1' }, stolen.text), /refused the credential/);
     const again = await enter({ worker: 'w1' }, kept.text);
     await again.serve({ worker: 'w1' }, async () => bytes('kept'));

@@ -9,6 +9,8 @@ const PING_MS = 1_000;
 const PINGS_UNANSWERED = 3;
 /** How long a closing connection waits for the broker to have taken everything. */
 const FAREWELL_MS = 1_000;
+const ROUND_TRIP_MS = 2_000;
+const LOST = 'the connection was lost';
 /** Room for what goes around a message. */
 const FRAME_BYTES = 64;
 
@@ -75,9 +77,10 @@ export class Connection {
   async #follow(events: ConnectionEvents): Promise<void> {
     for await (const status of this.#client.status()) {
       if (status.type === 'disconnect') {
+        // Also told of every attempt that fails.
+        if (this.#isConnected) this.#log.warn({ server: status.server }, 'lost the connection to NATS; reconnecting');
         this.#isConnected = false;
-        this.#trouble ??= 'the connection was lost';
-        this.#log.warn({ server: status.server }, 'lost the connection to NATS; reconnecting');
+        this.#trouble ??= LOST;
       }
       if (status.type === 'reconnect') {
         this.#isConnected = true;
@@ -104,9 +107,15 @@ export class Connection {
 
   /** Sends unless the broker is away: then the message is lost, which is said. The body must not change afterwards. */
   publish(subject: string, body: Uint8Array, options?: { reply: string }): boolean {
-    if (this.#client.isClosed()) return false;
-    if (this.#isConnected) this.#client.publish(subject, body, options);
-    return this.#isConnected;
+    if (!this.#isConnected || this.#client.isClosed()) return false;
+    try {
+      this.#client.publish(subject, body, options);
+      return true;
+    } catch (error) {
+      // As a server does that takes smaller messages than the one before.
+      this.#log.error({ error, subject, bytes: body.byteLength }, 'a message could not be sent');
+      return false;
+    }
   }
 
   /** Settles once the broker knows of it, or is away and will be told. Throws NotPermitted when the broker refuses. */
@@ -151,24 +160,35 @@ export class Connection {
   }
 
   async health(): Promise<NatsHealth> {
-    const { info } = this.#client;
     const server = this.#client.getServer();
-    const roundTripMs = this.#isConnected && info ? await this.#client.rtt().catch(() => undefined) : undefined;
-    if (roundTripMs === undefined || !info) {
-      return { connected: false, server, trouble: this.#trouble ?? 'the connection was lost', notes: [] };
+    const roundTripMs = this.#isConnected ? await within(ROUND_TRIP_MS, this.#client.rtt()) : undefined;
+    const { info } = this.#client;
+    if (roundTripMs !== undefined && info) {
+      return { connected: true, server, version: info.version, roundTripMs, notes: notesOn(info.version) };
     }
-    return { connected: true, server, version: info.version, roundTripMs, notes: notesOn(info.version) };
+    const trouble = this.#isConnected
+      ? `the server does not answer within ${ROUND_TRIP_MS} ms`
+      : (this.#trouble ?? LOST);
+    return { connected: false, server, trouble, notes: [] };
   }
 
   /** Lets what was sent reach the broker, if it is there, and goes: then nobody finds this process on the fabric any more. */
   async close(): Promise<void> {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#subscriptions.clear();
-    const gone = Promise.withResolvers<void>();
-    const timer = setTimeout(gone.resolve, FAREWELL_MS);
-    await Promise.race([this.#flushed(), gone.promise]);
-    clearTimeout(timer);
+    await within(FAREWELL_MS, this.#flushed());
     this.#isConnected = false;
     await this.#client.close();
+  }
+}
+
+/** What comes of it in time; undefined when nothing does, or it fails. */
+async function within<T>(timeoutMs: number, awaited: Promise<T>): Promise<T | undefined> {
+  const over = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => over.resolve(undefined), timeoutMs);
+  try {
+    return await Promise.race([awaited.catch(() => undefined), over.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

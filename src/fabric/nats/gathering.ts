@@ -1,5 +1,5 @@
 import type { Log } from '../../log/log.ts';
-import { NobodyThere } from '../fabric.ts';
+import { NotPermitted } from '../fabric.ts';
 import type { Listener } from './pending.ts';
 
 export interface Answer {
@@ -13,7 +13,7 @@ interface GatherOptions {
   readonly log: Log;
 }
 
-/** The answers to one question as they come, one from each. Asks when the first is awaited; leaving early lets go of everything. */
+/** The answers to one question as they come, one from each, until nobody is there or the fabric closes. Asks when the first is awaited; leaving early lets go of everything. */
 export async function* gathered(
   ask: (listener: Listener) => () => void,
   { deadlineMs, expect, log }: GatherOptions,
@@ -21,10 +21,10 @@ export async function* gathered(
   const missing = new Set(expect);
   const heard = new Set<string>();
   const arrived: Answer[] = [];
-  let end: { readonly reason?: Error } | undefined;
+  let end: { readonly refusal?: NotPermitted } | undefined;
   let wake = () => {};
   const finish = (reason?: Error) => {
-    end ??= reason === undefined || reason instanceof NobodyThere ? {} : { reason };
+    end ??= reason instanceof NotPermitted ? { refusal: reason } : {};
     wake();
   };
   const timer = setTimeout(finish, deadlineMs);
@@ -45,7 +45,7 @@ export async function* gathered(
         yield answer;
       }
       if (arrived.length > 0) continue;
-      if (end?.reason) throw end.reason;
+      if (end?.refusal) throw end.refusal;
       if (end || (expect && missing.size === 0)) return;
       await new Promise<void>(resolve => {
         wake = resolve;

@@ -1,7 +1,8 @@
-import { after, before } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, before, it } from 'node:test';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { silentLog } from '../../log/log.ts';
-import type { Fabric } from '../fabric.ts';
+import { type Fabric, NotPermitted } from '../fabric.ts';
 import { fabricContract } from '../fabric-contract.ts';
 import { connectNats } from './nats-fabric.ts';
 
@@ -23,4 +24,23 @@ fabricContract('over NATS', async () => {
       await Promise.all(open.map(fabric => fabric.close()));
     },
   };
+});
+
+it('says that the broker does not permit a request, a gathering or a service', async () => {
+  const permissions = `permissions: { publish: { deny: ["w.>"] }, subscribe: { deny: ["h.*.rpc"] } }`;
+  const strict = await startNats({
+    config: () => `authorization { users: [{ user: any, password: "", ${permissions} }] }, no_auth_user: any`,
+  });
+  const hub = await connectNats({ servers: [strict.url], identity: { hub: 'h1' }, log: silentLog });
+  const body = new Uint8Array();
+  await assert.rejects(hub.request({ worker: 'w1' }, body, { timeoutMs: 60_000 }), NotPermitted);
+  await assert.rejects(async () => {
+    for await (const answer of hub.gather({ workers: 'all' }, body, { deadlineMs: 60_000 })) assert.fail(answer.from);
+  }, NotPermitted);
+  await assert.rejects(
+    hub.serve({ hub: 'any' }, async () => body),
+    NotPermitted,
+  );
+  await hub.close();
+  await strict.close();
 });

@@ -136,6 +136,17 @@ describe('when the broker is killed and starts again', () => {
   });
 });
 
+it('health does not wait for a broker that stands still', async () => {
+  process.kill(server.pid, 'SIGSTOP');
+  try {
+    const { connected, trouble } = await hub.health();
+    assert.equal(connected, false);
+    assert.ok(trouble);
+  } finally {
+    process.kill(server.pid, 'SIGCONT');
+  }
+});
+
 describe('a request whose worker', () => {
   it('has died ends long before its time', async () => {
     const arrived = Promise.withResolvers<void>();
