@@ -15,6 +15,8 @@ export interface ListenerParts {
   readonly api: Api;
   /** Contents for workers, who show a credential of their own. */
   readonly blobRoutes?: Hono;
+  /** How long the body of any other request may take; undefined: the server sees to it. */
+  readonly bodyTimeoutMs?: number;
   readonly log: Log;
   readonly maxBodyBytes: number;
   readonly transport: RequestFacts['transport'];
@@ -27,15 +29,8 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => v
 const MCP_PATH = /^\/mcp(?:\/x\/[^/]+)?$/;
 
 /** The way of every request: admitted or refused, then to MCP directly or to the routes. */
-export function createListener({
-  mcp,
-  api,
-  blobRoutes,
-  log,
-  maxBodyBytes,
-  transport,
-  policy,
-}: ListenerParts): Listener {
+export function createListener(parts: ListenerParts): Listener {
+  const { mcp, api, blobRoutes, bodyTimeoutMs, log, maxBodyBytes, transport, policy } = parts;
   const mcpHandler = createMcpHandler({ mcp, log, maxBodyBytes });
   const callers = new WeakMap<object, Caller>();
   const apiHandler = getRequestListener(
@@ -52,6 +47,7 @@ export function createListener({
     const isMcp = path !== undefined && MCP_PATH.test(path);
     if (path === undefined) return refuse(response, { refusal: BAD_TARGET, status: 400, isMcp });
     if (blobHandler && path.startsWith(BLOBS_PATH)) return void blobHandler(request, response);
+    if (bodyTimeoutMs !== undefined) cutSlowBody(request, bodyTimeoutMs);
     const { headers, socket } = request;
     const facts = { transport, peer: socket.remoteAddress, headers, hasSeveralHosts: hasSeveralHosts(request) };
     const admission = admit(facts, policy());
@@ -64,6 +60,12 @@ export function createListener({
     callers.set(request, admission.caller);
     void apiHandler(request, response);
   };
+}
+
+/** What the server does by itself where no route takes long uploads. */
+function cutSlowBody(request: IncomingMessage, timeoutMs: number): void {
+  const timer = setTimeout(() => request.socket.destroy(), timeoutMs);
+  for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer));
 }
 
 const BAD_TARGET = {

@@ -54,7 +54,9 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const closing = new AbortController();
   const api = createApi({ hub, operations, log, maxBodyBytes, closing: closing.signal });
   const blobRoutes = options.blobs && createBlobRoutes({ ...options.blobs, log });
-  const shared = { mcp, api, blobRoutes, log, maxBodyBytes };
+  // The server cannot tell routes apart, and contents of workers may take longer than other bodies.
+  const bodyTimeoutMs = blobRoutes ? LIMITS.requestTimeout : undefined;
+  const shared = { mcp, api, blobRoutes, bodyTimeoutMs, log, maxBodyBytes };
   let policy: AdmissionPolicy | undefined;
   const tcp = makeServer(createListener({ ...shared, transport: 'tcp', policy: () => policy ?? NOBODY }));
   const { address, port } = await listenOnPort(tcp, config.http);
@@ -67,6 +69,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   if (!policy.isBoundToLoopback) {
     log.warn({ address, port }, 'listening beyond loopback without credentials: every request is refused with 401');
   }
+  if (blobRoutes) tcp.requestTimeout = 0;
   const servers = [tcp];
   if (options.socketPath !== undefined) {
     const unix = makeServer(createListener({ ...shared, transport: 'unix', policy: () => NOBODY }));

@@ -205,6 +205,21 @@ describe('an export', () => {
     assert.equal((await importFrom(path, { ...target, replaces: false, signal })).blobs, hashes.length - 1);
   });
 
+  it('shows one moment, whatever is written meanwhile', async () => {
+    await using source = await cluster();
+    await fill(source);
+    const before = await everyRow(source.store);
+    const seen = await source.store.dump(async snapshot => {
+      const rows = snapshot.rows()[Symbol.asyncIterator]();
+      const first = await rows.next();
+      await inserted(source.store);
+      await source.store.audit.append([newAuditRecord()]);
+      return [first.value, ...(await Array.fromAsync({ [Symbol.asyncIterator]: () => rows }))];
+    });
+    assert.deepEqual(seen, before);
+    assert.equal((await everyRow(source.store)).length, before.length + 2);
+  });
+
   it('never replaces a file, and leaves none when it is stopped', async () => {
     await using source = await solo();
     await fill(source);
