@@ -23,7 +23,7 @@ export const echoThroughput: Bench = {
     const theirs = rawClient(String(line).replace(/.*listening on /, ''), CONNECTIONS);
     const ours = rawClient(server.url, CONNECTIONS);
     const echo = (client: typeof ours) => () => client.call('echo', { message: 'hello' });
-    const samples = { ours: new Array<number>(), theirs: new Array<number>() };
+    const samples: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
     for (const client of [ours, theirs]) await throughput(echo(client), { connections: CONNECTIONS, seconds: 2 });
     for (let round = 0; round < ROUNDS; round++) {
       samples.theirs.push(await throughput(echo(theirs), { connections: CONNECTIONS, seconds: SECONDS }));
@@ -52,7 +52,7 @@ export const cell: Bench = {
     const { workspace_id } = await client.call('workspace_create', {});
     const cellCall = () => client.call('run_python', { workspace_id, context: 'bench', code: '1 + 1' });
     const echoCall = () => client.call('echo', { message: 'hello' });
-    const samples = { cell: new Array<number>(), echo: new Array<number>() };
+    const samples: { cell: number[]; echo: number[] } = { cell: [], echo: [] };
     for (let round = 0; round < 5; round++) {
       samples.echo.push(...(await timeEach(echoCall, { count: 100, warmUp: 20 })));
       samples.cell.push(...(await timeEach(cellCall, { count: 100, warmUp: 20 })));

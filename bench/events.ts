@@ -15,7 +15,7 @@ export const events: Bench = {
   name: 'events',
   run: async () => {
     const scratch = await scratchDirectory();
-    const samples = { store: new Array<number>(), bare: new Array<number>() };
+    const samples: { store: number[]; bare: number[] } = { store: [], bare: [] };
     for (let round = 0; round < ROUNDS; round++) {
       samples.bare.push(insertBare(join(scratch.path, `bare-${round}.db`)));
       samples.store.push(await appendThroughStore(join(scratch.path, `store-${round}.db`)));

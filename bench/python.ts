@@ -18,7 +18,7 @@ export const python: Bench = {
   run: async server => {
     const client = rawClient(server.url, 1);
     const { workspace_id } = await client.call('workspace_create', {});
-    const samples = { warm: new Array<number>(), fresh: new Array<number>(), baseline: new Array<number>() };
+    const samples: { warm: number[]; fresh: number[]; baseline: number[] } = { warm: [], fresh: [], baseline: [] };
     for (let round = 0; round < 5; round++) {
       samples.baseline.push(...(await timeEach(startPython, { count: 30 })));
       samples.warm.push(

@@ -119,7 +119,10 @@ export const configSchema = z
             endpoint: z.string().optional().describe('address of an S3-compatible service; default: that of Amazon'),
             region: z.string().default('us-east-1').describe('region of the bucket'),
             prefix: z.string().default('blobs/').describe('put in front of every object name'),
-            path_style: z.boolean().default(false).describe('names the bucket in the path, as most other services want'),
+            path_style: z
+              .boolean()
+              .default(false)
+              .describe('names the bucket in the path, as most other services want'),
           })
           .prefault({}),
       })
