@@ -10,6 +10,8 @@ interface Need {
   readonly what: string;
   readonly debian: string;
   isThere(): boolean;
+  /** What the package starts by itself and nobody asked for: the tests start their own. */
+  readonly unwantedService?: string;
 }
 
 const searchPath = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
@@ -29,7 +31,12 @@ const testNeeds: Need[] = [
     debian: 'postgresql',
     isThere: () => onPath('initdb') || existsSync('/usr/lib/postgresql'),
   },
-  { what: 'nats-server', debian: 'nats-server', isThere: () => onPath('nats-server') },
+  {
+    what: 'nats-server',
+    debian: 'nats-server',
+    isThere: () => onPath('nats-server'),
+    unwantedService: 'nats-server.service',
+  },
   { what: 'ps, pgrep and kill', debian: 'procps', isThere: () => onPath('ps') && onPath('pgrep') && onPath('kill') },
   { what: 'patch', debian: 'patch', isThere: () => onPath('patch') },
   { what: 'curl', debian: 'curl', isThere: () => onPath('curl') },
@@ -56,6 +63,10 @@ function install(wanted: Need[]): void {
   } as const;
   run([...prefix, 'apt-get', 'update', '--quiet'], options);
   run([...prefix, ...command, '--quiet'], options);
+  if (existsSync('/run/systemd/system')) {
+    for (const { unwantedService } of wanted)
+      if (unwantedService) run([...prefix, 'systemctl', 'disable', '--now', unwantedService], options);
+  }
   const left = wanted.filter(need => !need.isThere());
   if (left.length > 0) say(`still missing: ${names(left)}; boxswain doctor says what that means`);
 }

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { type Msg, type NatsConnection, PermissionViolationError, type Subscription } from '@nats-io/nats-core';
 import type { Log } from '../../log/log.ts';
 import { type Closer, MAX_MESSAGE_BYTES, NotPermitted } from '../fabric.ts';
@@ -83,9 +84,10 @@ export class Connection {
         this.#trouble ??= LOST;
       }
       if (status.type === 'reconnect') {
+        // Also told once for every attempt that had failed.
+        if (!this.#isConnected) this.#log.info({ server: status.server }, 'connected to NATS again');
         this.#isConnected = true;
         this.#trouble = undefined;
-        this.#log.info({ server: status.server }, 'connected to NATS again');
         events.connected();
       }
       if (status.type === 'error') this.#heard(status.error, events);
@@ -161,9 +163,16 @@ export class Connection {
 
   async health(): Promise<NatsHealth> {
     const server = this.#client.getServer();
-    const roundTripMs = this.#isConnected ? await within(ROUND_TRIP_MS, this.#client.rtt()) : undefined;
+    const sentAt = performance.now();
+    const isBack =
+      this.#isConnected &&
+      (await within(
+        ROUND_TRIP_MS,
+        this.#client.flush().then(() => true),
+      ));
     const { info } = this.#client;
-    if (roundTripMs !== undefined && info) {
+    if (isBack && info) {
+      const roundTripMs = performance.now() - sentAt;
       return { connected: true, server, version: info.version, roundTripMs, notes: notesOn(info.version) };
     }
     const trouble = this.#isConnected
