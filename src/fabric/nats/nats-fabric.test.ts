@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
+import { connect } from '@nats-io/transport-node';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { silentLog } from '../../log/log.ts';
 import { type Fabric, NotPermitted } from '../fabric.ts';
@@ -43,4 +44,26 @@ it('says that the broker does not permit a request, a gathering or a service', a
   );
   await hub.close();
   await strict.close();
+});
+
+it('a worker gives an answer again to a hub that has missed it, and says what it does not have', async () => {
+  const worker = await connectNats({ servers: [server.url], identity: { worker: 'w1' }, log: silentLog });
+  let handled = 0;
+  await worker.serve({ worker: 'w1' }, async body => {
+    handled += 1;
+    return body;
+  });
+  const hub = await connect({ servers: server.url });
+  const answers = hub.subscribe('h.w1.answer.aa.*')[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value } = await answers.next();
+    return [value?.subject.split('.').at(-1), value?.string().slice(1)];
+  };
+  hub.publish('w.w1.rpc', 'hello', { reply: '_INBOX_h1.aa.1' });
+  assert.deepEqual(await next(), ['1', 'hello']);
+  hub.publish('w.w1.inquiry', '[1,2]', { reply: '_INBOX_h1.aa.3' });
+  assert.deepEqual(await next(), ['1', 'hello']);
+  assert.deepEqual(await next(), ['3', '[2]']);
+  assert.equal(handled, 1);
+  await Promise.all([hub.close(), worker.close()]);
 });
