@@ -1,13 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request as send, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Readable, Transform } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import S3rver from 's3rver';
 import { type KeyPair, refusalOf } from './s3-signature.ts';
 
@@ -51,6 +50,7 @@ export async function startS3({ directory, checksDigests = true }: S3ServerOptio
     vhostBuckets: false,
     configureBuckets: [{ name: BUCKET }],
   });
+  const bodies = await mkdtemp(join(tmpdir(), 's3-bodies-'));
   storeWhole(backend.store);
   const { port } = await backend.run();
   const requests: string[] = [];
@@ -60,11 +60,31 @@ export async function startS3({ directory, checksDigests = true }: S3ServerOptio
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A body that breaks off never gets further than this.
-    const body = await buffer(request);
+    // A body that breaks off never gets further than this. It waits in a file: tests measure the memory of their process.
+    const path = join(bodies, randomUUID());
+    try {
+      const hash = createHash('sha256');
+      const hashing = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+          hash.update(chunk);
+          done(null, chunk);
+        },
+      });
+      await pipeline(request, hashing, createWriteStream(path));
+      await answerTo(request, response, { path, digest: hash.digest() });
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  async function answerTo(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: { path: string; digest: Buffer },
+  ): Promise<void> {
     const { method = '', headers } = request;
     const url = new URL(request.url ?? '/', `http://${headers.host}`);
-    const code = refusalOf({ method, url, headers, body }, credentials);
+    const code = refusalOf({ method, url, headers, bodyDigest: body.digest }, credentials);
     if (code !== undefined && (checksDigests || code !== 'BadDigest')) {
       response.writeHead(code.startsWith('XAmz') || code === 'BadDigest' ? 400 : 403, {
         'content-type': 'application/xml',
@@ -83,11 +103,16 @@ export async function startS3({ directory, checksDigests = true }: S3ServerOptio
     }
     for (const name of [...url.searchParams.keys()]) if (/^x-amz-/i.test(name)) url.searchParams.delete(name);
     const { authorization: _, ...rest } = headers;
-    const passed = { ...rest, 'x-amz-date': String(headers['x-amz-date'] ?? ''), 'content-length': body.length };
+    const passed = {
+      ...rest,
+      'x-amz-date': String(headers['x-amz-date'] ?? ''),
+      'content-length': (await stat(body.path)).size,
+    };
     const path = `${url.pathname}${url.search}`;
     const onward = send({ host: '127.0.0.1', port, method, path, headers: passed });
-    onward.end(body);
-    const [reply]: IncomingMessage[] = await once(onward, 'response');
+    const replied = once(onward, 'response');
+    await pipeline(createReadStream(body.path), onward);
+    const [reply]: IncomingMessage[] = await replied;
     if (!reply) throw new Error('the store gave no answer');
     response.writeHead(reply.statusCode ?? 500, reply.headers);
     await pipeline(reply, response);
@@ -113,6 +138,7 @@ export async function startS3({ directory, checksDigests = true }: S3ServerOptio
       front.closeAllConnections();
       await closed;
       await backend.close();
+      await rm(bodies, { recursive: true });
       if (directory === undefined) await rm(root, { recursive: true });
     },
   };

@@ -6,7 +6,8 @@ export interface SignedRequest {
   /** The request target as it was sent. */
   readonly url: URL;
   readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
+  /** SHA-256 of the body. */
+  readonly bodyDigest: Buffer;
 }
 
 export interface KeyPair {
@@ -41,13 +42,16 @@ export function refusalOf(request: SignedRequest, keys: KeyPair): string | undef
     (key, part) => createHmac('sha256', key).update(part).digest(),
     `AWS4${keys.secretAccessKey}`,
   );
-  const toSign = ['AWS4-HMAC-SHA256', claim.time, scope, sha256(canonical, 'hex')].join('\n');
+  const toSign = ['AWS4-HMAC-SHA256', claim.time, scope, createHash('sha256').update(canonical).digest('hex')].join(
+    '\n',
+  );
   const expected = createHmac('sha256', signing).update(toSign).digest('hex');
   if (expected !== claim.signature) return 'SignatureDoesNotMatch';
   const { payload } = claim;
-  if (payload !== 'UNSIGNED-PAYLOAD' && payload !== sha256(request.body, 'hex')) return 'XAmzContentSHA256Mismatch';
+  if (payload !== 'UNSIGNED-PAYLOAD' && payload !== request.bodyDigest.toString('hex'))
+    return 'XAmzContentSHA256Mismatch';
   const checksum = request.headers['x-amz-checksum-sha256'];
-  if (checksum !== undefined && checksum !== sha256(request.body, 'base64')) return 'BadDigest';
+  if (checksum !== undefined && checksum !== request.bodyDigest.toString('base64')) return 'BadDigest';
   return undefined;
 }
 
@@ -92,6 +96,3 @@ function queryOf(url: URL): string {
 
 const encoded = (text: string): string =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-
-const sha256 = (data: string | Buffer, encoding: 'hex' | 'base64'): string =>
-  createHash('sha256').update(data).digest(encoding);
