@@ -31,7 +31,15 @@ export function openStore(config: Config): Promise<Store> {
 export function openBlobs(config: Config, log: Log): Promise<Blobs> {
   const { bucket, endpoint, region, prefix, path_style: forcePathStyle } = config.blobs.s3;
   if (!bucket) return createDirectoryBlobs(join(config.directory, 'blobs'));
-  return createS3Blobs({ bucket, endpoint, region, prefix, forcePathStyle, log });
+  return createS3Blobs({
+    bucket,
+    endpoint,
+    region,
+    prefix,
+    forcePathStyle,
+    spoolDirectory: join(config.directory, 'spool'),
+    log,
+  });
 }
 
 /** Meets hubs and workers at the NATS servers. The credential, where there is one, says who this is; else `usual` does. */
