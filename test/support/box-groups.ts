@@ -15,7 +15,7 @@ export class BoxGroups {
 
   private constructor(folder: string) {
     this.#folder = folder;
-    this.#watcher = watch(folder, (_event, name) => {
+    this.#watcher = watch(folder, { persistent: false }, (_event, name) => {
       const id = RECORD.exec(name ?? '')?.[1];
       if (id !== undefined) this.#seen.add(id);
     });
