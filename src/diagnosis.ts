@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectSocket } from './cli/socket-client.ts';
-import type { Attempt, Check } from './cli/doctor.ts';
+import type { AttackReport, Check } from './cli/doctor.ts';
 import type { Config } from './config/config.ts';
 import { AppError } from './errors/app-error.ts';
 import type { Log } from './log/log.ts';
@@ -40,7 +40,7 @@ export async function diagnose({ config, log }: Subject): Promise<Check[]> {
 }
 
 /** Tries every known way out of a box, in a directory of its own. */
-export async function runAttacksOn({ config, log }: Subject): Promise<Attempt[]> {
+export async function runAttacksOn({ config, log }: Subject): Promise<AttackReport> {
   const directory = await mkdtemp(join(tmpdir(), 'boxswain-attack-'));
   // The users of boxes must be able to pass through it.
   await chmod(directory, 0o711);
@@ -52,7 +52,8 @@ export async function runAttacksOn({ config, log }: Subject): Promise<Attempt[]>
         hint: report.remedy,
       });
     }
-    return await runAttacks({ engine, directory, log });
+    const { name, versions, stale } = report;
+    return { engine: { name, versions, stale }, attempts: await runAttacks({ engine, directory, log }) };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

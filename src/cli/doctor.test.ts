@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attemptsAsText, checksAsText } from './doctor.ts';
+import { attackAsText, checksAsText } from './doctor.ts';
 
 test('checks are a table; what is not well is followed by what mends it', () => {
   const text = checksAsText([
@@ -16,12 +16,22 @@ test('checks are a table; what is not well is followed by what mends it', () => 
   ]);
 });
 
-test('breaches stand before what was held, and are counted', () => {
-  const text = attemptsAsText([
-    { name: 'read host', held: true, detail: 'no such file' },
-    { name: 'escape', held: false, detail: 'read /etc/shadow' },
-  ]);
+test('what was attacked stands first, then breaches before what was held, and their count', () => {
+  const text = attackAsText({
+    engine: {
+      name: 'bubblewrap',
+      versions: { bubblewrap: '0.8.0', kernel: '6.1.0' },
+      stale: ['bubblewrap 0.8.0 is old'],
+    },
+    attempts: [
+      { name: 'read host', held: true, detail: 'no such file' },
+      { name: 'escape', held: false, detail: 'read /etc/shadow' },
+    ],
+  });
   assert.deepEqual(text.split('\n'), [
+    'engine bubblewrap: bubblewrap 0.8.0, kernel 6.1.0',
+    'warn: bubblewrap 0.8.0 is old',
+    '',
     'BREACH  escape     read /etc/shadow',
     'held    read host  no such file',
     '',

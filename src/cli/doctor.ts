@@ -13,6 +13,18 @@ export interface Attempt {
   readonly detail: string;
 }
 
+/** What was attacked, and how it went. */
+export interface AttackReport {
+  readonly engine: {
+    readonly name: string;
+    /** Of the engine and of the kernel, which all boxes share. */
+    readonly versions: Readonly<Record<string, string>>;
+    /** What is old enough to worry about, in words. */
+    readonly stale: readonly string[];
+  };
+  readonly attempts: readonly Attempt[];
+}
+
 const MARKS = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const;
 
 /** The checks as an aligned table with what to do below each that is not well. */
@@ -26,13 +38,21 @@ export function checksAsText(checks: readonly Check[]): string {
     .join('\n');
 }
 
-/** Every attack and whether it was held, the breaches first. */
-export function attemptsAsText(attempts: readonly Attempt[]): string {
+/** Versions and ages first: what held today says little of a kernel with known holes. Then every attack, the breaches first. */
+export function attackAsText({ engine, attempts }: AttackReport): string {
   const width = Math.max(...attempts.map(attempt => attempt.name.length));
   const breaches = attempts.filter(attempt => !attempt.held);
   const sorted = [...breaches, ...attempts.filter(attempt => attempt.held)];
   const rows = sorted.map(
     attempt => `${attempt.held ? 'held  ' : 'BREACH'}  ${attempt.name.padEnd(width)}  ${attempt.detail}`,
   );
-  return [...rows, '', `${attempts.length - breaches.length} of ${attempts.length} attacks held`].join('\n');
+  const versions = Object.entries(engine.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `engine ${engine.name}: ${versions.join(', ')}`,
+    ...engine.stale.map(what => `warn: ${what}`),
+    '',
+    ...rows,
+    '',
+    `${attempts.length - breaches.length} of ${attempts.length} attacks held`,
+  ].join('\n');
 }

@@ -45,7 +45,7 @@ async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, ro
         };
       },
       doctor: async () => [],
-      attack: async () => [],
+      attack: async () => ({ engine: { name: 'e', versions: {}, stale: [] }, attempts: [] }),
       exportTo: async () => ({ tables: { task: 2 }, blobs: 1, blob_bytes: 5, missing_blobs: [], workspaces: [] }),
       importFrom: async () => ({ exported_at: '2026-01-01T00:00:00.000Z', tables: { task: 2 }, blobs: 1 }),
       ...roles,
@@ -164,7 +164,12 @@ test('a failure of an operation is its error and its exit code; anything else is
 
 test('doctor exits with 1 when a check fails or an attack gets through', async () => {
   const check = (state: 'ok' | 'warn' | 'fail') => ({ doctor: async () => [{ name: 'x', state, detail: 'd' }] });
-  const attack = (held: boolean) => ({ attack: async () => [{ name: 'x', held, detail: 'd' }] });
+  const attack = (held: boolean) => ({
+    attack: async () => ({
+      engine: { name: 'e', versions: {}, stale: [] },
+      attempts: [{ name: 'x', held, detail: 'd' }],
+    }),
+  });
   for (const [line, roles, code] of [
     ['doctor', check('ok'), 0],
     ['doctor --json', check('warn'), 0],

@@ -3,7 +3,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { Operation } from '../operations/operation.ts';
 import { commandAt, completionScript, completionsFor, namesIn } from './completion.ts';
 import type { OperationClient } from './client.ts';
-import { type Attempt, type Check, attemptsAsText, checksAsText } from './doctor.ts';
+import { type AttackReport, attackAsText, type Check, checksAsText } from './doctor.ts';
 import { operationCommand } from './operation-command.ts';
 import { type Terminal, showError } from './output.ts';
 import { addTransfer, type TransferRoles } from './transfer.ts';
@@ -16,7 +16,7 @@ export interface Roles extends TransferRoles {
   serveStdio(flags: Flags, options: { signal: AbortSignal }): Promise<void>;
   connect(flags: Flags): Promise<OperationClient>;
   doctor(flags: Flags): Promise<Check[]>;
-  attack(flags: Flags): Promise<Attempt[]>;
+  attack(flags: Flags): Promise<AttackReport>;
 }
 
 export type Flags = { config?: string; settings: Record<string, unknown> };
@@ -156,9 +156,9 @@ function addDoctor(program: Command, { terminal, roles }: ProgramOptions): void 
     .addHelpText('after', '\nExamples:\n  boxswain doctor\n  boxswain doctor --attack --json')
     .action(async (typed: Record<string, unknown>, command: Command) => {
       if (typed.attack === true) {
-        const attempts = await roles.attack(flagsOf(command));
-        terminal.out(`${typed.json === true ? JSON.stringify({ attempts }) : attemptsAsText(attempts)}\n`);
-        terminal.exitWith(attempts.every(attempt => attempt.held) ? 0 : 1);
+        const report = await roles.attack(flagsOf(command));
+        terminal.out(`${typed.json === true ? JSON.stringify(report) : attackAsText(report)}\n`);
+        terminal.exitWith(report.attempts.every(attempt => attempt.held) ? 0 : 1);
         return;
       }
       const checks = await roles.doctor(flagsOf(command));

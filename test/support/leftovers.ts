@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { launcherMark } from '../../src/worker/sandbox/engines/bubblewrap/orphans.ts';
 
 const run = promisify(execFile);
 
@@ -31,8 +32,13 @@ export async function leftovers(directory: string, livePid?: number): Promise<st
       if (at === livePid) return true;
     return false;
   };
+  const names = [directory, ...(await marksBelow(directory))];
   const orphans = rows.filter(
-    row => row.args.includes(directory) && row.pid !== process.pid && !descends(row.pid) && !row.args.startsWith('ps '),
+    row =>
+      names.some(name => row.args.includes(name)) &&
+      row.pid !== process.pid &&
+      !descends(row.pid) &&
+      !row.args.startsWith('ps '),
   );
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').filter(line => line.includes(directory));
   const loops = livePid === undefined ? await loopFiles(directory) : [];
@@ -41,6 +47,19 @@ export async function leftovers(directory: string, livePid?: number): Promise<st
     ...mounts.map(line => `mount ${line}`),
     ...loops.map(file => `loop ${file}`),
   ];
+}
+
+/** Launchers of boxes do not name their directory: it is this one, or one in it. */
+async function marksBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const folders = entries.filter(entry => entry.isDirectory()).map(entry => join(directory, entry.name));
+  const below = await Promise.all(
+    folders.map(async folder => {
+      const inner = await readdir(folder, { withFileTypes: true }).catch(() => []);
+      return inner.filter(entry => entry.isDirectory()).map(entry => join(folder, entry.name));
+    }),
+  );
+  return [directory, ...folders, ...below.flat()].map(launcherMark);
 }
 
 async function loopFiles(directory: string): Promise<string[]> {

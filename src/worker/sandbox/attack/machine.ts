@@ -97,6 +97,19 @@ tried("umount", lambda: (_ for _ in ()).throw(OSError(ctypes.get_errno(), "")) i
     least: 5,
   }),
   inBox({
+    name: 'mount table',
+    tries: 'Finds something of the host mounted that a box has no need of.',
+    code: `
+expected = {"/", "/usr", "/etc", "/proc", "/dev", "/tmp", "/workspace", "/env", "/boxd", "/run/egress.sock"}
+with open("/proc/self/mountinfo") as file:
+    for line in file:
+        at = line.split()[4]
+        said(at, "own" if at in expected or at.startswith(("/etc/", "/dev/")) else "got a mount")
+`,
+    refusals: ['own'],
+    least: 10,
+  }),
+  inBox({
     name: 'system files',
     tries: 'Changes programs, libraries or settings that the host or later boxes use.',
     code: `

@@ -19,6 +19,19 @@ said("own environ", "empty" if not [n for n in os.environ if n.startswith(("BOXS
     least: 2,
   }),
   inBox({
+    name: 'first process: command',
+    tries: "Learns from the first process's command where the server keeps its files.",
+    code: `
+for pid in ("1", "2"):
+    with open(f"/proc/{pid}/cmdline") as file:
+        for at, word in enumerate(file.read().split("\\0")):
+            is_own = "/" not in word or word in ("/usr/bin/bwrap", "/usr/bin/python3", "/boxd")
+            said(f"word {at} of {pid}", "own" if is_own else "got " + word)
+`,
+    refusals: ['own'],
+    least: 10,
+  }),
+  inBox({
     name: 'first process: descriptors',
     tries: 'Opens what the first process still holds: files of the server, or the channel of boxd.',
     code: `

@@ -199,6 +199,17 @@ describe('files', () => {
     await assert.rejects(box.boxd.open('pipe', { maxBytes: 10 }), { code: 'WRONG_FILE_TYPE' });
   });
 
+  test('a file too large to be hashed is refused at once, whatever part of it is asked for', async () => {
+    writeFileSync(at('tib'), 'x');
+    truncateSync(at('tib'), 2 ** 40);
+    const tooLarge = { code: 'FILE_TOO_LARGE', message: /tib \(1099511627776 bytes\)/, hint: /run_command/ };
+    await assert.rejects(read('tib', 0, 10), tooLarge);
+    await assert.rejects(read('tib', 2 ** 39, 0), tooLarge);
+    await assert.rejects(write('tib', 'new', { ifSha256: sha256('x') }), tooLarge);
+    assert.equal((await write('tib', 'small')).created, false);
+    assert.equal(await text('tib'), 'small');
+  });
+
   test('a stream that nobody reads to its end does no harm', async () => {
     const stream = await box.boxd.open('large', { maxBytes: 1e9 });
     stream.destroy();

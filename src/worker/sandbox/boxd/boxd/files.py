@@ -12,6 +12,9 @@ from _boxd.failure import Failure, TooLong, field
 MAX_TEXT = 3 * 1024 * 1024
 MAX_SLICE = 16 * 1024 * 1024
 INLINE_HASH = 1024 * 1024
+# Every answer of `read` has the hash of the whole file. Beyond these it would take longer than a caller waits, or than boxd may.
+MAX_HASHED = 8 * 1024 * 1024 * 1024
+HASHING_S = 40.0
 CHUNK = 256 * 1024
 # A file changed twice within a clock tick of the file system looks unchanged, so a hash is kept only of what has settled.
 SETTLED_NS = 50_000_000
@@ -36,14 +39,16 @@ class Hashes:
         if len(self._known) > self.MOST:
             self._known.popitem(last=False)
 
-    def of(self, fd):
-        """The hash of an open file, read to its end as it is now."""
+    def of(self, fd, deadline=None):
+        """The hash of an open file, read to its end as it is now. Raises TimeoutError after the deadline, a monotonic time."""
         import hashlib
 
         digest, before, at = hashlib.sha256(), os.fstat(fd), 0
         while data := os.pread(fd, 1 << 20, at):
             digest.update(data)
             at += len(data)
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError
         found, after = digest.hexdigest(), os.fstat(fd)
         if _identity(before) == _identity(after) and time.time_ns() - after.st_ctime_ns > SETTLED_NS:
             self.put(_identity(after), found)
@@ -103,15 +108,39 @@ def read(box, header, _payload, is_inline):
     with box.root.locate(path) as place:
         fd, state = open_regular(place)
         try:
-            digest = box.hashes.get(state)
-            if digest is None and is_inline and state.st_size > INLINE_HASH:
-                raise TooLong
+            digest = _known_hash(box, state, path, is_inline)
             data = _slice(fd, offset, limit)
-            digest = digest or box.hashes.of(fd)
+            digest = digest or _new_hash(box, fd, path)
             answer = {"path": place.shown, "sizeBytes": state.st_size, "sha256": digest, "modifiedAtMs": state.st_mtime_ns // 1_000_000}
             return answer, data
         finally:
             os.close(fd)
+
+
+def _known_hash(box, state, path, is_inline):
+    """None when it is to be found out, here; raises TooLong when that is a helper's work, FILE_TOO_LARGE when it is nobody's."""
+    digest = box.hashes.get(state)
+    if digest is None and state.st_size > MAX_HASHED:
+        raise _too_large(path, state.st_size)
+    if digest is None and is_inline and state.st_size > INLINE_HASH:
+        raise TooLong
+    return digest
+
+
+def _new_hash(box, fd, path):
+    try:
+        return box.hashes.of(fd, time.monotonic() + HASHING_S)
+    except TimeoutError:
+        raise _too_large(path, os.fstat(fd).st_size) from None
+
+
+def _too_large(path, size):
+    return Failure(
+        "FILE_TOO_LARGE",
+        f"File too large to be read whole for its hash: {path} ({size} bytes)",
+        hint="read a part of it with run_command, such as head -c, tail -c or dd",
+        sizeBytes=size,
+    )
 
 
 def _slice(fd, offset, limit):
@@ -149,10 +178,7 @@ def demand_unchanged(box, path, expected, is_inline):
             raise
         raise Failure("FILE_CHANGED", f"File is not there any more: {path}") from failure
     try:
-        digest = box.hashes.get(state)
-        if digest is None and is_inline and state.st_size > INLINE_HASH:
-            raise TooLong
-        digest = digest or box.hashes.of(fd)
+        digest = _known_hash(box, state, path, is_inline) or _new_hash(box, fd, path)
     finally:
         os.close(fd)
     if digest != expected.lower():

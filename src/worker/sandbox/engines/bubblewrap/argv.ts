@@ -12,18 +12,23 @@ export interface BoxMounts {
 }
 
 /** Descriptors of the launcher: bubblewrap's own, and boxd's channel. */
-export const descriptors = { filter: 3, status: 4, block: 5, channel: 6 } as const;
+export const descriptors = { filter: 3, status: 4, block: 5, channel: 6, options: 7 } as const;
 
 export const boxdCommand: readonly string[] = ['/usr/bin/python3', '-I', '-u', '/boxd', String(descriptors.channel)];
 
 /**
- * The words after `bwrap`. Nothing is mounted below `/workspace` or `/env`, which code in the box can write: a link there could
+ * The words after `bwrap`. Its first process stays in the box and shows them to all in it, so they hold no path of the host: those
+ * come by a descriptor. `mark` tells the host whose launcher it is; to bubblewrap it is a variable that is not set.
+ */
+export function visibleArgv(mark: string, command: readonly string[]): string[] {
+  return ['--unsetenv', mark, '--args', String(descriptors.options), '--', ...command];
+}
+
+/**
+ * What bubblewrap is told beside its words. Nothing is mounted below `/workspace` or `/env`, which code in the box can write: a link there could
  * lead a mount point outside (CVE-2026-87766). No path here but the last component comes from a caller.
  */
-export function boxArgv(
-  { runtime, files, packages, egressSocket, tmpBytes, shmBytes }: BoxMounts,
-  command: readonly string[],
-): string[] {
+export function boxArgv({ runtime, files, packages, egressSocket, tmpBytes, shmBytes }: BoxMounts): string[] {
   return [
     ...['--unshare-all', '--unshare-user', '--disable-userns', '--cap-drop', 'ALL', '--uid', '1000', '--gid', '1000'],
     ...['--die-with-parent', '--new-session', '--hostname', 'box', '--clearenv'],
@@ -48,7 +53,5 @@ export function boxArgv(
       '--block-fd',
       String(descriptors.block),
     ],
-    '--',
-    ...command,
   ];
 }

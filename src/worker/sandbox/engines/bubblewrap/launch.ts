@@ -6,7 +6,7 @@ import { Duplex, Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { BoxStorage } from '../../engine.ts';
-import { boxArgv, type BoxMounts } from './argv.ts';
+import { boxArgv, type BoxMounts, visibleArgv } from './argv.ts';
 import { endLauncher } from './orphans.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -59,30 +59,33 @@ exec /usr/bin/setpriv "--reuid=$uid" "--regid=$gid" --clear-groups "$@"
 /** Starts the box. Rejects with what the launcher said when it ends before the box exists. */
 export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Launched> {
   const filter = openSync(plan.runtime.filter, 'r');
-  const [program = '', ...args] = launcherWords(plan);
+  const { words, told } = launcherWords(plan);
+  const [program = '', ...args] = words;
   let child: ChildProcess;
   try {
     child = spawn(program, args, {
       env: {},
       cwd: '/',
-      stdio: ['ignore', 'ignore', 'pipe', filter, 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', filter, 'pipe', 'pipe', 'pipe', 'pipe'],
     });
   } finally {
     closeSync(filter);
   }
   const pipes: readonly unknown[] = child.stdio;
-  const [, , errors, , status, block, channel] = pipes;
+  const [, , errors, , status, block, channel, options] = pipes;
   if (
     !(
       errors instanceof Readable &&
       status instanceof Readable &&
       block instanceof Writable &&
-      channel instanceof Duplex
+      channel instanceof Duplex &&
+      options instanceof Writable
     )
   ) {
     throw new Error('the launcher has no pipes');
   }
-  for (const stream of [status, block, channel]) stream.on('error', () => {});
+  for (const stream of [status, block, channel, options]) stream.on('error', () => {});
+  options.end(told.map(word => `${word}\0`).join(''));
   let stderr = '';
   errors.on('data', (chunk: Buffer) => {
     if (stderr.length < MAX_STDERR) stderr += chunk.toString().slice(0, MAX_STDERR - stderr.length);
@@ -113,7 +116,7 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
   } catch (error) {
     await endLauncher(child.pid ?? 0);
     // Should the box have got away from its launcher in this moment, it ends for want of a worker at the other end.
-    for (const stream of [status, block, channel]) stream.destroy();
+    for (const stream of [status, block, channel, options]) stream.destroy();
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);
@@ -127,18 +130,21 @@ export async function ended({ child, exitCode, statusRead }: Launched): Promise<
   return exitCode();
 }
 
-function launcherWords(plan: LaunchPlan): string[] {
-  const { storage, isImage, command } = plan;
+/** The command, and what bubblewrap is told beside it: its first process keeps the command where code in the box can read it. */
+function launcherWords(plan: LaunchPlan): { words: string[]; told: string[] } {
+  const { runtime, storage, isImage, command } = plan;
   const root = isImage ? join(storage.directory, 'mount') : storage.directory;
   const mounts: BoxMounts = { ...plan, files: join(root, 'files'), packages: join(root, 'env') };
-  const box = ['/usr/bin/bwrap', ...boxArgv(mounts, command)];
+  const told = boxArgv(mounts);
+  const box = ['/usr/bin/bwrap', ...visibleArgv(runtime.mark, command)];
   const owner = [String(storage.uid), String(storage.gid)];
   if (isImage) {
     const shell = ['/bin/sh', '-c', MOUNT_SCRIPT, 'sh', join(storage.directory, 'disk.img'), root, ...owner, ...box];
-    return ['/usr/bin/unshare', '--mount', '--propagation', 'private', '--', ...shell];
+    return { told, words: ['/usr/bin/unshare', '--mount', '--propagation', 'private', '--', ...shell] };
   }
-  if (process.getuid?.() !== 0) return box;
-  return ['/usr/bin/setpriv', `--reuid=${storage.uid}`, `--regid=${storage.gid}`, '--clear-groups', ...box];
+  if (process.getuid?.() !== 0) return { told, words: box };
+  const become = [`--reuid=${storage.uid}`, `--regid=${storage.gid}`, '--clear-groups'];
+  return { told, words: ['/usr/bin/setpriv', ...become, ...box] };
 }
 
 function onStatus(stream: Readable, heard: (line: z.output<typeof statusSchema>) => void): void {

@@ -1,5 +1,12 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { killQuietly } from './cgroup-files.ts';
+
+/** Names the directory in the commands of its launchers, without telling it to code in a box. */
+export function launcherMark(directory: string): string {
+  return `boxswain-${createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 24)}`;
+}
 
 /**
  * Ends launchers of this directory that no worker waits for, and answers how many there were. A launcher that loses its worker in the
@@ -7,10 +14,11 @@ import { killQuietly } from './cgroup-files.ts';
  * record and would stay for ever.
  */
 export async function endOrphans(directory: string): Promise<number> {
+  const mark = launcherMark(directory);
   let ended = 0;
   for (const name of await readdir('/proc')) {
     const pid = Number(name);
-    if (!Number.isInteger(pid) || !(await isLauncherOf(pid, directory)) || (await hasLivingParent(pid))) continue;
+    if (!Number.isInteger(pid) || !(await isMarked(pid, mark)) || (await hasLivingParent(pid, mark))) continue;
     killQuietly(pid);
     ended += 1;
   }
@@ -25,13 +33,13 @@ export async function endLauncher(pid: number): Promise<void> {
   for (const child of children.split(' ').map(Number)) if (child > 1) killQuietly(child);
 }
 
-async function isLauncherOf(pid: number, directory: string): Promise<boolean> {
-  const words = (await commandOf(pid)).split('\0');
-  return words.includes('--json-status-fd') && words.some(word => word.startsWith(`${directory}/`));
+async function isMarked(pid: number, mark: string): Promise<boolean> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return command.split('\0').includes(mark);
 }
 
 /** A worker, or the first half of the same launcher. */
-async function hasLivingParent(pid: number): Promise<boolean> {
+async function hasLivingParent(pid: number, mark: string): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const parent = Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1] ?? 0);
   if (parent <= 1) return false;
@@ -39,9 +47,5 @@ async function hasLivingParent(pid: number): Promise<boolean> {
     readlink(`/proc/${parent}/exe`).catch(() => ''),
     readlink('/proc/self/exe'),
   ]);
-  return program === ownProgram || (await commandOf(parent)).includes('--json-status-fd');
-}
-
-function commandOf(pid: number): Promise<string> {
-  return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return program === ownProgram || (await isMarked(parent, mark));
 }

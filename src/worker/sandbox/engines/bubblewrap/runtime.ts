@@ -5,6 +5,7 @@ import { isProcessThere, processNameOf } from '../../../../ids/process-name.ts';
 import type { Log } from '../../../../log/log.ts';
 import { stageBoxd } from '../../boxd/boxd-package.ts';
 import { makeFile, makeFolder, makePassable } from '../../modes.ts';
+import { launcherMark } from './orphans.ts';
 import { seccompFilter } from './seccomp.ts';
 
 /** What every box of this process is given read-only. */
@@ -16,6 +17,8 @@ export interface Runtime {
   readonly filter: string;
   /** Names below `/etc` that are bound from the host. */
   readonly hostEtc: readonly string[];
+  /** Stands in the command of every launcher of this directory. */
+  readonly mark: string;
 }
 
 const HOST_ETC_FOLDERS = ['ssl', 'alternatives'];
@@ -63,5 +66,5 @@ export async function prepareRuntime(directory: string): Promise<Runtime> {
   }
   const filter = join(root, 'filter.bpf');
   await makeFile(filter, { data: seccompFilter(), mode: 0o444 });
-  return { etc, boxd: await stageBoxd(root), filter, hostEtc };
+  return { etc, boxd: await stageBoxd(root), filter, hostEtc, mark: launcherMark(directory) };
 }
