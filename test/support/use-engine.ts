@@ -39,5 +39,5 @@ async function useBox(): Promise<object> {
   );
   await box.destroy('stopped');
   await room.remove('ws_1');
-  return { exitCode: end.exitCode, output, left: await readdir(join(directory, 'storage')) };
+  return { exitCode: end.exitCode, limitHit: end.limitHit, output, left: await readdir(join(directory, 'storage')) };
 }

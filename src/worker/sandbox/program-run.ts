@@ -81,7 +81,7 @@ async function limitHit(end: RunEnd, counters: LimitCounters): Promise<string | 
   if (end.outputExceeded) return 'output';
   const isFine = end.exitCode === 0 && !end.timedOut;
   if (isFine && end.durationMs <= LONG_RUN_MS) return undefined;
-  const hit = await counters.hit();
+  const hit = (await counters.hit()) ?? end.limitHit;
   if (hit === 'pids') return hit;
   if (end.timedOut) return 'wall';
   return isFine ? undefined : (hit ?? (end.diskFull ? 'disk' : undefined));

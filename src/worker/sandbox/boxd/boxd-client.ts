@@ -160,6 +160,7 @@ const endOf = ({
   diskFull,
   mayHaveArtifacts,
   durationMs,
+  limitHit,
 }: RunReply): RunEnd => ({
   exitCode,
   signal,
@@ -168,4 +169,5 @@ const endOf = ({
   diskFull,
   mayHaveArtifacts,
   durationMs,
+  limitHit,
 });

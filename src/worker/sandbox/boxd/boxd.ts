@@ -82,6 +82,8 @@ export interface RunEnd {
   /** False where `artifacts/` was surely empty when the run ended. */
   readonly mayHaveArtifacts: boolean;
   readonly durationMs: number;
+  /** The limit it met, where boxd keeps that limit and could tell; where a control group does, its counters tell. */
+  readonly limitHit?: 'oom' | 'pids';
 }
 
 export interface FileSlice {

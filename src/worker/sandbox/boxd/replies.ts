@@ -37,6 +37,7 @@ export const runReply = z.object({
   mayHaveArtifacts: z.boolean(),
   durationMs: z.number().nonnegative(),
   result: z.string().max(262_144).optional(),
+  limitHit: z.enum(['oom', 'pids']).optional(),
 });
 export type RunReply = z.output<typeof runReply>;
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from _boxd import frames, interpreter, python_run
+from _boxd import frames, interpreter, limit_signs, python_run
 
 MAX_RESULT = 64 * 1024
 MAX_KEPT_SOURCES = 500
@@ -118,6 +118,7 @@ def _explain(error, reply):
         if isinstance(error, SystemExit):
             reply["exit"] = interpreter.exit_code(error)
         else:
+            limit_signs.note(error)
             interpreter.show(error, _own_frames(error.__traceback__))
             reply["exit"] = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
         _flush()

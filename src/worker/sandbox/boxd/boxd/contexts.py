@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from _boxd import cells, frames, processes
+from _boxd import cells, frames, limit_signs, processes
 from _boxd.failure import Failure, Malformed, field, text_map
 from _boxd.loop import READ
 from _boxd.output import CHUNK, Output
@@ -144,10 +144,11 @@ class Cell:
         credit, limit = field(header, "credit", int, DEFAULT_CREDIT), field(header, "outputBytes", int)
         self._output = Output(box.server, request_id, credit, limit, self._end_it)
         self._timed_out = self._cancelled = False
-        self._timer = self._answer = None
+        self._timer = self._answer = self._limit = None
 
     def begin(self, context, streams, between):
         self._context, self._started = context, time.monotonic()
+        limit_signs.clear()
         self._timer = self._box.server.loop.at(self._started + self._timeout_s, self._on_timeout)
         self._box.server.hold(self._id, self)
         for name, fd in streams.items():
@@ -199,10 +200,14 @@ class Cell:
             "mayHaveArtifacts": box.may_have_artifacts(),
             "durationMs": round((time.monotonic() - self._started) * 1000, 3),
         }
+        limit = self._limit or limit_signs.of(context.pid)
+        if limit is not None:
+            ended["limitHit"] = limit
         box.server.finish(self._id, {**self._answer, **ended})
 
     def _on_timeout(self):
         self._timed_out = True
+        self._limit = processes.refuses_more()
         self._end_it()
 
     def _end_it(self):

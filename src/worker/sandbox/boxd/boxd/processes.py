@@ -8,6 +8,7 @@ import resource
 import signal
 import time
 
+from _boxd import limit_signs
 from _boxd.failure import Failure
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
@@ -57,6 +58,7 @@ def configure(limits, is_box):
             own = value + _RESERVES[kind]
             own = own if hard < 0 else min(own, hard)
             resource.setrlimit(kind, (own, own))
+    limit_signs.configure(limits)
     cpus = limits.get("cpus")
     if cpus:
         own = sorted(os.sched_getaffinity(0))
@@ -167,6 +169,18 @@ def _trying(start):
     raise Failure("SANDBOX_DIED", "the box can start no more processes", reason="pids")
 
 
+def refuses_more(gone=0):
+    """
+    `pids` when there are as many processes and threads in the box as it may have, so that the next one is refused; else None.
+    `gone` are those that have ended just now. Only where boxd keeps that limit itself: a control group counts what it refuses.
+    """
+    most = _limits.get(resource.RLIMIT_NPROC)
+    if most is None or not _owns_box:
+        return None
+    states = (_stat(name) for name in os.listdir("/proc") if name.isdigit())
+    return "pids" if sum(state[5] for state in states if state is not None) + gone >= most else None
+
+
 def find_program(name, path, cwd_fd):
     """The path of a program as `execvp` would find it; None when there is none."""
     if "/" in name:
@@ -215,7 +229,7 @@ def _birth(pid):
 
 
 def _stat(name):
-    """(state, parent, group, session, start time) of a process; None when it has ended."""
+    """(state, parent, group, session, start time, threads) of a process; None when it has ended."""
     try:
         fd = os.open(f"/proc/{name}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -223,7 +237,7 @@ def _stat(name):
     try:
         # The name in parentheses may hold anything, so the fields are those after the last one.
         fields = os.read(fd, 4096).rpartition(b")")[2].split()
-        return fields[0], int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19])
+        return fields[0], int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]), int(fields[17])
     except (OSError, ValueError, IndexError):
         return None
     finally:
@@ -237,7 +251,7 @@ def _tree(leader, born):
         state = _stat(name) if name.isdigit() else None
         if state is None or state[0] in (b"Z", b"X"):
             continue
-        _, parent, group, session, start = state
+        _, parent, group, session, start, _ = state
         pid = int(name)
         parents.setdefault(parent, []).append(pid)
         if leader in (pid, group, session) or (born is not None and parent == 1 and start >= born and pid != _own_pid):

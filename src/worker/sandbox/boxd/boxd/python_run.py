@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from _boxd import files, interpreter, processes
+from _boxd import files, interpreter, limit_signs, processes
 from _boxd.failure import Failure, field, text_map
 from _boxd.runs import Run
 
@@ -68,6 +68,7 @@ def _execute(source, filename, main):
         except SystemExit as error:
             return interpreter.exit_code(error)
         except BaseException as error:
+            limit_signs.note(error)
             # One frame of ours, unless the text did not compile: then the traceback is ours alone.
             interpreter.show(error, 1)
             return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1

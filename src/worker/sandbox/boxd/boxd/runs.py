@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from _boxd import processes
+from _boxd import limit_signs, processes
 from _boxd.failure import Failure, field, text_map
 from _boxd.output import Output
 from _boxd.pipes import PipeWriter, read_end, write_end
@@ -23,10 +23,12 @@ class Run:
             box.server, request_id, field(header, "credit", int, DEFAULT_CREDIT), field(header, "outputBytes", int), self._end_it
         )
         self._status, self._timer, self._timed_out, self._cancelled, self._is_ending = None, None, False, False, False
+        self._limit = None
 
     def begin(self, start):
         loop, server = self._box.server.loop, self._box.server
         self._started = time.monotonic()
+        limit_signs.clear()
         stdin, stdin_writer = (self._box.null, None) if not self._stdin else write_end()
         stdout_reader, stdout = read_end()
         stderr_reader, stderr = read_end()
@@ -65,6 +67,7 @@ class Run:
 
     def _on_timeout(self):
         self._timed_out = True
+        self._limit = processes.refuses_more()
         self._end_it()
 
     def _end_it(self):
@@ -80,6 +83,8 @@ class Run:
     def _on_exit(self, status):
         self._status = status
         self._box.server.loop.cancel(self._timer)
+        if status != 0 and not self._is_ending:
+            self._limit = limit_signs.of(self._pid) or processes.refuses_more(gone=1)
         # A run that was killed is over when nothing of it lives: what starts next must not be taken for a part of it.
         if not self._is_ending:
             self._output.seal(self._finish)
@@ -101,6 +106,7 @@ class Run:
                 "diskFull": self._status != 0 and self._box.is_disk_full(),
                 "mayHaveArtifacts": self._box.may_have_artifacts(),
                 "durationMs": round((time.monotonic() - self._started) * 1000, 3),
+                **({} if self._limit is None else {"limitHit": self._limit}),
             },
         )
 

@@ -15,6 +15,7 @@ const isRoot = process.getuid?.() === 0;
 const answerSchema = z.object({
   report: z.object({ works: z.boolean(), remedy: z.string().optional(), limits: z.record(z.string(), z.string()) }),
   exitCode: z.number().nullish(),
+  limitHit: z.string().optional(),
   output: z.string().optional(),
   left: z.array(z.string()).optional(),
 });
@@ -69,22 +70,20 @@ describe('a box and its storage', () => {
   });
 
   test('work for an ordinary user, whose limits are soft but for processes', async () => {
-    const forks = `python3 -c '
+    const forks = `exec python3 -c '
 import os, time
 for n in range(64):
-    try:
-        if os.fork() == 0: time.sleep(2); os._exit(0)
-    except BlockingIOError:
-        print("refused"); break
-'`;
-    const { report, output } = await use('user', { ...asUser, command: forks });
+    if os.fork() == 0: time.sleep(20); os._exit(0)
+' 2>&1`;
+    const { report, output, exitCode, limitHit } = await use('user', { ...asUser, command: forks });
     assert.equal(report.works, true, report.remedy);
     const { memory_mb, cpus, pids, disk_mb } = report.limits;
     assert.deepEqual(
       { memory_mb, cpus, pids, disk_mb },
       { memory_mb: 'soft', cpus: 'soft', pids: 'hard', disk_mb: 'soft' },
     );
-    assert.equal(output, 'refused\n');
+    assert.match(output ?? '', /\nBlockingIOError: .*temporarily unavailable\n$/);
+    assert.deepEqual({ exitCode, limitHit }, { exitCode: 1, limitHit: 'pids' });
   });
 
   test('are gone when they are removed, however deep and closed the folders are', async () => {
