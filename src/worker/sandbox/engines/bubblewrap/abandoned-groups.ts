@@ -51,7 +51,8 @@ async function foldersIn(path: string): Promise<string[]> {
 
 async function isOld(path: string, ms: number): Promise<boolean> {
   const state = await stat(path).catch(() => undefined);
-  return state !== undefined && Date.now() - state.mtimeMs >= ms;
+  // File times are finer than the clock's milliseconds: what was made in this one must not seem to be of the future.
+  return state !== undefined && Date.now() - Math.floor(state.mtimeMs) >= ms;
 }
 
 async function isUnused(group: string): Promise<boolean> {
