@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { json } from './json.ts';
 
 const env = z.record(z.string(), z.string());
 
@@ -92,7 +93,7 @@ export const checkpointOutputSchema = z.object({
 });
 export type CheckpointOutput = z.output<typeof checkpointOutputSchema>;
 
-const jsonObject = z.record(z.string(), z.json());
+const jsonObject = z.record(z.string(), json);
 
 export const errorShapeSchema = z.object({
   code: z.string(),

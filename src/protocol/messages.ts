@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fileRequestSchema } from './files.ts';
 import { collectedArtifactSchema, errorShapeSchema, jobSchema, outcomeSchema } from './jobs.ts';
+import { json } from './json.ts';
 import { enforcementSchema, workspaceSpecSchema } from './workspace-spec.ts';
 
 /** Names the workspace and the hold under which the hub believes the worker has it. */
@@ -72,14 +73,14 @@ export const workerRequests = {
   'file.do': {
     request: z.object({ ...held, file: fileRequestSchema }),
     reply: z.object({
-      output: z.record(z.string(), z.json()),
+      output: z.record(z.string(), json),
       artifacts: z.array(collectedArtifactSchema),
       generation: z.number(),
     }),
   },
   'worker.status': {
     request: z.object({}),
-    reply: z.object({ workspaces: z.number(), boxes: z.number(), engines: z.array(z.record(z.string(), z.json())) }),
+    reply: z.object({ workspaces: z.number(), boxes: z.number(), engines: z.array(z.record(z.string(), json)) }),
   },
 } as const;
 
@@ -91,7 +92,7 @@ export const hubRequests = {
       site: z.string(),
       slots: z.number(),
       labels: z.record(z.string(), z.string()),
-      capabilities: z.record(z.string(), z.json()),
+      capabilities: z.record(z.string(), json),
     }),
     reply: z.object({ leaseSeconds: z.number() }),
   },
@@ -147,7 +148,7 @@ export const runTailSchema = z.object({
 export type RunTail = z.output<typeof runTailSchema>;
 
 /** Every reply is one of these two. `notHere`: the worker does not hold that workspace at that epoch. */
-export const replySchema = z.union([
+export const replySchema = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), body: z.unknown() }),
   z.object({ ok: z.literal(false), error: errorShapeSchema, notHere: z.boolean().optional() }),
 ]);
