@@ -3,6 +3,7 @@ import type { Blobs } from '../blobs/blobs.ts';
 import { AppError } from '../errors/app-error.ts';
 import { type Address, type Closer, type Fabric, NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
 import { newId } from '../ids/ids.ts';
+import { type CarriedScope, carriedScope, continueScope, traced } from '../telemetry/tracing.ts';
 import { decodeMessage, encodeMessage, ProtocolError } from './envelope.ts';
 import { InOrder } from './in-order.ts';
 import {
@@ -96,20 +97,36 @@ type Handlers<Requests extends Table> = {
   ) => Promise<z.output<Requests[Verb]['reply']>>;
 };
 
-const requestSchema = z.object({ verb: z.string(), body: z.unknown() });
+/** `scope`: which call caused it, and which span. */
+const requestSchema = z.object({
+  verb: z.string(),
+  body: z.unknown(),
+  scope: z.object({ request: z.string(), trace: z.record(z.string(), z.string()).optional() }).optional(),
+});
+const ASKING = { role: 'client' } as const;
 
 /** Per fabric, so that messages leave in the order in which they were asked for. */
 const departures = new WeakMap<Fabric, InOrder>();
 
-async function ask<Requests extends Table, Verb extends keyof Requests & string>(
+function ask<Requests extends Table, Verb extends keyof Requests & string>(
+  link: Link,
+  question: { table: Requests; verb: Verb; body: unknown; to: Address },
+  options: AskOptions,
+): Promise<z.output<Requests[Verb]['reply']>> {
+  return traced(question.verb, () => askNow(link, question, options), ASKING);
+}
+
+async function askNow<Requests extends Table, Verb extends keyof Requests & string>(
   link: Link,
   { table, verb, body, to }: { table: Requests; verb: Verb; body: unknown; to: Address },
   options: AskOptions,
 ): Promise<z.output<Requests[Verb]['reply']>> {
   const order = departures.get(link.fabric) ?? new InOrder();
   departures.set(link.fabric, order);
-  const bytes = await order.act(JSON.stringify(to), encodeMessage({ verb, body }, link.blobs), message =>
-    link.fabric.request(to, message, options),
+  const bytes = await order.act(
+    JSON.stringify(to),
+    encodeMessage({ verb, body, scope: carriedScope() }, link.blobs),
+    message => link.fabric.request(to, message, options),
   );
   const message = await decodeMessage(bytes, link.blobs, { isOnlyReader: true });
   const reply = parseAs(replySchema, message, `reply to ${verb}`);
@@ -124,17 +141,20 @@ async function serve<Requests extends Table>(
   const arrivals = new InOrder();
   return await link.fabric.serve(at, async (bytes, from) => {
     let verb = 'unknown';
+    let scope: CarriedScope | undefined;
     try {
       const message = decodeMessage(bytes, link.blobs, { isOnlyReader: true });
       const reply = await arrivals.act(from, message, value => {
         const request = parseAs(requestSchema, value, 'request');
         verb = request.verb;
+        scope = request.scope;
         if (!hasVerb(table, verb)) throw new ProtocolError(`unknown request ${verb}`);
-        return handle({ table, handlers, verb }, request.body, from);
+        const name = verb;
+        return continueScope(scope, name, () => handle({ table, handlers, verb: name }, request.body, from));
       });
       return await encodeMessage({ ok: true, body: reply }, link.blobs);
     } catch (error) {
-      return await encodeMessage(failure(error, { verb, from, onError }), link.blobs);
+      return await encodeMessage(failure(error, { verb, from, request: scope?.request, onError }), link.blobs);
     }
   });
 }
@@ -149,12 +169,20 @@ function handle<Requests extends Table, Verb extends keyof Requests & string>(
   return handlers[verb](request, { from });
 }
 
-function failure(error: unknown, { verb, from, onError }: { verb: string; from: string; onError: OnError }) {
+interface Failed {
+  readonly verb: string;
+  readonly from: string;
+  /** Id of the request that caused it: what the caller is told then leads to the log lines of hub and worker. */
+  readonly request: string | undefined;
+  readonly onError: OnError;
+}
+
+function failure(error: unknown, { verb, from, request, onError }: Failed) {
   if (error instanceof NotHere) {
     return { ok: false, notHere: true, error: new AppError('WORKSPACE_NOT_FOUND', error.message).toShape() };
   }
   if (error instanceof AppError) return { ok: false, error: error.toShape() };
-  const reference = newId('req');
+  const reference = request ?? newId('req');
   onError(error, { verb, from, reference });
   const shape = new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
   return { ok: false, error: shape.toShape() };
