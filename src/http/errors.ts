@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { AppError } from '../errors/app-error.ts';
 import { errorCodes } from '../errors/codes.ts';
 import type { Log } from '../log/log.ts';
+import { requestIdHere } from '../telemetry/scope.ts';
 
 /** A refusal whose status the table of codes does not have, such as 413. */
 export class HttpRefusal extends Error {
@@ -33,7 +33,7 @@ export function errorResponse(error: AppError, status: number = errorCodes[error
 export function responseOf(thrown: unknown, log: Log): Response {
   if (thrown instanceof HttpRefusal) return errorResponse(thrown.error, thrown.status);
   if (thrown instanceof AppError) return errorResponse(thrown);
-  const reference = randomUUID();
+  const reference = requestIdHere();
   log.error({ err: thrown, reference }, 'an HTTP request failed');
   return errorResponse(
     new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } }),

@@ -6,8 +6,10 @@ import type { Caller } from '../auth/caller.ts';
 import { BLOBS_PATH } from '../blobs/wire.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
+import { inScope } from '../telemetry/scope.ts';
 import { errorBody } from './errors.ts';
 import { createMcpHandler, type McpEndpoint } from './mcp-handler.ts';
+import { openRequest } from './request-scope.ts';
 import type { Api } from './routes/context.ts';
 
 export interface ListenerParts {
@@ -54,11 +56,11 @@ export function createListener(parts: ListenerParts): Listener {
     if ('refusal' in admission) {
       return refuse(response, { refusal: admission.refusal, status: admission.refusal.status, isMcp });
     }
-    if (isMcp) {
-      return mcpHandler(request, response, admission.caller);
-    }
-    callers.set(request, admission.caller);
-    void apiHandler(request, response);
+    inScope(openRequest(request, response, path), () => {
+      if (isMcp) return mcpHandler(request, response, admission.caller);
+      callers.set(request, admission.caller);
+      void apiHandler(request, response);
+    });
   };
 }
 

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { scopeFields } from '../telemetry/scope.ts';
 import { textStream } from './text-stream.ts';
 
 /** Structured log lines on stderr; stdout belongs to the protocol in stdio mode. */
@@ -24,10 +25,11 @@ const REDACTED = [
   '*.env',
 ];
 
-/** JSON lines, or text where stderr is a terminal. */
+/** JSON lines, or text where stderr is a terminal. A line that a call caused has the id of its `request`. */
 export function createLog(options: { level: string; isTerminal?: boolean }): Log {
   const isTerminal = options.isTerminal ?? process.stderr.isTTY === true;
-  const settings = { level: options.level, redact: { paths: REDACTED, censor: '[redacted]' }, base: null };
+  const redact = { paths: REDACTED, censor: '[redacted]' };
+  const settings = { level: options.level, redact, base: null, mixin: scopeFields };
   return pino(settings, isTerminal ? textStream(process.stderr) : pino.destination({ dest: 2, sync: true }));
 }
 

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { type CallToolResult, MissingRequiredClientCapabilityError, ProtocolError } from '@modelcontextprotocol/server';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
 import type { OperationResult } from '../operations/operation.ts';
+import { requestIdHere } from '../telemetry/scope.ts';
 
 /** Where the whole error is, for clients that read more than text. */
 const ERROR_META_KEY = 'boxswain/error';
@@ -28,7 +28,7 @@ export function toErrorResult(error: AppError): CallToolResult {
 export function visibleError(error: unknown, log: Log): AppError {
   if (error instanceof ProtocolError || error instanceof MissingRequiredClientCapabilityError) throw error;
   if (error instanceof AppError) return error;
-  const reference = randomUUID();
+  const reference = requestIdHere();
   log.error({ err: error, reference }, 'a call failed');
   return new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
 }

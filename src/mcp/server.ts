@@ -11,10 +11,10 @@ import {
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
 import type { Caller } from '../auth/caller.ts';
 import type { Hub } from '../hub/hub.ts';
-import { newId } from '../ids/ids.ts';
 import type { Log } from '../log/log.ts';
 import { invoke } from '../operations/invoke.ts';
 import type { Connection, Operation } from '../operations/operation.ts';
+import { requestIdHere } from '../telemetry/scope.ts';
 import type { Catalogue } from './catalogue.ts';
 import { instructions } from './instructions.ts';
 import { progressReporter } from './progress.ts';
@@ -118,7 +118,7 @@ function runner({ hub, log, runningCalls, activeCalls }: ServerParts, scope: Ser
         caller,
         connection,
         signal: running.signal,
-        requestId: newId('req'),
+        requestId: requestIdHere(),
         wantsTask: scope.era === 'modern' && wantsTask(context),
         report: progress.report,
         surface,

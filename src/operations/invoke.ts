@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import type { Caller } from '../auth/caller.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { Log } from '../log/log.ts';
 import type { JsonObject } from '../store/rows.ts';
 import { type CallMeter, createCallMeter } from '../telemetry/metrics.ts';
+import { currentScope, inScope } from '../telemetry/scope.ts';
+import { traced } from '../telemetry/tracing.ts';
 import type { Connection, Operation, OperationContext, OperationResult, Progress, Turn } from './operation.ts';
 import { requireScope } from './scopes.ts';
 
@@ -15,6 +16,7 @@ export interface InvokeCall {
   readonly connection?: Connection;
   /** Aborted when the caller goes away or cancels. */
   readonly signal: AbortSignal;
+  /** That of the surface: in log lines, in the audit record, and the reference of an error that nobody foresaw. */
   readonly requestId: string;
   /** The client asked for a task handle at once (Tasks extension of MCP). */
   readonly wantsTask: boolean;
@@ -30,7 +32,20 @@ export interface InvokeCall {
  * Nothing is changed while audit records cannot be written. The record of work inside a workspace is on its way when the
  * answer is, and durable a moment later; that of any other change is durable before it is answered.
  */
-export async function invoke(
+export function invoke(
+  operation: Operation,
+  args: Record<string, unknown>,
+  call: InvokeCall,
+): Promise<OperationResult> {
+  const { requestId } = call;
+  const work = () => traced(operation.name, () => perform(operation, args, call), MAY_BEGIN);
+  return currentScope()?.requestId === requestId ? work() : inScope({ requestId }, work);
+}
+
+/** A call over stdio or from the command line begins its trace here. */
+const MAY_BEGIN = { mayBegin: true } as const;
+
+async function perform(
   operation: Operation,
   args: Record<string, unknown>,
   call: InvokeCall,
@@ -73,9 +88,8 @@ export async function invoke(
   return result;
 }
 
-const arrived = Promise.resolve();
 /** The place of a call that waits for nobody. */
-const NO_TURN: Turn = { reached: () => arrived, done: () => {} };
+const NO_TURN: Turn = { reached: () => undefined, done: () => {} };
 
 /** Lines belong to a caller, so that naming a foreign workspace holds nobody up. */
 function takeTurn(args: Record<string, unknown>, { hub, caller, connection }: InvokeCall): Turn {
@@ -125,8 +139,8 @@ function asAppError(error: unknown, { operation, call }: { operation: Operation;
   if (call.signal.aborted && (error === call.signal.reason || isAbort(error))) {
     return new AppError('TASK_CANCELLED', `the call of ${operation.name} was cancelled`);
   }
-  const reference = randomUUID();
-  call.log.error({ err: error, reference, operation: operation.name, requestId: call.requestId }, 'operation failed');
+  const reference = call.requestId;
+  call.log.error({ err: error, reference, operation: operation.name }, 'operation failed');
   return new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
 }
 

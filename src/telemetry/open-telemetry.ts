@@ -1,7 +1,13 @@
 import { defaultTextMapGetter, defaultTextMapSetter, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
-import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  defaultResource,
+  detectResources,
+  resourceAttributesEnvDetector,
+  resourceFromAttributes,
+  serviceNameEnvDetector,
+} from '@opentelemetry/resources';
 import {
   BatchSpanProcessor,
   ParentBasedSampler,
@@ -11,8 +17,8 @@ import {
 import type { Tracer, TracingOptions } from './tracing.ts';
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const;
-/** A receiver that is slow must not hold up the end of a process for longer. */
-const CLOSE_MS = 5_000;
+/** A receiver that is slow or gone must not hold up the end of a process for longer. */
+const EXPORT_MS = 5_000;
 
 /**
  * A tracer that sends to an OTLP receiver over HTTP. It is registered nowhere, so nothing else is traced by it. What it has not
@@ -24,7 +30,10 @@ export function createTracer({
   role,
   version,
 }: Omit<TracingOptions, 'endpoint'> & { endpoint: string }): Tracer {
-  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
+  const exporter = new OTLPTraceExporter({
+    url: `${endpoint.replace(/\/+$/, '')}/v1/traces`,
+    timeoutMillis: EXPORT_MS,
+  });
   const named = resourceFromAttributes({
     'service.name': `boxswain-${role}`,
     'service.version': version,
@@ -33,11 +42,11 @@ export function createTracer({
   // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
   const resource = defaultResource()
     .merge(named)
-    .merge(detectResources({ detectors: [envDetector] }));
+    .merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] }));
   const provider = new TracerProvider({
     resource,
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampleRatio) }),
-    spanProcessors: [new BatchSpanProcessor({ exporter, scheduledDelayMillis: 1_000, exportTimeoutMillis: CLOSE_MS })],
+    spanProcessors: [new BatchSpanProcessor({ exporter, scheduledDelayMillis: 1_000, exportTimeoutMillis: EXPORT_MS })],
   });
   const tracer = provider.getTracer('boxswain', version);
   const propagator = new W3CTraceContextPropagator();

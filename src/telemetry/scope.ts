@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
 import type { Context } from '@opentelemetry/api';
 
 /** What goes with a call through everything it causes, in this process and, inside messages, in others. */
@@ -13,6 +14,11 @@ const scopes = new AsyncLocalStorage<Scope | undefined>();
 
 /** The scope of whatever runs now; undefined for what no call has caused. */
 export const currentScope = (): Scope | undefined => scopes.getStore();
+
+export const newRequestId = (): string => randomUUID();
+
+/** The id of the request that is being served; a new one where none is. */
+export const requestIdHere = (): string => scopes.getStore()?.requestId ?? newRequestId();
 
 /** Runs `work` at once, and all it causes, within the scope. */
 export const inScope = <Result>(scope: Scope | undefined, work: () => Result): Result => scopes.run(scope, work);

@@ -2,10 +2,10 @@ import type { Hono } from 'hono';
 import type { Context } from 'hono';
 import type { Caller } from '../../auth/caller.ts';
 import type { Hub } from '../../hub/hub.ts';
-import { newId } from '../../ids/ids.ts';
 import type { Log } from '../../log/log.ts';
 import { invoke } from '../../operations/invoke.ts';
 import type { Operation, OperationResult } from '../../operations/operation.ts';
+import { requestIdHere } from '../../telemetry/scope.ts';
 
 /** What comes with each request beside the request itself. */
 export interface Bindings {
@@ -33,7 +33,7 @@ export function run(
     hub,
     caller: context.env.caller,
     signal: context.req.raw.signal,
-    requestId: newId('req'),
+    requestId: requestIdHere(),
     wantsTask: false,
     report: () => {},
     surface: 'http',

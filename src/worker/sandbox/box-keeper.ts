@@ -1,5 +1,6 @@
 import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
+import { traced } from '../../telemetry/tracing.ts';
 import type { Boxd } from './boxd/boxd.ts';
 import type { ToolEgress } from './tools/toolbox.ts';
 import type { Box, BoxExit, BoxExitKind } from './engine.ts';
@@ -116,7 +117,7 @@ export class BoxKeeper {
     signal.throwIfAborted();
     let housed: HousedBox;
     try {
-      housed = await house(signal);
+      housed = await traced('box start', () => house(signal));
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof AppError) throw error;

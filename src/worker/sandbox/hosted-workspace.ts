@@ -3,6 +3,7 @@ import { NotHere } from '../../protocol/link.ts';
 import type { FileRequest } from '../../protocol/files.ts';
 import type { Job } from '../../protocol/jobs.ts';
 import type { WorkerReply, WorkerRequest } from '../../protocol/messages.ts';
+import { traced } from '../../telemetry/tracing.ts';
 import { ArtifactWatch } from './artifacts.ts';
 import { BoxKeeper, type LiveBox } from './box-keeper.ts';
 import { BoxdGone } from './boxd/boxd.ts';
@@ -205,7 +206,8 @@ export class HostedWorkspace {
 
   async #doFile(request: FileRequest): Promise<FileAnswer> {
     const live = this.#keeper.live ?? (await this.#keeper.ensure());
-    return await this.#answered(live, doFile(request, { boxd: live.boxd, artifacts: this.#artifacts }));
+    const work = () => doFile(request, { boxd: live.boxd, artifacts: this.#artifacts });
+    return await this.#answered(live, traced(`boxd ${request.kind}`, work));
   }
 
   /** Ends a box that does not answer: code in it may have stopped its boxd, and whoever asks would wait for ever. */

@@ -1,8 +1,8 @@
 import { AppError } from '../../errors/app-error.ts';
-import { newId } from '../../ids/ids.ts';
 import type { Log } from '../../log/log.ts';
 import type { CollectedArtifact, Job, JobOf, Outcome } from '../../protocol/jobs.ts';
 import type { WorkerRequest } from '../../protocol/messages.ts';
+import { requestIdHere } from '../../telemetry/scope.ts';
 import type { ArtifactWatch } from './artifacts.ts';
 import { type BoxKeeper, type LiveBox, sandboxDied } from './box-keeper.ts';
 import { BoxdGone } from './boxd/boxd.ts';
@@ -191,7 +191,7 @@ export class JobDesk {
         error: { ...shape, message: redactText(message, secrets), details: redactObject(plain, secrets) },
       };
     }
-    const reference = newId('req');
+    const reference = requestIdHere();
     if (!command.isAbandoned)
       this.#parts.log.error({ error, reference, kind: command.job.kind }, 'a job failed unforeseen');
     const shape = new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });

@@ -1,4 +1,5 @@
 import type { Job } from '../../protocol/jobs.ts';
+import { traced } from '../../telemetry/tracing.ts';
 import { takeCheckpoint } from './checkpoints.ts';
 import type { JobResult, Stand } from './job-stand.ts';
 import { runProgram } from './program-run.ts';
@@ -8,7 +9,11 @@ import { runTool } from './tool-jobs.ts';
 export type BoxJob = Exclude<Job, { kind: 'restore' }>;
 
 /** Runs a job in the box. Throws AppError, the signal's reason, and BoxdGone. */
-export async function runJob(job: BoxJob, stand: Stand): Promise<JobResult> {
+export function runJob(job: BoxJob, stand: Stand): Promise<JobResult> {
+  return traced(`boxd ${job.kind}`, () => runNow(job, stand));
+}
+
+async function runNow(job: BoxJob, stand: Stand): Promise<JobResult> {
   switch (job.kind) {
     case 'python':
     case 'command':

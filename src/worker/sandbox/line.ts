@@ -1,3 +1,5 @@
+import { currentScope, inScope } from '../../telemetry/scope.ts';
+
 /**
  * `job`: one at a time. `gate`: waits until everything accepted earlier has started, then runs beside the job of the moment.
  * What never waits does not stand in the line at all.
@@ -60,11 +62,12 @@ export class Line {
     await this.#whenIdle.promise;
   }
 
-  /** Gives the next sequence number. The work may start before this returns. */
+  /** Gives the next sequence number. The work may start before this returns; it belongs to the call that is served now. */
   accept(kind: EntryKind, work: Work): Place {
     this.#sequence += 1;
     const sequence = this.#sequence;
-    const entry = { kind, sequence, work };
+    const scope = currentScope();
+    const entry: Entry = { kind, sequence, work: (begun, number) => inScope(scope, () => work(begun, number)) };
     this.#waiting.push(entry);
     this.#advance();
     return { sequence, withdraw: () => this.#withdraw(entry) };
