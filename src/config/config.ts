@@ -100,7 +100,31 @@ export const configSchema = z
           .default(3600)
           .describe('a workspace without a call for so long is deleted'),
         checkpoints: z
-          .strictObject({ keep: z.int().min(1).default(10).describe('checkpoints kept per workspace') })
+          .strictObject({
+            keep: z.int().min(1).default(10).describe('checkpoints kept per workspace'),
+            auto: z
+              .enum(['cluster', 'always', 'never'])
+              .default('cluster')
+              .describe('when checkpoints are taken without being asked for: on workers of a cluster, always or never'),
+            quiet_seconds: z
+              .number()
+              .min(0.1)
+              .max(3600)
+              .default(2)
+              .describe('an automatic checkpoint is taken after so long without a call'),
+            interval_seconds: z
+              .number()
+              .min(0)
+              .max(86_400)
+              .default(10)
+              .describe('least time between two automatic checkpoints of a workspace'),
+            time_share: z
+              .number()
+              .min(0.001)
+              .max(1)
+              .default(0.2)
+              .describe('share of the time in which a worker may be taking automatic checkpoints, hashing and upload included'),
+          })
           .prefault({}),
         spare_boxes: z.int().min(0).max(16).default(2).describe('boxes kept warm for new workspaces'),
         secrets_directory: z.string().optional().describe('files of mode 0600 that env values secret:<name> name'),
@@ -141,8 +165,44 @@ export const configSchema = z
       .strictObject({
         id: z.string().optional().describe('name of this worker; default: that of its credential'),
         hub: z.string().optional().describe('NATS server to meet the hubs at; the same as fabric.servers'),
+        outbox_directory: z
+          .string()
+          .optional()
+          .describe('where reports lie that no hub has acknowledged; default: outbox/ in directory'),
         slots: z.int().min(1).max(100_000).default(32).describe('workspaces this worker takes'),
         labels: z.record(z.string(), z.string()).default({}).describe('labels for placement'),
+        drain_seconds: z
+          .int()
+          .min(0)
+          .max(3600)
+          .default(30)
+          .describe('how long a worker that is told to end lets its work finish and move; 0: not at all'),
+      })
+      .prefault({}),
+    placement: z
+      .strictObject({
+        required_labels: z
+          .record(z.string(), z.string())
+          .default({})
+          .describe('labels that a worker must have to get workspaces of this hub'),
+        queue_seconds: z
+          .int()
+          .min(0)
+          .max(300)
+          .default(0)
+          .describe('how long a new workspace waits for a free slot; 0: it is refused at once'),
+        queue_depth: z.int().min(1).max(10_000).default(1000).describe('workspaces that may wait for a slot in all'),
+        queue_per_caller: z.int().min(1).default(100).describe('workspaces that may wait for one caller'),
+      })
+      .prefault({}),
+    cluster: z
+      .strictObject({
+        lease_seconds: z
+          .number()
+          .min(1)
+          .max(300)
+          .default(15)
+          .describe('a worker or hub that is silent for so long is lost'),
       })
       .prefault({}),
     tasks: z

@@ -55,7 +55,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   const foundation: Foundation = {
     ...options,
     link: { fabric, blobs },
-    timing: { ...usualTiming, ...timing },
+    timing: { ...usualTiming, leaseSeconds: options.config.cluster.lease_seconds, ...timing },
     background: new Background(options.log),
   };
   const { store, config, log, background } = foundation;
@@ -91,7 +91,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   });
   const ends = new RunEnds(foundation, { artifacts, events, ledger, renderings, tails });
   const tasks = new TaskDesk(foundation, { catalog, ends, events, finished, holders, ledger, tails });
-  const deletion = new Deletion(foundation, { catalog, events, holders, tasks });
+  const deletion = new Deletion(foundation, { catalog, events, holders, placement, tasks });
   const maker = new WorkspaceMaker(foundation, { catalog, events, holders, placement });
   const views = new WorkspaceViews(foundation, {
     catalog,
@@ -116,12 +116,14 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
   await recovery.start();
+  const stopHearing = await placement.start();
   const stopServing = await serveWorkers(foundation, { audit, catalog, ends, events, tails, tasks, workers });
   addGauge('boxswain_runs_unfinished', 'Runs that wait or run, tasks included', () => ledger.size);
 
   let closing: Promise<void> | undefined;
   const close = async () => {
     await stopServing();
+    await stopHearing();
     await background.close();
     await tails.close();
     await finished.flush();

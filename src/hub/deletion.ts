@@ -3,6 +3,7 @@ import type { Catalog } from './catalog.ts';
 import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
 import type { Holders } from './holders.ts';
+import type { Placement } from './placement.ts';
 import type { TaskDesk } from './tasks.ts';
 
 const CLOSE_TIMEOUT_MS = 60_000;
@@ -11,6 +12,7 @@ interface Parts {
   readonly catalog: Catalog;
   readonly events: EventLog;
   readonly holders: Holders;
+  readonly placement: Placement;
   readonly tasks: TaskDesk;
 }
 
@@ -42,6 +44,7 @@ export class Deletion {
       await tasks.cancelAll(id, 'the workspace was deleted');
       await this.#close(workspace);
       await this.#foundation.store.workspaces.delete(id);
+      this.#parts.placement.freed();
       await events.append(`workspace:${id}`, 'workspace.deleted', { workspace_id: id });
     } finally {
       settle();

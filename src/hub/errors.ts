@@ -14,6 +14,24 @@ export const workerNotFound = (id: string): AppError =>
 export const noWorker = (reason: string, cause?: unknown): AppError =>
   new AppError('NO_WORKER_AVAILABLE', 'no workers available to handle request', { details: { reason }, cause });
 
+export const noWorkerWith = (labels: Readonly<Record<string, string>>): AppError => {
+  const wanted = Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ');
+  return new AppError('NO_WORKER_AVAILABLE', 'no workers available to handle request', {
+    hint: `no live worker has the labels ${wanted}: start one that has them, or ask for others`,
+    details: { reason: 'no_such_labels', labels: { ...labels } },
+  });
+};
+
+/** It is known what is wrong, and that it passes. */
+export const changingHands = (reason: string, cause?: unknown): AppError =>
+  new AppError('NO_WORKER_AVAILABLE', 'no workers available to handle request', {
+    hint: 'call again: the worker of the workspace is being waited for, or the workspace given to another one',
+    details: { reason, retry_after_seconds: 2 },
+    cause,
+  });
+
 export const workerLost = (): AppError =>
   new AppError('SANDBOX_DIED', 'the worker that held the workspace is gone', { details: { reason: 'engine_lost' } });
 

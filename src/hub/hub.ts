@@ -53,6 +53,8 @@ export interface WorkspaceRequest {
   readonly ttlSeconds?: number;
   readonly env: Record<string, string>;
   readonly metadata: Record<string, string>;
+  /** Which its worker must have. */
+  readonly labels?: Record<string, string>;
 }
 
 /** A workspace as callers see it: the record joined with what its worker says now. */

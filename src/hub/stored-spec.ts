@@ -9,7 +9,22 @@ const storedSpecSchema = workspaceSpecSchema.extend({
   policy: z.union([z.literal('off'), z.literal('registries'), z.object({ allow: z.array(z.string()) })]),
   /** Where the files are: another worker of the same site can open them. Empty until it is placed. */
   site: z.string(),
+  /** Labels that its worker must have. Rows of earlier versions have none. */
+  labels: z.record(z.string(), z.string()).default({}),
   enforcement: z.partialRecord(z.string(), enforcementSchema),
+  /** The files of this checkpoint are being put into it, at its present epoch. */
+  filling: z
+    .object({
+      checkpointId: z.string(),
+      /** The last epoch at which it was whole. */
+      fromEpoch: z.number(),
+      /** By the database's clock. */
+      since: z.number(),
+      /** Its last holder was alive, and nothing is missing. */
+      isMove: z.boolean(),
+    })
+    .nullable()
+    .default(null),
 });
 export type StoredSpec = z.output<typeof storedSpecSchema>;
 

@@ -6,7 +6,8 @@ import { workspaceNotFound } from './errors.ts';
 import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
 import { type Holders, isUnreachable } from './holders.ts';
-import type { Placement } from './placement.ts';
+import type { Placed, Placement } from './placement.ts';
+import type { Patience } from './queue.ts';
 import { specAsJson, specOf } from './stored-spec.ts';
 import type { UnplacedSpec } from './workspace-request.ts';
 
@@ -23,9 +24,9 @@ export interface Wanted {
   readonly connection: string | null;
   /** Of a call with an idempotency key: the workspace that an earlier attempt has made is answered, or finished. */
   readonly ids?: CallIds;
+  /** Of the call that wants it: it may have to wait for a slot. */
+  readonly patience?: Patience;
 }
-
-type Placed = { inserted: WorkspaceRecord } | { existing: WorkspaceRecord };
 
 interface Parts {
   readonly catalog: Catalog;
@@ -67,22 +68,27 @@ export class WorkspaceMaker {
   }
 
   #insert(wanted: Wanted, { id, refused }: { id: string; refused: ReadonlySet<string> }): Promise<Placed> {
-    return this.#parts.placement.insert(
-      worker => ({
+    const { caller, spec, patience } = wanted;
+    return this.#parts.placement.insert({
+      id,
+      caller,
+      labels: spec.labels,
+      refused,
+      patience,
+      row: worker => ({
         id,
-        caller: wanted.caller,
+        caller,
         name: wanted.name ?? id,
         state: 'creating',
         generation: 0,
         connection: wanted.connection,
         engine: '',
         image: null,
-        spec: specAsJson({ ...wanted.spec, site: worker.site, enforcement: {} }),
+        spec: specAsJson({ ...spec, site: worker.site, enforcement: {} }),
         metadata: wanted.metadata,
         ttlSeconds: wanted.ttlSeconds,
       }),
-      { refused },
-    );
+    });
   }
 
   /**
@@ -109,6 +115,7 @@ export class WorkspaceMaker {
     // A later epoch is that of another attempt at the same call, which has taken it over.
     const isOurs = await store.workspaces.delete(workspace.id, workspace);
     this.#parts.catalog.forget(workspace.id);
+    if (isOurs) this.#parts.placement.freed();
     if (!isOurs || !mayBeOpen) return;
     // It may have been opened although no answer came.
     background.run('close a workspace that was not made', async () => {

@@ -19,7 +19,10 @@ export type UnplacedSpec = Omit<StoredSpec, 'site' | 'enforcement'>;
  * What a request asks for, within the operator's bounds. Throws VALIDATION_ERROR that names the field, or IMAGE_NOT_ALLOWED:
  * no engine of this program has images.
  */
-export function specOfRequest(request: WorkspaceRequest, { sandbox }: Pick<Config, 'sandbox'>): UnplacedSpec {
+export function specOfRequest(
+  request: WorkspaceRequest,
+  { sandbox, placement }: Pick<Config, 'sandbox' | 'placement'>,
+): UnplacedSpec {
   if (request.image !== undefined) {
     throw new AppError('IMAGE_NOT_ALLOWED', `image ${JSON.stringify(request.image)} is not allowed`, {
       hint: 'leave image out: the engine bubblewrap has no images',
@@ -38,6 +41,8 @@ export function specOfRequest(request: WorkspaceRequest, { sandbox }: Pick<Confi
     env: { ...request.env },
     image: null,
     idleStopSeconds: sandbox.idle_stop_seconds,
+    // What the operator asks for cannot be asked away.
+    labels: { ...request.labels, ...placement.required_labels },
   };
 }
 

@@ -122,8 +122,9 @@ export class WorkspaceDesk implements Workspaces {
     throw new AppError('WORKSPACE_REQUIRED', `workspace_id is required for ${tool}`, { details: { tool } });
   }
 
-  #make(request: WorkspaceRequest, { caller, ids }: Call): Promise<WorkspaceRecord> {
+  #make(request: WorkspaceRequest, call: Call): Promise<WorkspaceRecord> {
     const { config } = this.#foundation;
+    const { caller, ids } = call;
     return this.#parts.maker.make({
       caller: caller.id,
       name: request.name,
@@ -132,6 +133,7 @@ export class WorkspaceDesk implements Workspaces {
       ttlSeconds: ttlOfRequest(request, config),
       connection: null,
       ids,
+      patience: call,
     });
   }
 }

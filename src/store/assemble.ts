@@ -11,6 +11,7 @@ import { checkRows } from './integrity.ts';
 import { referencedBlobs } from './referenced-blobs.ts';
 import type { Store } from './store.ts';
 import { createTaskStore } from './tasks.ts';
+import { createWaitingStore } from './waiting.ts';
 import { createWorkerStore } from './workers.ts';
 import { createWorkspaceStore } from './workspaces.ts';
 
@@ -20,6 +21,7 @@ export function assembleStore(db: Database): Store {
   return {
     hubs: createHubStore(db),
     workers: createWorkerStore(db),
+    waiting: createWaitingStore(db),
     workspaces: createWorkspaceStore(db),
     tasks: createTaskStore(db),
     checkpoints: createCheckpointStore(db),

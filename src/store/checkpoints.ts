@@ -19,6 +19,8 @@ export const checkpointColumns = [
   'spec',
   'metadata',
   'parent_id as parentId',
+  'is_automatic as isAutomatic',
+  'sequence',
   'created_at as createdAt',
   'expires_at as expiresAt',
 ] as const;
@@ -37,6 +39,8 @@ export const checkpointSchema = z.object({
   spec: jsonObject,
   metadata: textMap,
   parentId: z.string().nullable(),
+  isAutomatic: z.number().transform(value => value !== 0),
+  sequence: z.number(),
   createdAt: z.number(),
   expiresAt: z.number().nullable(),
 });
@@ -70,6 +74,8 @@ export function createCheckpointStore(db: Database): CheckpointStore {
             spec: JSON.stringify(checkpoint.spec),
             metadata: JSON.stringify(checkpoint.metadata),
             parent_id: checkpoint.parentId,
+            is_automatic: checkpoint.isAutomatic ? 1 : 0,
+            sequence: checkpoint.sequence,
             created_at: db.now,
             expires_at: expiryOfChild(db, checkpoint.workspaceId),
           })
@@ -80,15 +86,19 @@ export function createCheckpointStore(db: Database): CheckpointStore {
           const query = tx.selectFrom('checkpoint').select(checkpointColumns).where('id', '=', checkpoint.id);
           return reader.one(await query.executeTakeFirstOrThrow());
         }
+        // Each kind pushes out its own only.
+        const kind = checkpoint.isAutomatic ? 1 : 0;
         const kept = tx
           .selectFrom('checkpoint')
           .select('ordinal')
           .where('workspace_id', '=', checkpoint.workspaceId)
+          .where('is_automatic', '=', kind)
           .orderBy('ordinal', 'desc')
           .limit(keep);
         await tx
           .deleteFrom('checkpoint')
           .where('workspace_id', '=', checkpoint.workspaceId)
+          .where('is_automatic', '=', kind)
           .where('ordinal', 'not in', kept)
           .execute();
         return reader.one(row);
@@ -98,8 +108,9 @@ export function createCheckpointStore(db: Database): CheckpointStore {
       return reader.maybe(await select().where('id', '=', id).executeTakeFirst());
     },
 
-    async list(workspaceId, limit) {
-      const rows = select().where('workspace_id', '=', workspaceId).orderBy('ordinal', 'desc').limit(limit);
+    async list(workspaceId, limit, { withAutomatic = false } = {}) {
+      let rows = select().where('workspace_id', '=', workspaceId).orderBy('ordinal', 'desc').limit(limit);
+      if (!withAutomatic) rows = rows.where('is_automatic', '=', 0);
       return reader.many(await rows.execute());
     },
 

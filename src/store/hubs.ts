@@ -26,5 +26,15 @@ export function createHubStore(db: Database): HubStore {
         .executeTakeFirst();
       return Number(numDeletedRows);
     },
+
+    async live() {
+      const rows = await db.kysely
+        .selectFrom('hub')
+        .select('id')
+        .where('lease_until', '>', db.now)
+        .orderBy('id')
+        .execute();
+      return rows.map(row => row.id);
+    },
   };
 }

@@ -7,6 +7,8 @@ export type DialectName = 'sqlite' | 'postgres';
 const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0001-records': { up: db => createRecords(db, dialect) },
   '0002-call-owners': { up: db => addCallOwners(db, dialect) },
+  '0003-automatic-checkpoints': { up: addAutomaticCheckpoints },
+  '0003-waiting': { up: db => addWaiting(db, dialect) },
 });
 
 /** Name of the newest migration that this program knows. */
@@ -133,6 +135,36 @@ async function addCallOwners(db: Kysely<unknown>, dialect: DialectName): Promise
     .alterTable('idempotency')
     .addColumn('nonce', text, c => c.notNull().defaultTo(''))
     .execute();
+}
+
+/** Workspaces wait for slots, one hub drains a worker, and a lost worker is remembered for a while. */
+async function addWaiting(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  const text = textOf(dialect);
+  const number = sql`bigint`;
+  await db.schema
+    .createTable('waiting')
+    .addColumn('ordinal', dialect === 'sqlite' ? sql`integer` : sql`bigserial`, c => c.primaryKey())
+    .addColumn('id', text, c => c.notNull())
+    .addColumn('caller', text, c => c.notNull())
+    .addColumn('hub', text, c => c.notNull())
+    .addColumn('labels', text, c => c.notNull())
+    .addUniqueConstraint('waiting_id', ['id'])
+    .execute();
+  await db.schema.alterTable('worker').addColumn('drained_by', text).execute();
+  await db.schema
+    .alterTable('worker')
+    .addColumn('is_reaped', number, c => c.notNull().defaultTo(0))
+    .execute();
+}
+
+/** Checkpoints of an earlier version were all asked for; how far each reaches is not known, so all that ran may be missing. */
+async function addAutomaticCheckpoints(db: Kysely<unknown>): Promise<void> {
+  for (const column of ['is_automatic', 'sequence']) {
+    await db.schema
+      .alterTable('checkpoint')
+      .addColumn(column, sql`bigint`, c => c.notNull().defaultTo(0))
+      .execute();
+  }
 }
 
 /** Text compares bytewise on both, so that order and cursors mean the same. */

@@ -71,6 +71,10 @@ export interface CheckpointRecord {
   readonly spec: JsonObject;
   readonly metadata: Record<string, string>;
   readonly parentId: string | null;
+  /** Taken without being asked for, to recover from; kept apart from those that a caller asked for. */
+  readonly isAutomatic: boolean;
+  /** Everything in the workspace's line up to this sequence is in it. */
+  readonly sequence: number;
   readonly createdAt: number;
   /** Null while its workspace lives; 7 days after the workspace's end. */
   readonly expiresAt: number | null;
@@ -112,6 +116,17 @@ export interface WorkerRecord {
   readonly isDraining: boolean;
   readonly joinedAt: number;
   readonly leaseUntil: number;
+}
+
+/** A workspace that is to be made and waits for a slot. */
+export interface WaitingRecord {
+  /** That of the workspace. */
+  readonly id: string;
+  readonly caller: string;
+  /** The hub at which it is wanted: without a lease of that, nobody waits any more. */
+  readonly hub: string;
+  /** Which a worker must have. */
+  readonly labels: Record<string, string>;
 }
 
 export interface AuditRecord {

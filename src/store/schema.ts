@@ -8,6 +8,7 @@ import type { Generated } from 'kysely';
 export interface Schema {
   hub: HubTable;
   worker: WorkerTable;
+  waiting: WaitingTable;
   workspace: WorkspaceTable;
   task: TaskTable;
   checkpoint: CheckpointTable;
@@ -32,8 +33,23 @@ export interface WorkerTable {
   labels: string;
   capabilities: string;
   is_draining: number;
+  /** The hub that moves its workspaces elsewhere. */
+  drained_by: string | null;
   joined_at: number;
   lease_until: number;
+  /** Some hub has taken care of its end. */
+  is_reaped: Generated<number>;
+}
+
+/** A workspace that is to be made and has no slot yet. */
+export interface WaitingTable {
+  ordinal: Generated<number>;
+  /** That of the workspace. */
+  id: string;
+  caller: string;
+  /** The hub at which it is wanted. */
+  hub: string;
+  labels: string;
 }
 
 export interface WorkspaceTable {
@@ -92,6 +108,8 @@ export interface CheckpointTable {
   spec: string;
   metadata: string;
   parent_id: string | null;
+  is_automatic: number;
+  sequence: number;
   created_at: number;
   expires_at: number | null;
 }

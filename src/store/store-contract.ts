@@ -3,12 +3,14 @@ import { eventsContract } from './contract/events.ts';
 import { keepingContract } from './contract/keeping.ts';
 import type { Use } from './contract/support.ts';
 import { tasksContract } from './contract/tasks.ts';
+import { waitingContract } from './contract/waiting.ts';
 import { workersContract } from './contract/workers.ts';
 import { workspacesContract } from './contract/workspaces.ts';
 
 /** What every store must do; `use` opens an empty one for the time of a test. */
 export function storeContract(name: string, use: Use): void {
   workersContract(name, use);
+  waitingContract(name, use);
   workspacesContract(name, use);
   tasksContract(name, use);
   keepingContract(name, use);

@@ -7,6 +7,8 @@ import type { WorkerStore } from './store.ts';
 
 /** Conditions on pairs nest, and SQLite limits the depth. */
 const PAIRS_CHUNK = 100;
+/** How long a lost worker is listed. */
+const REMEMBERED_MS = 86_400_000;
 
 const columns = [
   'id',
@@ -34,7 +36,7 @@ const schema = z.object({
 
 /**
  * The workers and their leases. A lease is live while `lease_until` lies ahead by the database's clock, so the clocks of hubs
- * and workers do not matter.
+ * and workers do not matter. What a worker holds is its own until it is reaped.
  */
 export function createWorkerStore(db: Database): WorkerStore {
   const reader = createRowsReader<WorkerRecord>(db, { table: 'worker', schema });
@@ -67,6 +69,7 @@ export function createWorkerStore(db: Database): WorkerStore {
               else excluded.is_draining end`,
             joined_at: sql`case when worker.boot = excluded.boot then worker.joined_at else excluded.joined_at end`,
             lease_until: eb => eb.ref('excluded.lease_until'),
+            is_reaped: 0,
           }),
         )
         .execute();
@@ -79,7 +82,7 @@ export function createWorkerStore(db: Database): WorkerStore {
           const rows = await tx
             .updateTable('worker')
             .set({ lease_until: leaseEnd(db, leaseSeconds) })
-            .where('lease_until', '>', db.now)
+            .where('is_reaped', '=', 0)
             .where(eb => eb.or(chunk.map(({ id, boot }) => eb.and({ id, boot }))))
             .returning('id')
             .execute();
@@ -102,15 +105,64 @@ export function createWorkerStore(db: Database): WorkerStore {
     },
 
     async list({ liveOnly }) {
-      const query = db.kysely.selectFrom('worker').select(columns).orderBy('id');
+      const query = db.kysely.selectFrom('worker').select(columns).where('is_reaped', '=', 0).orderBy('id');
       return reader.many(await (liveOnly ? query.where('lease_until', '>', db.now) : query).execute());
     },
 
-    /** Deleting and answering are one statement, so that of several hubs only one takes care of a lost worker. */
-    async reap() {
+    async lost() {
+      const query = db.kysely.selectFrom('worker').select(columns).where('is_reaped', '=', 1).orderBy('id');
+      return reader.many(await query.execute());
+    },
+
+    async change({ id, boot }, { slots, labels }) {
+      const { numUpdatedRows } = await db.kysely
+        .updateTable('worker')
+        .set({ boot, ...(slots !== undefined && { slots }), ...(labels && { labels: JSON.stringify(labels) }) })
+        .where('id', '=', id)
+        .where('boot', '=', boot)
+        .where('is_reaped', '=', 0)
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+
+    async takeDrain(id, hub) {
+      const { numUpdatedRows } = await db.kysely
+        .updateTable('worker')
+        .set({ drained_by: hub })
+        .where('id', '=', id)
+        .where('is_draining', '=', 1)
+        .where(eb =>
+          eb.or([
+            eb('drained_by', 'is', null),
+            eb('drained_by', '=', hub),
+            eb('drained_by', 'not in', eb.selectFrom('hub').select('hub.id').where('hub.lease_until', '>', db.now)),
+          ]),
+        )
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+
+    /** Marking and answering are one statement, so that of several hubs only one takes care of a lost worker. */
+    async reap(asOf) {
+      await db.kysely
+        .deleteFrom('worker')
+        .where('is_reaped', '=', 1)
+        .where('lease_until', '<=', sql<number>`${db.now} - ${REMEMBERED_MS}`)
+        .execute();
       return reader.many(
-        await db.kysely.deleteFrom('worker').where('lease_until', '<=', db.now).returning(columns).execute(),
+        await db.kysely
+          .updateTable('worker')
+          .set({ is_reaped: 1 })
+          .where('lease_until', '<=', sql<number>`case when ${asOf} < ${db.now} then ${asOf} else ${db.now} end`)
+          .where('is_reaped', '=', 0)
+          .returning(columns)
+          .execute(),
       );
+    },
+
+    async holding() {
+      const rows = await db.kysely.selectFrom('worker').select(['id', 'boot']).where('is_reaped', '=', 0).execute();
+      return new Map(rows.map(({ id, boot }) => [id, boot]));
     },
 
     async slotsUsed() {

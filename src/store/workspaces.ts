@@ -66,7 +66,7 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
   };
 
   return {
-    insert: (workspace, { slots }) =>
+    insert: (workspace, { slots, seen = slots }) =>
       db.write(async tx => {
         // In this order everywhere, so that two of these never wait for each other.
         if (workspace.connection !== null) await db.lock(tx, `default ${workspace.caller} ${workspace.connection}`);
@@ -82,9 +82,10 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
           const query = tx.selectFrom('workspace').select(workspaceColumns).where('id', '=', workspace.id);
           return reader.maybe(await query.executeTakeFirst());
         };
-        if (used >= slots) {
+        if (used >= slots || used > seen) {
           const same = await find();
-          return same ? { existing: same } : { full: true };
+          if (same) return { existing: same };
+          return used >= slots ? { full: true } : { stale: true };
         }
         const row = await tx
           .insertInto('workspace')
@@ -92,7 +93,10 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
           .onConflict(conflict => conflict.column('id').doNothing())
           .returning(workspaceColumns)
           .executeTakeFirst();
-        if (row) return { inserted: reader.one(row) };
+        if (row) {
+          await tx.deleteFrom('waiting').where('id', '=', workspace.id).execute();
+          return { inserted: reader.one(row) };
+        }
         const same = await find();
         if (!same) throw new Error('a workspace was deleted in the moment that another of its id was inserted');
         return { existing: same };
@@ -153,7 +157,7 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
     async claim(id, from, to) {
       const row = await db.kysely
         .updateTable('workspace')
-        .set({ worker: to.worker, epoch: from.epoch + 1 })
+        .set({ worker: to.worker, epoch: from.epoch + 1, ...(to.spec && { spec: JSON.stringify(to.spec) }) })
         .where('id', '=', id)
         .where('epoch', '=', from.epoch)
         .returning(workspaceColumns)

@@ -26,6 +26,7 @@ export interface ScriptedWorkerOptions {
   readonly blobs: Blobs;
   readonly script?: Script;
   readonly slots?: number;
+  readonly labels?: Record<string, string>;
   readonly site?: string;
   /** Throws to refuse a workspace. */
   readonly onOpen?: (open: Open) => void;
@@ -91,8 +92,8 @@ export class ScriptedWorker {
   }
 
   async join(): Promise<void> {
-    const { slots = 10, site = 'site' } = this.#options;
-    const hello = { boot: this.boot, site, slots, labels: {}, capabilities: {} };
+    const { slots = 10, site = 'site', labels = {} } = this.#options;
+    const hello = { boot: this.boot, site, slots, labels, capabilities: {} };
     await askHub(this.#link, 'worker.join', hello, { timeoutMs: TIMEOUT_MS });
   }
 

@@ -97,6 +97,9 @@ export function callsContract(name: string, use: Use): void {
       use(async ({ openAnother, execute }) => {
         const past = 60 * 60 * 1000;
         for (const statement of [
+          ...['is_automatic', 'sequence'].map(column => `alter table checkpoint drop column ${column}`),
+          ...['drained_by', 'is_reaped'].map(column => `alter table worker drop column ${column}`),
+          'drop table waiting',
           'drop table hub',
           'alter table idempotency drop column owner',
           'alter table idempotency drop column nonce',

@@ -32,6 +32,23 @@ export function keepingContract(name: string, use: Use): void {
         assert.equal((await store.checkpoints.list(workspaceId, 10)).length, 3);
       }));
 
+    it('keeps those that were asked for apart from automatic ones', () =>
+      use(async ({ store }) => {
+        const { id: workspaceId } = await inserted(store);
+        const add = async (isAutomatic: boolean, keep: number) =>
+          (await store.checkpoints.insert(newCheckpoint({ workspaceId, isAutomatic, sequence: 7 }), { keep })).id;
+        const asked = [await add(false, 2), await add(false, 2)];
+        await add(true, 2);
+        const automatic = [await add(true, 2), await add(true, 2)];
+        assert.deepEqual(idsOf(await store.checkpoints.list(workspaceId, 9)), asked.toReversed());
+        const all = await store.checkpoints.list(workspaceId, 9, { withAutomatic: true });
+        assert.deepEqual(idsOf(all), [...asked, ...automatic].toReversed());
+        assert.deepEqual([all[0]?.isAutomatic, all[0]?.sequence, all[3]?.isAutomatic], [true, 7, false]);
+        const newest = await add(false, 1);
+        assert.deepEqual(idsOf(await store.checkpoints.list(workspaceId, 9)), [newest]);
+        assert.equal((await store.checkpoints.list(workspaceId, 9, { withAutomatic: true })).length, 3);
+      }));
+
     it('adds a checkpoint once, however many add it at once', () =>
       use(async ({ store, openAnother }) => {
         const { id: workspaceId } = await inserted(store);

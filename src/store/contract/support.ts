@@ -92,6 +92,8 @@ export const newCheckpoint = (
   spec: { env: { A: 'b' } },
   metadata: {},
   parentId: null,
+  isAutomatic: false,
+  sequence: 0,
   ...patch,
 });
 

@@ -16,16 +16,34 @@ export function workersContract(name: string, use: Use): void {
         assert.equal(leaseUntil - joinedAt, 60_000);
       }));
 
-    it('renews only live leases of the same boot', () =>
+    it('renews the leases of the same boot until they are reaped, also those that ran out', () =>
       use(async ({ store }) => {
+        await store.workers.join(newWorker({ id: 'reaped' }), 0);
+        await store.workers.reap(await store.now());
         await store.workers.join(newWorker({ id: 'live' }), 60);
         await store.workers.join(newWorker({ id: 'late' }), 0);
         await store.workers.join(newWorker({ id: 'restarted', boot: 'b2' }), 60);
-        const pairs = ['live', 'late', 'restarted', 'unknown'].map(id => ({ id, boot: 'b1' }));
-        assert.deepEqual(await store.workers.beat(pairs, 120), new Set(['live']));
+        assert.deepEqual([...(await store.workers.holding()).keys()].sort(), ['late', 'live', 'restarted']);
+        const pairs = ['live', 'late', 'reaped', 'restarted', 'unknown'].map(id => ({ id, boot: 'b1' }));
+        assert.deepEqual(await store.workers.beat(pairs, 120), new Set(['live', 'late']));
         assert.deepEqual(await store.workers.beat([], 120), new Set());
-        const [worker] = await store.workers.list({ liveOnly: true });
-        assert.ok(worker && worker.leaseUntil - worker.joinedAt >= 120_000);
+        for (const worker of (await store.workers.list({ liveOnly: true })).filter(({ boot }) => boot === 'b1'))
+          assert.ok(worker.leaseUntil - worker.joinedAt >= 120_000);
+        assert.deepEqual(idsOf(await store.workers.reap(await store.now())), []);
+      }));
+
+    it('reaps nobody whose lease ran out after the time that is named, and none whose lease lies ahead', () =>
+      use(async ({ store, execute }) => {
+        await store.workers.join(newWorker({ id: 'early' }), 60);
+        await store.workers.join(newWorker({ id: 'late' }), 60);
+        await store.workers.join(newWorker({ id: 'live' }), 60);
+        const healthy = (await store.now()) - 10_000;
+        await execute(`update worker set lease_until = ${healthy - 1} where id = 'early'`);
+        await execute(`update worker set lease_until = ${healthy + 1} where id = 'late'`);
+        assert.deepEqual(idsOf(await store.workers.reap(healthy)), ['early']);
+        assert.deepEqual(idsOf(await store.workers.reap(healthy)), []);
+        assert.deepEqual(idsOf(await store.workers.reap(healthy + 10_000_000)), ['late']);
+        assert.deepEqual(await store.workers.holding(), new Map([['live', 'b1']]));
       }));
 
     it('takes the lease from an older boot of the same worker', () =>
@@ -48,9 +66,12 @@ export function workersContract(name: string, use: Use): void {
         await store.workers.join(newWorker({ id: 'live' }), 60);
         assert.deepEqual(idsOf(await store.workers.list({ liveOnly: true })), ['live']);
         const other = await openAnother();
-        const reaped = await Promise.all([store.workers.reap(), other.workers.reap()]);
+        const reaped = await Promise.all([
+          store.workers.reap(await store.now()),
+          other.workers.reap(await store.now()),
+        ]);
         assert.deepEqual(idsOf(reaped.flat()).sort(), ['dead1', 'dead2']);
-        assert.deepEqual(await store.workers.reap(), []);
+        assert.deepEqual(await store.workers.reap(await store.now()), []);
         assert.deepEqual(idsOf(await store.workers.list({ liveOnly: false })), ['live']);
       }));
 

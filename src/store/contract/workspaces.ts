@@ -118,6 +118,16 @@ export function workspacesContract(name: string, use: Use): void {
         assert.equal(await store.workspaces.update(id, { worker: 'w1', epoch: 1 }, { state: 'failed' }), false);
       }));
 
+    it('gets a new spec with a claim, or keeps its own', () =>
+      use(async ({ store }) => {
+        const { id, spec } = await inserted(store);
+        assert.deepEqual((await store.workspaces.claim(id, { epoch: 1 }, { worker: 'w2' }))?.spec, spec);
+        const claimed = await store.workspaces.claim(id, { epoch: 2 }, { worker: 'w3', spec: { site: 'there' } });
+        assert.deepEqual([claimed?.epoch, claimed?.spec], [3, { site: 'there' }]);
+        assert.equal(await store.workspaces.claim(id, { epoch: 2 }, { worker: 'w4', spec: {} }), undefined);
+        assert.deepEqual(await store.workspaces.get(id), claimed);
+      }));
+
     it('expires its ttl after the last touch', () =>
       use(async ({ store }) => {
         const lasting = await inserted(store);
