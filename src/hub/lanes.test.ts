@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { LaneBook } from './lanes.ts';
 
-const settled = async (promise: Promise<void>): Promise<boolean> => {
+const settled = async (promise: Promise<void> | undefined): Promise<boolean> => {
+  if (promise === undefined) return true;
   let isSettled = false;
   promise.then(() => {
     isSettled = true;

@@ -5,6 +5,7 @@ import type { Lanes } from './hub.ts';
 class Place implements Turn {
   readonly #reached = Promise.withResolvers<void>();
   readonly #left: () => void;
+  #isReached = false;
   isDone = false;
   next: Place | undefined;
 
@@ -12,8 +13,8 @@ class Place implements Turn {
     this.#left = left;
   }
 
-  reached(): Promise<void> {
-    return this.#reached.promise;
+  reached(): Promise<void> | undefined {
+    return this.#isReached ? undefined : this.#reached.promise;
   }
 
   done(): void {
@@ -23,6 +24,7 @@ class Place implements Turn {
   }
 
   arrive(): void {
+    this.#isReached = true;
     this.#reached.resolve();
   }
 }

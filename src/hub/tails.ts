@@ -27,10 +27,9 @@ export class Tails {
   /** `heard` is called with everything the run says until the returned function is called. */
   async listen(worker: string, id: string, heard: (tail: RunTail) => void): Promise<Closer> {
     const { link, log } = this.#foundation;
+    const hear = async (body: Uint8Array) => heard(runTailSchema.parse(await decodeMessage(body, link.blobs)));
     return await link.fabric.subscribe(topicOf(worker, id), body => {
-      decodeMessage(body, link.blobs)
-        .then(message => heard(runTailSchema.parse(message)))
-        .catch(error => log.debug({ err: error, task: id }, 'a live tail could not be read'));
+      hear(body).catch(error => log.debug({ err: error, task: id }, 'a live tail could not be read'));
     });
   }
 

@@ -9,11 +9,13 @@ const LISTEN_AFTER_MS = 500;
 /** Settles when the call has its turn. Throws the reason of its signal when the caller goes away first. */
 export async function reached({ turn, signal }: Pick<Call, 'turn' | 'signal'>): Promise<void> {
   signal.throwIfAborted();
+  const arrival = turn.reached();
+  if (arrival === undefined) return;
   const { promise: gone, reject } = Promise.withResolvers<never>();
   const leave = () => reject(signal.reason);
   signal.addEventListener('abort', leave, { once: true });
   try {
-    await Promise.race([turn.reached(), gone]);
+    await Promise.race([arrival, gone]);
   } finally {
     signal.removeEventListener('abort', leave);
   }

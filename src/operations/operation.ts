@@ -46,9 +46,9 @@ export interface OperationContext {
   report(progress: Progress): void;
 }
 
-/** One place in the line of a workspace. `reached` settles when all places before it are done; `done` is idempotent. */
+/** One place in the line of a workspace. `reached` settles when all places before it are done, and is nothing when they are; `done` is idempotent. */
 export interface Turn {
-  reached(): Promise<void>;
+  reached(): Promise<void> | undefined;
   done(): void;
 }
 

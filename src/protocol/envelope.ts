@@ -17,26 +17,33 @@ const SPILLED = 0x42;
 const referenceSchema = z.object({ sha256: z.string(), sizeBytes: z.number() });
 const spilledSchema = z.object({ message: z.unknown() });
 
-/** A JSON value as bytes for the fabric. Over SPILL_BYTES its JSON goes into a blob of its own. */
-export async function encodeMessage(message: unknown, blobs: Blobs): Promise<Uint8Array> {
+/** A JSON value as bytes for the fabric, at once; over SPILL_BYTES its JSON goes into a blob of its own first. */
+export function encodeMessage(message: unknown, blobs: Blobs): Uint8Array | Promise<Uint8Array> {
   const json = JSON.stringify(message);
   if (json === undefined) throw new TypeError('a message must be a JSON value');
   if (Buffer.byteLength(json) < SPILL_BYTES) return framed(INLINE, json);
+  return spill(json, blobs);
+}
+
+async function spill(json: string, blobs: Blobs): Promise<Uint8Array> {
   // The nonce makes each spilled message a blob of its own, so that its only reader may delete it.
   const blob = Buffer.from(`{"nonce":"${randomBytes(16).toString('hex')}","message":${json}}`);
   return framed(SPILLED, JSON.stringify(await blobs.put(blob)));
 }
 
 /**
- * The value that `encodeMessage` was given. `isOnlyReader` deletes the blob of a spilled message once it is read; leave it
+ * The value that `encodeMessage` was given, or a promise of it when that lies in a blob. `isOnlyReader` deletes the blob of a spilled message once it is read; leave it
  * out where several receive the same message. Throws ProtocolError for bytes that are no message or whose blob is gone.
  */
-export async function decodeMessage(
+export function decodeMessage(
   bytes: Uint8Array,
   blobs: Blobs,
   options: { isOnlyReader?: boolean } = {},
-): Promise<unknown> {
-  if (bytes[0] === INLINE) return parsed(text(bytes));
+): unknown | Promise<unknown> {
+  return bytes[0] === INLINE ? parsed(text(bytes)) : fetchSpilled(bytes, blobs, options);
+}
+
+async function fetchSpilled(bytes: Uint8Array, blobs: Blobs, options: { isOnlyReader?: boolean }): Promise<unknown> {
   if (bytes[0] !== SPILLED) throw new ProtocolError('the message has an unknown form');
   const reference = referenceSchema.safeParse(parsed(text(bytes)));
   if (!reference.success) throw new ProtocolError('the message has a malformed reference');

@@ -27,7 +27,7 @@ it('goes on after one that failed, and does not wait for what an act started', a
   const failing = order.act('k', Promise.reject(new Error('not ready')), () => 'never');
   const endless = order.act('k', Promise.resolve(1), () => new Promise<number>(() => {}));
   const last = order.act('k', Promise.resolve(2), value => value);
-  await assert.rejects(failing, /not ready/);
+  await assert.rejects(async () => failing, /not ready/);
   assert.equal(await last, 2);
   assert.equal(await Promise.race([endless, Promise.resolve('still open')]), 'still open');
 });

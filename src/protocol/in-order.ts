@@ -5,13 +5,25 @@
 export class InOrder {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Acts on the value of `ready`, synchronously, once every earlier call with this key has acted or failed. */
-  async act<Value, Result>(
+  /**
+   * Acts on the value of `ready`, synchronously, once every earlier call with this key has acted or failed: before this
+   * returns when none is left and the value is there.
+   */
+  act<Value, Result>(
     key: string,
-    ready: Promise<Value>,
+    ready: Value | Promise<Value>,
+    act: (value: Value) => Result | Promise<Result>,
+  ): Result | Promise<Result> {
+    const before = this.#last.get(key);
+    if (before === undefined && !(ready instanceof Promise)) return act(ready);
+    return this.#actInTurn(key, { before, ready: Promise.resolve(ready) }, act);
+  }
+
+  async #actInTurn<Value, Result>(
+    key: string,
+    { before, ready }: { before: Promise<unknown> | undefined; ready: Promise<Value> },
     act: (value: Value) => Result | Promise<Result>,
   ): Promise<Result> {
-    const before = this.#last.get(key);
     const mine = Promise.withResolvers<void>();
     this.#last.set(key, mine.promise);
     // It may fail while this still waits for its turn; the failure is thrown below.

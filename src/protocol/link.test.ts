@@ -96,21 +96,21 @@ describe('envelope', () => {
     const bytes = await encodeMessage('x'.repeat(SPILL_BYTES), blobs);
     await decodeMessage(bytes, blobs);
     await decodeMessage(bytes, blobs, { isOnlyReader: true });
-    await assert.rejects(decodeMessage(bytes, blobs), ProtocolError);
+    await assert.rejects(async () => decodeMessage(bytes, blobs), ProtocolError);
   });
 
   it('refuses bytes that are no message', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 30 }), async bytes => {
         fc.pre(bytes[0] !== 0x4a);
-        await assert.rejects(decodeMessage(bytes, blobs), ProtocolError);
+        await assert.rejects(async () => decodeMessage(bytes, blobs), ProtocolError);
       }),
     );
     const hash = createHash('sha256').update('[]').digest('hex');
     await blobs.put(Buffer.from('[]'));
     const foreign = Buffer.from(`B${JSON.stringify({ sha256: hash, sizeBytes: 2 })}`);
-    await assert.rejects(decodeMessage(foreign, blobs), ProtocolError);
-    await assert.rejects(encodeMessage(undefined, blobs), TypeError);
+    await assert.rejects(async () => decodeMessage(foreign, blobs), ProtocolError);
+    assert.throws(() => encodeMessage(undefined, blobs), TypeError);
   });
 });
 
@@ -216,7 +216,9 @@ describe('asking a worker', () => {
   });
 
   it('refuses a reply that does not fit, and a request of an unknown verb', async () => {
-    await worker.fabric.serve({ worker: 'w1' }, () => encodeMessage({ ok: true, body: { workspaces: 'many' } }, blobs));
+    await worker.fabric.serve({ worker: 'w1' }, async () =>
+      encodeMessage({ ok: true, body: { workspaces: 'many' } }, blobs),
+    );
     await assert.rejects(askWorker(hub, 'worker.status', {}, options), ProtocolError);
     await serveHub(hub, { handlers: hubHandlers({}), onError });
     const message = await encodeMessage({ verb: 'toString', body: {} }, blobs);
