@@ -8,6 +8,7 @@ import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
 import { registerRenderers } from './operations/sandbox/renderers.ts';
 import {
+  addFabricGauge,
   addGauges,
   createEngine,
   joinFabric,
@@ -40,6 +41,7 @@ export async function startHub({ config, log, signal }: Start): Promise<RunningH
   started.defer(() => hub.close());
   registerRenderers(hub);
   addGauges(store);
+  addFabricGauge(fabric);
   const open = started.move();
   return { id, hub, operations: servedBy(config, true), close: () => open.disposeAsync() };
 }
@@ -47,6 +49,8 @@ export async function startHub({ config, log, signal }: Start): Promise<RunningH
 export interface RunningWorker {
   readonly id: string;
   readonly engine: string;
+  /** It has its place among the hub's workers. */
+  readonly isReady: boolean;
   close(): Promise<void>;
 }
 
@@ -71,8 +75,16 @@ export async function startWorker({ config, log, signal }: Start): Promise<Runni
   const blobs = await openBlobs(config, log);
   const worker = await createWorker({ id, site, fabric, blobs, config, log, engine, report, signal });
   started.defer(() => worker.close());
+  addFabricGauge(fabric);
   const open = started.move();
-  return { id, engine: report.name, close: () => open.disposeAsync() };
+  return {
+    id,
+    engine: report.name,
+    get isReady() {
+      return worker.isReady;
+    },
+    close: () => open.disposeAsync(),
+  };
 }
 
 const usualName = (config: Config, site: string): string => config.worker.id ?? `wk_${site.slice(0, 24)}`;

@@ -15,7 +15,7 @@ import { selectOperations } from './operations/registry.ts';
 import { createPostgresStore } from './store/postgres.ts';
 import { createSqliteStore } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
-import { addGauge } from './telemetry/metrics.ts';
+import { addGauge, addGaugeOf } from './telemetry/metrics.ts';
 import type { SandboxEngine } from './worker/sandbox/engine.ts';
 import { createBubblewrapEngine } from './worker/sandbox/engines/bubblewrap/engine.ts';
 
@@ -74,7 +74,20 @@ export function addGauges({ workers, tasks }: Store): void {
     const held = [...(await workers.slotsUsed()).values()];
     return held.reduce((sum, count) => sum + count, 0);
   });
+  addGauge('boxswain_slots', 'Workspaces that live workers take', async () =>
+    (await workers.list({ liveOnly: true })).reduce((sum, { slots }) => sum + slots, 0),
+  );
   addGauge('boxswain_tasks_unfinished', 'Tasks that wait or run', () => tasks.countUnfinished());
+  const read = () => tasks.countByStatus();
+  addGaugeOf('boxswain_tasks', 'Tasks that have not ended, by status', { label: 'status', read });
+}
+
+/** What `/metrics` tells about the way to the NATS server. NaN while there is no connection. */
+export function addFabricGauge(fabric: NatsFabric): void {
+  addGauge('boxswain_fabric_round_trip_seconds', 'Time to the NATS server and back, measured now', async () => {
+    const { roundTripMs } = await fabric.health();
+    return roundTripMs === undefined ? Number.NaN : roundTripMs / 1000;
+  });
 }
 
 /** The engine that the configuration names; boxes and workspaces lie below the sandbox directory. */

@@ -10,6 +10,7 @@ import type { Config } from './config/config.ts';
 import { loadConfig } from './config/load.ts';
 import { runAttacksOn } from './diagnosis.ts';
 import { diagnose } from './diagnosis.ts';
+import { type HealthOptions, readinessOf, startHealth, workerReadiness } from './http/health.ts';
 import { startHttp } from './http/server.ts';
 import { createLog, type Log } from './log/log.ts';
 import { attachStdio, serveSocket } from './mcp/local-socket.ts';
@@ -17,6 +18,7 @@ import { serveStdio } from './mcp/stdio.ts';
 import { invoke } from './operations/invoke.ts';
 import { findOperation } from './operations/registry.ts';
 import { type Solo, startSolo } from './solo.ts';
+import { startTracing } from './telemetry/tracing.ts';
 import { createTransferRoles } from './transfers.ts';
 
 export interface RoleOptions {
@@ -39,11 +41,15 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     return { config, log };
   };
 
+  const traceRole = (role: string, { telemetry }: Config) =>
+    startTracing({ endpoint: telemetry.otlp_endpoint, sampleRatio: telemetry.sample_ratio, role, version });
+
   return {
     async serve(flags, { firstRun, signal, say }) {
       const { config, log } = await configure(flags);
       // Whatever fails on the way, what was started before it ends, the last first: else the process would not exit.
       await using started = new AsyncDisposableStack();
+      started.defer(await traceRole('serve', config));
       const solo = await startSolo({ config, log });
       started.defer(() => solo.close());
       const { engine } = solo;
@@ -57,6 +63,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     async hub(flags, { signal, say }) {
       const { config, log } = await configure(flags);
       await using started = new AsyncDisposableStack();
+      started.defer(await traceRole('hub', config));
       const running = await startHub({ config, log, signal });
       started.defer(() => running.close());
       const http = await openDoors(running, { config, log, version, started });
@@ -67,8 +74,10 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     async worker(flags, { signal, say }) {
       const { config, log } = await configure(flags);
       await using started = new AsyncDisposableStack();
+      started.defer(await traceRole('worker', config));
       const worker = await startWorker({ config, log, signal });
       started.defer(() => worker.close());
+      await openHealth({ config, log, started, readiness: () => workerReadiness(worker.isReady) });
       say(
         `Boxswain ${version} is worker ${worker.id} with ${config.worker.slots} slots, sandbox engine: ${worker.engine}`,
       );
@@ -120,7 +129,22 @@ async function openDoors(
   started.defer(() => http.close());
   const local = await serveSocket({ hub, operations, log, version, path: sockets.mcp });
   started.defer(() => local.close());
+  await openHealth({ config, log, started, readiness: () => readinessOf(hub, log) });
   return http;
+}
+
+/** The port of probes and scrapers, where the configuration names one. */
+async function openHealth({
+  config,
+  log,
+  started,
+  readiness,
+}: Omit<Doors, 'version'> & Pick<HealthOptions, 'readiness'>): Promise<void> {
+  const { host, port } = config.health;
+  if (port === undefined) return;
+  const health = await startHealth({ host, port, log, readiness });
+  started.defer(() => health.close());
+  log.info({ url: health.url }, 'health checks are answered');
 }
 
 const socketsOf = (config: Config) => ({

@@ -120,8 +120,8 @@ function configurationPage(): string {
     GENERATED,
     'A flag wins over an environment variable, a variable over the configuration file, the file over the default. Lists are written with commas in variables, maps as `name=value,name=value`, durations in seconds or as `30m`.',
     table(['key', 'variable', 'type', 'default', 'what it is'], rows),
-    '## Earlier names',
-    `These variables of earlier systems still work; the names above win. ${ignoredNames.map(code).join(' and ')} are accepted and ignored with a warning.`,
+    '## Other names',
+    `These variables of earlier systems, and that of OpenTelemetry, work too; the names above win. ${ignoredNames.map(code).join(' and ')} are accepted and ignored with a warning.`,
     table(['variable', 'key'], earlier),
   );
 }

@@ -20,6 +20,31 @@ export const configSchema = z
         max_body_bytes: z.int().min(1024).default(4_718_592).describe('largest request body'),
       })
       .prefault({}),
+    health: z
+      .strictObject({
+        host: z.string().default('127.0.0.1').describe('address of the health port'),
+        port: z
+          .int()
+          .min(0)
+          .max(65535)
+          .optional()
+          .describe('port that answers /healthz, /readyz and /metrics to probes, without credentials; default: none'),
+      })
+      .prefault({}),
+    telemetry: z
+      .strictObject({
+        otlp_endpoint: z
+          .string()
+          .optional()
+          .describe('OTLP receiver that traces are sent to over HTTP, as in http://127.0.0.1:4318; default: none'),
+        sample_ratio: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(1)
+          .describe('share of the calls that are traced where the caller does not say'),
+      })
+      .prefault({}),
     log: z
       .strictObject({
         level: z
@@ -123,7 +148,9 @@ export const configSchema = z
               .min(0.001)
               .max(1)
               .default(0.2)
-              .describe('share of the time in which a worker may be taking automatic checkpoints, hashing and upload included'),
+              .describe(
+                'share of the time in which a worker may be taking automatic checkpoints, hashing and upload included',
+              ),
           })
           .prefault({}),
         spare_boxes: z.int().min(0).max(16).default(2).describe('boxes kept warm for new workspaces'),

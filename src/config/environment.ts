@@ -1,7 +1,7 @@
 import { AppError } from '../errors/app-error.ts';
 import { type ConfigKey, configKeys } from './keys.ts';
 
-/** Names of the earlier systems. A `BOXSWAIN_…` form of the same key wins. */
+/** Names of the earlier systems, and that of OpenTelemetry. A `BOXSWAIN_…` form of the same key wins. */
 export const earlierNames: Readonly<Record<string, string>> = {
   HTTP_PORT: 'http.port',
   LOG_LEVEL: 'log.level',
@@ -10,6 +10,7 @@ export const earlierNames: Readonly<Record<string, string>> = {
   BASE_WORKSPACE: 'sandbox.directory',
   COORDINATOR_ADDR: 'worker.hub',
   SESSION_MAX_AGE: 'sandbox.default_ttl_seconds',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'telemetry.otlp_endpoint',
 };
 
 export const ignoredNames: readonly string[] = ['GRPC_PORT', 'CLEANUP_INTERVAL'];

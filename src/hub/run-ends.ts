@@ -1,5 +1,6 @@
 import type { Outcome } from '../protocol/jobs.ts';
 import type { JsonObject, TaskRecord } from '../store/rows.ts';
+import { countTaskEnd } from '../telemetry/metrics.ts';
 import type { ArtifactShelf } from './artifacts.ts';
 import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
@@ -47,7 +48,10 @@ export class RunEnds {
     await this.#parts.tails.drop(task.id);
     const isNew = await this.#foundation.store.tasks.finish(task.id, { status, ...columns, ...options });
     this.#parts.ledger.end(task.id);
-    if (isNew) await this.#announce(task, ending);
+    if (isNew) {
+      countTaskEnd(status);
+      await this.#announce(task, ending);
+    }
     for (const wake of this.#waiting.get(task.id) ?? []) wake();
     return isNew;
   }

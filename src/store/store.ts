@@ -164,6 +164,8 @@ export interface TaskStore {
   /** Unfinished tasks of a workspace, or of all, in order of acceptance. */
   unfinished(workspaceId?: string): Promise<TaskRecord[]>;
   countUnfinished(): Promise<number>;
+  /** Of those that have not ended. */
+  countByStatus(): Promise<{ queued: number; running: number }>;
   lastSequence(workspaceId: string): Promise<number>;
   /** Removes ended tasks older than this. */
   prune(endedBefore: number): Promise<number>;

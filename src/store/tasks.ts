@@ -180,6 +180,17 @@ export function createTaskStore(db: Database): TaskStore {
       return unfinished;
     },
 
+    async countByStatus() {
+      const rows = await db.kysely
+        .selectFrom('task')
+        .where('completed_at', 'is', null)
+        .groupBy('status')
+        .select(eb => ['status' as const, eb.fn.countAll<number>().as('count')])
+        .execute();
+      const of = (status: string): number => rows.find(row => row.status === status)?.count ?? 0;
+      return { queued: of('queued'), running: of('running') };
+    },
+
     /** The end of an index, however many tasks the workspace had. */
     async lastSequence(workspaceId) {
       const { last } = await db.kysely

@@ -57,6 +57,61 @@ export function addGauge(name: string, help: string, read: () => number | Promis
   });
 }
 
+/** As `addGauge`, for values of one label each: `boxswain_tasks{status="queued"}`. */
+export function addGaugeOf(
+  name: string,
+  help: string,
+  { label, read }: { label: string; read: () => Promise<Readonly<Record<string, number>>> },
+): void {
+  registry.removeSingleMetric(name);
+  new Gauge({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    async collect() {
+      const values = Object.entries(await read());
+      this.reset();
+      for (const [key, value] of values) this.set({ [label]: key }, value);
+    },
+  });
+}
+
+const boxStarts = new Counter({
+  name: 'boxswain_box_starts_total',
+  help: 'Boxes that were asked for by work in a workspace, by outcome: ok, or failed',
+  labelNames: ['outcome'],
+  registers: [registry],
+});
+const boxStartSeconds = new Histogram({
+  name: 'boxswain_box_start_seconds',
+  help: 'Time until a box was ready for use, a warm one included',
+  buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 1, 5, 30],
+  registers: [registry],
+});
+
+export function countBoxStart(outcome: 'ok' | 'failed', durationMs: number): void {
+  boxStarts.inc({ outcome });
+  boxStartSeconds.observe(durationMs / 1000);
+}
+
+const checkpointBytes = new Counter({
+  name: 'boxswain_checkpoint_bytes_total',
+  help: 'Bytes of contents that checkpoints stored anew; what an earlier checkpoint had is not among them',
+  registers: [registry],
+});
+
+export const countCheckpointBytes = (sizeBytes: number): void => checkpointBytes.inc(sizeBytes);
+
+const tasksEnded = new Counter({
+  name: 'boxswain_tasks_ended_total',
+  help: 'Tasks that ended, by status',
+  labelNames: ['status'],
+  registers: [registry],
+});
+
+export const countTaskEnd = (status: string): void => tasksEnded.inc({ status });
+
 /** The text that `/metrics` answers with, and its content type. */
 export async function renderMetrics(): Promise<{ contentType: string; body: string }> {
   return { contentType: registry.contentType, body: await registry.metrics() };

@@ -41,7 +41,12 @@ export class Membership {
 
   /** No hub was heard for 0.8 of the lease. */
   get isFenced(): boolean {
-    return performance.now() - this.#heardAt > this.#leaseMs * FENCE_AFTER;
+    return this.silentMs > this.#leaseMs * FENCE_AFTER;
+  }
+
+  /** How long no hub was heard. */
+  get silentMs(): number {
+    return performance.now() - this.#heardAt;
   }
 
   async leave(): Promise<void> {

@@ -8,6 +8,7 @@ import type { Log } from '../log/log.ts';
 import { askHub, type Link, serveWorker } from '../protocol/link.ts';
 import type { HubRequest } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
+import { addWorkerGauges } from './gauges.ts';
 import { describeEngine, workerHandlers } from './handlers.ts';
 import { Membership } from './membership.ts';
 import { Reports } from './reports.ts';
@@ -41,6 +42,8 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly id: string;
+  /** It has its place among the hub's workers, and may act. */
+  readonly isReady: boolean;
   /** Stops accepting, ends boxes, leaves. The files of workspaces stay. */
   close(): Promise<void>;
 }
@@ -78,6 +81,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const card = { site, slots, labels, capabilities };
   const { beatMs } = options;
   const membership = new Membership({ link, log, card, beatMs, onLost: () => workspaces.abandonAll() });
+  addWorkerGauges({ slots, workspaces, membership, reports });
   let isClosing = false;
   const stopServing = await serveWorker(link, {
     worker: id,
@@ -101,7 +105,13 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     await close();
     throw error;
   }
-  return { id, close };
+  return {
+    id,
+    get isReady() {
+      return !isClosing && !membership.isFenced;
+    },
+    close,
+  };
 }
 
 /** Asks until a hub answers. A refusal counts as no; trouble of the hub's own is no answer. */

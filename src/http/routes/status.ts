@@ -1,21 +1,15 @@
 import { AppError } from '../../errors/app-error.ts';
 import { renderMetrics } from '../../telemetry/metrics.ts';
 import { errorResponse } from '../errors.ts';
+import { readinessOf } from '../health.ts';
 import type { Api, ApiParts } from './context.ts';
 
 /** What is not an operation: is it there, is it ready, what has it done, and what is it. */
 export function addStatusRoutes(api: Api, { hub, log, operations }: ApiParts): void {
   api.get('/healthz', context => context.json({ status: 'ok' }));
   api.get('/readyz', async context => {
-    const workers = await hub.workers.list().catch(error => {
-      log.error({ err: error }, 'the store does not answer');
-      return undefined;
-    });
-    if (workers && workers.length > 0) return context.json({ status: 'ready', workers: workers.length });
-    return context.json(
-      { status: 'not ready', reason: workers ? 'no worker has joined' : 'the store does not answer' },
-      503,
-    );
+    const { isReady, facts } = await readinessOf(hub, log);
+    return context.json(facts, isReady ? 200 : 503);
   });
   api.get('/metrics', async () => {
     const { contentType, body } = await renderMetrics();

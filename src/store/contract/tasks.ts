@@ -138,6 +138,9 @@ export function tasksContract(name: string, use: Use): void {
         assert.deepEqual(idsOf(await store.tasks.unfinished('ws_1')), [early, late, waiting, queued]);
         assert.deepEqual(idsOf(await store.tasks.unfinished()), [early, late, waiting, queued, other]);
         assert.equal(await store.tasks.countUnfinished(), 5);
+        assert.deepEqual(await store.tasks.countByStatus(), { queued: 5, running: 0 });
+        await store.tasks.start(other, { worker: 'wk_1', epoch: 1, sequence: 1 });
+        assert.deepEqual(await store.tasks.countByStatus(), { queued: 4, running: 1 });
       }));
 
     it('prunes what ended before, however much, and never what has not ended', () =>

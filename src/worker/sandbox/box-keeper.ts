@@ -1,5 +1,6 @@
 import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
+import { countBoxStart } from '../../telemetry/metrics.ts';
 import { traced } from '../../telemetry/tracing.ts';
 import type { Boxd } from './boxd/boxd.ts';
 import type { ToolEgress } from './tools/toolbox.ts';
@@ -116,10 +117,13 @@ export class BoxKeeper {
     await this.#ending;
     signal.throwIfAborted();
     let housed: HousedBox;
+    const startedAt = performance.now();
     try {
       housed = await traced('box start', () => house(signal));
+      countBoxStart('ok', performance.now() - startedAt);
     } catch (error) {
       signal.throwIfAborted();
+      countBoxStart('failed', performance.now() - startedAt);
       if (error instanceof AppError) throw error;
       log.error({ error }, 'a box could not be started');
       throw died('engine_lost', 'could not be started');

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Blobs } from '../../blobs/blobs.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { CheckpointOutput } from '../../protocol/jobs.ts';
+import { countCheckpointBytes } from '../../telemetry/metrics.ts';
 import type { Boxd, Manifest, ManifestEntry } from './boxd/boxd.ts';
 import { ContentDiffers, contentsOf, verified } from './checkpoint-contents.ts';
 import { contentOf, damaged, loadManifest, type StoredManifest, storeManifest } from './checkpoint-manifest.ts';
@@ -118,6 +119,7 @@ async function storeContents(
     places.set(sha256, { pack, offset, sizeBytes });
     offset += sizeBytes;
   }
+  countCheckpointBytes(offset);
   return places;
 }
 
