@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import Database from 'better-sqlite3';
 import { AppError } from '../../src/errors/app-error.ts';
 import { defineOperation } from '../../src/operations/define.ts';
 import { requireScope } from '../../src/operations/scopes.ts';
@@ -10,8 +9,9 @@ import { checkLimits } from '../../src/worker/sandbox/limits-check.ts';
 import { invokeAlone } from '../support/invoke-alone.ts';
 import { footprint, leftovers } from '../support/leftovers.ts';
 import { eventually } from '../support/eventually.ts';
-import { runCli, type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
-import { verifications } from './verify.ts';
+import { runCli, type RunningServer, scratchDirectory } from '../support/server.ts';
+import { startTarget, type Target } from '../support/target.ts';
+import { type Verifier, verifications } from './verify.ts';
 
 type Json = Record<string, unknown>;
 
@@ -24,26 +24,22 @@ async function operate(server: RunningServer, tool: string, args: Json): Promise
   return Object(await response.json());
 }
 
-/** A server of its own, given to `use`, and everything of it removed afterwards. */
+/** An installation of its own, given to `use`, and everything of it removed afterwards. */
 async function withServer(
   env: Record<string, string>,
-  use: (server: RunningServer, again: () => Promise<RunningServer>, directory: string) => Promise<void>,
+  use: (server: RunningServer, again: () => Promise<RunningServer>, target: Target) => Promise<void>,
 ): Promise<void> {
-  const scratch = await scratchDirectory();
-  let server = await startServer({ directory: scratch.path, env });
-  const again = async () => {
-    server = await startServer({ directory: scratch.path, env });
-    return server;
-  };
+  const target = await startTarget({ env, workers: 1 });
   try {
-    await use(server, again, scratch.path);
+    await use(target.server, () => target.again(), target);
   } finally {
-    await server.stop();
-    await scratch.remove();
+    await target.close();
   }
 }
 
-verifications('process', ({ once }) => {
+verifications('process', declare, { workers: 1 });
+
+function declare({ once }: Verifier): void {
   once('workspace.idle_stop', () =>
     withServer({ BOXSWAIN_SANDBOX_IDLE_STOP_SECONDS: '1' }, async server => {
       const { workspace_id } = await operate(server, 'workspace_create', {});
@@ -59,12 +55,10 @@ verifications('process', ({ once }) => {
   );
 
   once('workspace.ttl', () =>
-    withServer({}, async (first, again, directory) => {
+    withServer({}, async (first, again, { query }) => {
       const { workspace_id } = await operate(first, 'workspace_create', { ttl_seconds: 60 });
       await first.stop();
-      const db = new Database(join(directory, 'records.db'));
-      db.prepare('update workspace set expires_at = 1, last_activity_at = 1 where id = ?').run(workspace_id);
-      db.close();
+      await query('update workspace set expires_at = 1, last_activity_at = 1 where id = ?', [String(workspace_id)]);
       const server = await again();
       // Asking for the workspace itself would be a use of it.
       await eventually(async () => (await operate(server, 'workspace_list', {})).total === 0);
@@ -278,34 +272,30 @@ verifications('process', ({ once }) => {
     await writeFile(join(secrets, 'api'), 'hush-hush-value\n', { mode: 0o600 });
     await writeFile(join(secrets, 'open'), 'readable', { mode: 0o600 });
     await chmod(join(secrets, 'open'), 0o644);
-    const server = await startServer({
-      directory: join(scratch.path, 'data'),
-      env: { BOXSWAIN_SANDBOX_SECRETS_DIRECTORY: secrets, BOXSWAIN_LOG_LEVEL: 'debug' },
+    const env = { BOXSWAIN_SANDBOX_SECRETS_DIRECTORY: secrets, BOXSWAIN_LOG_LEVEL: 'debug' };
+    await withServer(env, async server => {
+      const run = await operate(server, 'run_command', {
+        command: 'echo "$KEY" | rev; echo "got $KEY"',
+        env: { KEY: 'secret:api' },
+      });
+      assert.equal(run.stdout, 'eulav-hsuh-hsuh\ngot [secret:api]\n');
+      assert.equal(
+        (await operate(server, 'run_command', { command: 'true', env: { KEY: 'secret:open' } })).code,
+        'POLICY_DENIED',
+      );
+      assert.doesNotMatch(server.log(), /hush-hush-value/);
     });
-    const run = await operate(server, 'run_command', {
-      command: 'echo "$KEY" | rev; echo "got $KEY"',
-      env: { KEY: 'secret:api' },
-    });
-    assert.equal(run.stdout, 'eulav-hsuh-hsuh\ngot [secret:api]\n');
-    assert.equal(
-      (await operate(server, 'run_command', { command: 'true', env: { KEY: 'secret:open' } })).code,
-      'POLICY_DENIED',
-    );
-    assert.doesNotMatch(server.log(), /hush-hush-value/);
-    await server.stop();
     await scratch.remove();
   });
 
   once('feature.audit', () =>
-    withServer({}, async (server, _again, directory) => {
+    withServer({}, async (server, _again, { query, env }) => {
       const { workspace_id } = await operate(server, 'workspace_create', {});
       await operate(server, 'fs_read', { workspace_id, path: 'absent' });
       await server.stop();
-      const db = new Database(join(directory, 'records.db'), { readonly: true });
       const rows = z
         .array(z.object({ operation: z.string(), outcome: z.string(), duration_ms: z.number(), caller: z.string() }))
-        .parse(db.prepare('select * from audit where operation in (?, ?)').all('workspace_create', 'fs_read'));
-      db.close();
+        .parse(await query("select * from audit where operation in ('workspace_create', 'fs_read') order by seq"));
       assert.deepEqual(
         rows.map(row => [row.operation, row.outcome, row.caller]),
         [
@@ -313,7 +303,7 @@ verifications('process', ({ once }) => {
           ['fs_read', 'FILE_NOT_FOUND', 'local'],
         ],
       );
-      const doctor = JSON.parse((await runCli(['doctor', '--json', '--directory', directory])).stdout);
+      const doctor = JSON.parse((await runCli(['doctor', '--json', '--directory', server.directory], { env })).stdout);
       const records = doctor.checks.find((check: { name: string }) => check.name === 'records');
       assert.equal(records.state, 'ok', records.detail);
     }),
@@ -372,4 +362,4 @@ verifications('process', ({ once }) => {
     assert.match(error?.message ?? '', /^internal error, reference [0-9a-f-]{36}$/);
     assert.doesNotMatch(JSON.stringify(error), /secret/);
   });
-});
+}

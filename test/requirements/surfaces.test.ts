@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { runCli, scratchDirectory, startServer } from '../support/server.ts';
-import { verifications } from './verify.ts';
+import { type Verifier, verifications } from './verify.ts';
 
 type Json = Record<string, unknown>;
 
@@ -21,7 +21,9 @@ async function send(
   return { status: response.status, body: text === '' ? {} : Object(JSON.parse(text)) };
 }
 
-verifications('surfaces', ({ once }) => {
+verifications('surfaces', declare, { workers: 1 });
+
+function declare({ once }: Verifier): void {
   once('http.operations', async ({ url }) => {
     const echo = await send(`${url}/api/operations/echo`, 'POST', { message: 'hi' });
     assert.deepEqual(echo, { status: 200, body: { message: 'hi' } });
@@ -327,7 +329,7 @@ verifications('surfaces', ({ once }) => {
     holder.close();
     await scratch.remove();
   });
-});
+}
 
 interface SseEvent {
   id: string;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
+import { type RunningServer, scratchDirectory } from '../support/server.ts';
+import { isCluster, startTarget, type Target, type TargetOptions } from '../support/target.ts';
 import { type CallOptions, type Peer, type WireName, connectWire, wireNames } from '../support/wires.ts';
 import { type Requirement, requirements } from './requirements.ts';
 
@@ -21,7 +22,7 @@ export interface McpSubject {
 }
 
 type McpVerification = (subject: McpSubject) => Promise<void>;
-type OtherVerification = (server: RunningServer) => Promise<void>;
+type OtherVerification = (server: RunningServer, target: Target) => Promise<void>;
 
 export interface Verifier {
   /** Verifies a requirement over stdio and HTTP in both protocol eras. */
@@ -34,32 +35,42 @@ export interface Verifier {
 const VERIFICATION = { timeout: 120_000 };
 const HOOK = { timeout: 90_000 };
 
+/** Part of the name of the wires to verify on, such as `http`; for a short form of the whole. */
+const WIRES = process.env.BOXSWAIN_TEST_WIRES ?? '';
+
 const createdSchema = z.looseObject({ workspace_id: z.string() });
 
 /**
- * Declares the verifications of one file. All share one server; each stdio wire shares one process. `env` configures both.
+ * Declares the verifications of one file. All share one target. In solo mode each stdio wire starts one process of its own, with the
+ * same `env`; in a cluster the stdio wires attach to the hubs.
  */
 export function verifications(
   title: string,
   declare: (verifier: Verifier) => void,
-  setting: { env?: () => Promise<Record<string, string>> } = {},
+  setting: Pick<TargetOptions, 'workers'> & { env?: () => Promise<Record<string, string>> } = {},
 ): void {
   describe(title, () => {
     const scratch: { path: string; remove(): Promise<void> }[] = [];
     const peers = new Map<WireName, Peer>();
     let env: Record<string, string> = {};
-    let server: RunningServer | undefined;
-    const running = () => {
-      if (server === undefined) throw new Error('the server did not start');
-      return server;
+    let started: Target | undefined;
+    let attached = 0;
+    const target = () => {
+      if (started === undefined) throw new Error('the server did not start');
+      return started;
     };
-    const newScratch = async () => {
+    const directoryForStdio = async () => {
+      const { directories } = target();
+      if (isCluster) return directories[attached++ % directories.length];
       const made = await scratchDirectory();
       scratch.push(made);
       return made.path;
     };
     const connect = async (wire: WireName) =>
-      connectWire(wire, wire.startsWith('http') ? { url: running().url } : { directory: await newScratch(), env });
+      connectWire(
+        wire,
+        wire.startsWith('http') ? { url: target().server.url } : { directory: await directoryForStdio(), env },
+      );
     const peerOf = async (wire: WireName) => {
       const peer = peers.get(wire) ?? (await connect(wire));
       peers.set(wire, peer);
@@ -68,11 +79,11 @@ export function verifications(
 
     before(async () => {
       env = (await setting.env?.()) ?? {};
-      server = await startServer({ directory: await newScratch(), env });
+      started = await startTarget({ env, workers: setting.workers });
     }, HOOK);
     after(async () => {
       await allOf([...peers.values()].map(peer => () => peer.close()));
-      await server?.stop();
+      await started?.close();
     }, HOOK);
     // A hook of its own, so that it runs even when something could not be stopped.
     after(() => allOf(scratch.map(made => () => made.remove())), HOOK);
@@ -80,7 +91,7 @@ export function verifications(
     declare({
       overMcp: (id, verification) => {
         const { text } = requirementOf(id);
-        for (const wire of wireNames) {
+        for (const wire of wireNames.filter(name => name.includes(WIRES))) {
           test(`${id}: ${text} (${wire})`, VERIFICATION, async ({ signal }) => {
             const peer = await peerOf(wire);
             const others: Peer[] = [];
@@ -95,7 +106,7 @@ export function verifications(
               peer,
               wire,
               workspaceId,
-              url: running().url,
+              url: target().server.url,
               ok: (tool, args) => peer.ok(tool, inWorkspace(args)),
               fails: (tool, args) => peer.fails(tool, inWorkspace(args)),
               call: (tool, args, options) => peer.call(tool, inWorkspace(args), options),
@@ -113,7 +124,7 @@ export function verifications(
         }
       },
       once: (id, verification) => {
-        test(`${id}: ${requirementOf(id).text}`, VERIFICATION, () => verification(running()));
+        test(`${id}: ${requirementOf(id).text}`, VERIFICATION, () => verification(target().server, target()));
       },
     });
   });

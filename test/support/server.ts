@@ -49,6 +49,8 @@ export interface ServerOptions {
   readonly directory: string;
   readonly env?: Record<string, string>;
   readonly args?: readonly string[];
+  /** A command that becomes, in place, the program that follows it: `nsenter --net=…`. */
+  readonly launcher?: readonly string[];
 }
 
 /** Starts `boxswain serve`, or `hub`, on a free port and waits until it listens. */
@@ -62,10 +64,11 @@ export async function startServer({ role = 'serve', args = [], ...options }: Ser
 
 /** Starts a role in a process of its own, and waits until a line of its output matches; answers the first group of it. */
 export async function startRole(
-  { directory, env = {}, args = [] }: Omit<ServerOptions, 'role'>,
+  { directory, env = {}, args = [], launcher = [] }: Omit<ServerOptions, 'role'>,
   ready: RegExp,
 ): Promise<RunningRole & { found: string }> {
-  const child = spawn(process.execPath, [mainFile, ...args, '--directory', directory], {
+  const [program = process.execPath, ...words] = [...launcher, process.execPath, mainFile, ...args];
+  const child = spawn(program, [...words, '--directory', directory], {
     env: cleanEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
