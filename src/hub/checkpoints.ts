@@ -14,6 +14,8 @@ import type { WorkspaceMaker } from './workspace-maker.ts';
 import type { WorkspaceViews } from './workspace-views.ts';
 
 const MAX_NAME_CHARACTERS = 63;
+/** Of which the later ones are used when the contents of the first are damaged. */
+const RECOVERY_POINTS = 3;
 
 interface Parts {
   readonly catalog: Catalog;
@@ -89,19 +91,9 @@ export class CheckpointDesk implements Checkpoints {
     throw failed.reason;
   }
 
-  async hasAny(workspaceId: string): Promise<boolean> {
-    return (await this.#foundation.store.checkpoints.list(workspaceId, 1)).length > 0;
-  }
-
-  /** Fills a workspace that lost its files with its worker; only the worker that the record names is asked. */
-  async restoreNewest(workspace: WorkspaceRecord): Promise<boolean> {
-    const [newest] = await this.#foundation.store.checkpoints.list(workspace.id, 1);
-    if (newest === undefined) return false;
-    const job = { kind: 'restore', manifest: newest.manifest } as const;
-    const call = { turn: noTurn, signal: this.#foundation.background.signal, report: () => {} };
-    await this.#parts.runs.toEnd({ workspace, job, operation: 'workspace_restore', isHeld: true }, call);
-    await this.#announce(workspace.id, 'workspace.recovered', { checkpoint_id: newest.id });
-    return true;
+  /** What to recover the workspace from, the newest first: also those that its worker took by itself. */
+  recoveryPoints(workspaceId: string): Promise<CheckpointRecord[]> {
+    return this.#foundation.store.checkpoints.list(workspaceId, RECOVERY_POINTS, { withAutomatic: true });
   }
 
   /** A checkpoint of a workspace that is about to move; only the worker that the record names is asked. */
@@ -119,9 +111,10 @@ export class CheckpointDesk implements Checkpoints {
     const id = call.ids?.handle('cp') ?? newId('cp');
     const taken = call.ids && (await store.checkpoints.get(id));
     if (taken) return taken;
-    const [parent] = await store.checkpoints.list(workspace.id, 1);
+    const [parent] = await this.recoveryPoints(workspace.id);
     const job = { kind: 'checkpoint', parent: parent?.manifest ?? null } as const;
-    const { end } = await this.#parts.runs.toEnd({ workspace, job, operation: 'workspace_checkpoint', isHeld }, call);
+    const outcome = await this.#parts.runs.toEnd({ workspace, job, operation: 'workspace_checkpoint', isHeld }, call);
+    const { end, sequence } = outcome;
     const output = checkpointOutputSchema.parse(end.kind === 'completed' ? end.output : undefined);
     const now = (await this.#parts.catalog.refresh(workspace.id)) ?? workspace;
     const checkpoint = await store.checkpoints.insert(
@@ -134,6 +127,8 @@ export class CheckpointDesk implements Checkpoints {
         spec: now.spec,
         metadata: now.metadata,
         parentId: parent?.id ?? null,
+        isAutomatic: false,
+        sequence,
       },
       { keep: config.sandbox.checkpoints.keep },
     );
@@ -147,10 +142,19 @@ export class CheckpointDesk implements Checkpoints {
     call: Waiting,
   ): Promise<WorkspaceRecord> {
     const { ids } = call;
-    const { site: _site, enforcement: _enforcement, ...spec } = specOf(checkpoint);
+    const { site: _site, enforcement: _enforcement, filling: _filling, ...spec } = specOf(checkpoint);
     const { caller, metadata } = checkpoint;
     call.signal.throwIfAborted();
-    const made = await this.#parts.maker.make({ caller, name, spec, metadata, ttlSeconds, connection: null, ids });
+    const made = await this.#parts.maker.make({
+      caller,
+      name,
+      spec,
+      metadata,
+      ttlSeconds,
+      connection: null,
+      ids,
+      patience: call,
+    });
     // The new workspace has a line of its own, in which this is the first.
     const first = { turn: noTurn, signal: call.signal, report: call.report, ids };
     try {

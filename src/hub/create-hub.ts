@@ -7,6 +7,7 @@ import { addGauge } from '../telemetry/metrics.ts';
 import { Activity } from './activity.ts';
 import { ArtifactShelf } from './artifacts.ts';
 import { AuditTrail } from './audit.ts';
+import { AutoCheckpoints } from './auto-checkpoints.ts';
 import { Catalog } from './catalog.ts';
 import { CheckpointDesk } from './checkpoints.ts';
 import { DefaultWorkspaces } from './default-workspaces.ts';
@@ -20,6 +21,7 @@ import type { Hub } from './hub.ts';
 import { OnceKeeper } from './idempotency.ts';
 import { LaneBook } from './lanes.ts';
 import { Ledger } from './ledger.ts';
+import { LostWorkspaces } from './lost-workspaces.ts';
 import { Placement } from './placement.ts';
 import { Renderings } from './renderings.ts';
 import { RunEnds } from './run-ends.ts';
@@ -80,8 +82,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
     workers,
     placement,
     flush: () => finished.flush(),
-    hasCheckpoint: id => checkpoints.hasAny(id),
-    restoreNewest: workspace => checkpoints.restoreNewest(workspace),
+    recoveryPoints: id => checkpoints.recoveryPoints(id),
     onClaimed: workspace => recovery.onClaimed(workspace),
   });
   const artifacts: ArtifactShelf = new ArtifactShelf(foundation, {
@@ -112,12 +113,24 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   const runs = new RunDesk(foundation, runParts);
   const checkpoints = new CheckpointDesk(foundation, { catalog, deletion, events, maker, runs, views });
   const recovery = new TaskRecovery(foundation, { catalog, ends, holders, ledger, tails, tasks, workers });
-  new Drainer(foundation, { checkpoints, holders, ledger, placement, workers });
+  const lost = new LostWorkspaces(foundation, { catalog, events, holders, workers });
+  const auto = new AutoCheckpoints(foundation, events);
+  new Drainer(foundation, { checkpoints, events, holders, ledger, placement, workers });
   new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
   await recovery.start();
   const stopHearing = await placement.start();
-  const stopServing = await serveWorkers(foundation, { audit, catalog, ends, events, tails, tasks, workers });
+  const stopServing = await serveWorkers(foundation, {
+    audit,
+    auto,
+    catalog,
+    ends,
+    events,
+    lost,
+    tails,
+    tasks,
+    workers,
+  });
   addGauge('boxswain_runs_unfinished', 'Runs that wait or run, tasks included', () => ledger.size);
 
   let closing: Promise<void> | undefined;
@@ -141,7 +154,13 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
     audit,
     idempotency,
     lanes,
-    workers,
+    workers: {
+      list: () => workers.list(),
+      views: () => workers.views(),
+      waiting: () => placement.waiting(),
+      drain: (id, isDraining) => workers.drain(id, isDraining),
+      remove: (id, options) => workers.remove(id, options),
+    },
     close: () => {
       closing ??= close();
       return closing;

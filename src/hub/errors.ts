@@ -11,6 +11,12 @@ export const checkpointNotFound = (id: string): AppError =>
 export const workerNotFound = (id: string): AppError =>
   new AppError('NOT_FOUND', `Worker not found: ${id}`, { hint: 'call GET /api/workers to see them' });
 
+export const workerIsLive = (id: string, workspaces: number): AppError =>
+  new AppError('VALIDATION_ERROR', `worker ${id} is live and holds ${workspaces} workspaces, so it is not removed`, {
+    hint: 'drain it and stop its process, which removes it; or remove it with force, and its workspaces are placed elsewhere',
+    details: { worker_id: id, workspaces },
+  });
+
 export const noWorker = (reason: string, cause?: unknown): AppError =>
   new AppError('NO_WORKER_AVAILABLE', 'no workers available to handle request', { details: { reason }, cause });
 

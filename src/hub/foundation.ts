@@ -9,6 +9,8 @@ export interface Timing {
   /** A worker that is silent for so long is lost. */
   readonly leaseSeconds: number;
   readonly sweepMs: number;
+  /** Longest time between two looks for workers that are lost. */
+  readonly reapMs: number;
   /** Longest time that the last activity of a workspace stays unwritten. */
   readonly touchMs: number;
   /** Longest time between two progress reports of a call that waits. */
@@ -23,6 +25,7 @@ export interface Timing {
 export const usualTiming: Timing = {
   leaseSeconds: 15,
   sweepMs: 5_000,
+  reapMs: 400,
   touchMs: 3_000,
   reportMs: 5_000,
   retryMs: 1_000,

@@ -3,15 +3,20 @@ import { NobodyThere } from '../fabric/fabric.ts';
 import type { WorkerReply, WorkerRequest, WorkerVerb } from '../protocol/messages.ts';
 import { type AskOptions, askWorker, NotHere } from '../protocol/link.ts';
 import { workspaceSpecSchema } from '../protocol/workspace-spec.ts';
-import type { WorkerRecord, WorkspaceRecord } from '../store/rows.ts';
+import type { CheckpointRecord, WorkerRecord, WorkspaceRecord } from '../store/rows.ts';
 import type { Catalog } from './catalog.ts';
-import { noWorker, workerLost, workspaceNotFound } from './errors.ts';
+import { changingHands, noWorker, workerLost, workspaceNotFound } from './errors.ts';
 import type { Foundation } from './foundation.ts';
 import type { Placement } from './placement.ts';
-import { specAsJson, specOf } from './stored-spec.ts';
+import { allTaken } from './queue.ts';
+import { type StoredSpec, specAsJson, specOf } from './stored-spec.ts';
 import type { WorkerBook } from './workers.ts';
 
 const OPEN_TIMEOUT_MS = 60_000;
+/** An opening that puts files in takes as long as these take to come. */
+const FILL_TIMEOUT_MS = 3_600_000;
+/** A hub that has claimed a workspace opens it at once; one that has not by then is gone. */
+const OPENED_WITHIN_MS = 5_000;
 /** Once for a record that was old, once for a worker that had lost the workspace. */
 const MAX_LOOKS = 2;
 
@@ -32,13 +37,22 @@ interface Found {
   readonly error: unknown;
 }
 
+/** Takes a checkpoint that reaches to the sequence it answers. */
+type Save = (workspace: WorkspaceRecord) => Promise<{ readonly sequence: number }>;
+
+interface Gift {
+  readonly target: WorkerRecord | undefined;
+  readonly isFresh: boolean;
+  readonly restore?: CheckpointRecord;
+  readonly filling?: StoredSpec['filling'];
+}
+
 interface Parts {
   readonly catalog: Catalog;
   readonly workers: WorkerBook;
   readonly placement: Placement;
-  /** Puts the files of the newest checkpoint into a workspace that was opened empty; false when there is no checkpoint. */
-  restoreNewest(workspace: WorkspaceRecord): Promise<boolean>;
-  hasCheckpoint(workspaceId: string): Promise<boolean>;
+  /** Checkpoints to recover it from, the newest first. */
+  recoveryPoints(workspaceId: string): Promise<CheckpointRecord[]>;
   /** A workspace changed hands: looks after the tasks that its last holder had. */
   onClaimed(workspace: WorkspaceRecord): Promise<void>;
   flush(): Promise<void>;
@@ -56,6 +70,7 @@ export class Holders {
   /** Requests wait while their workspace moves. */
   readonly #moves = new Map<string, Promise<void>>();
   readonly #underWay = new Map<string, number>();
+  #choices: Promise<unknown> = Promise.resolve();
 
   constructor(foundation: Foundation, parts: Parts) {
     this.#foundation = foundation;
@@ -81,7 +96,8 @@ export class Holders {
       } catch (error) {
         const isGone = isUnreachable(error);
         if (!(error instanceof NotHere || isGone)) throw error;
-        if (looks >= MAX_LOOKS) throw isGone ? error : noWorker('not_held', error);
+        if (looks >= MAX_LOOKS)
+          throw isGone ? changingHands('not_connected', causeOf(error)) : noWorker('not_held', error);
         current = await this.#again(current, { isGone, isEnding, error });
         options.signal?.throwIfAborted();
       }
@@ -103,20 +119,26 @@ export class Holders {
     return this.#parts.workers.whileAlive(worker, answer);
   }
 
+  /** Finds a holder for a workspace whose worker was lost, where it can be had from another worker or a checkpoint. */
+  async recover(workspace: WorkspaceRecord): Promise<void> {
+    if (await this.#parts.workers.holds(workspace.worker)) return;
+    const { site } = specOf(workspace);
+    // Where its files are still there, whoever needs it next opens it as it is.
+    if ((await this.#parts.workers.live()).some(worker => worker.site === site)) return;
+    if ((await this.#parts.recoveryPoints(workspace.id)).length === 0) return;
+    await this.#again(workspace, { isGone: true, isEnding: false, error: workerLost() });
+  }
+
   /** Requests on this workspace that have no answer yet. */
   underWay(workspaceId: string): number {
     return this.#underWay.get(workspaceId) ?? 0;
   }
 
   /**
-   * Gives a workspace that nobody uses to another worker. `save` takes a checkpoint of it. Requests that come meanwhile wait,
-   * then go to the new holder; when the move fails, to the old one.
+   * Gives a workspace that nobody uses to another worker; false when it was used meanwhile, and stays. `save` takes a checkpoint of
+   * it. Requests that come meanwhile wait, then go to the new holder; when the move fails, to the old one.
    */
-  async move(
-    workspace: WorkspaceRecord,
-    target: WorkerRecord,
-    save: (workspace: WorkspaceRecord) => Promise<unknown>,
-  ): Promise<void> {
+  async move(workspace: WorkspaceRecord, target: WorkerRecord, save: Save): Promise<boolean> {
     const moving = this.#move(workspace, target, save);
     const settled = moving.then(
       () => {},
@@ -124,18 +146,27 @@ export class Holders {
     );
     this.#moves.set(workspace.id, settled);
     try {
-      await moving;
+      return await moving;
     } finally {
       this.#moves.delete(workspace.id);
     }
   }
 
-  /** Lets the worker that the record names take the workspace on, and records what it says about it. */
-  async open(workspace: WorkspaceRecord, { isFresh }: { isFresh: boolean }): Promise<WorkspaceRecord> {
+  /**
+   * Lets the worker that the record names take the workspace on, and records what it says about it. `restore`: it puts the files of
+   * that checkpoint in first, and tells by itself when they are there.
+   */
+  async open(
+    workspace: WorkspaceRecord,
+    { isFresh, restore }: { isFresh: boolean; restore?: CheckpointRecord },
+  ): Promise<WorkspaceRecord> {
     const { store } = this.#foundation;
+    const { catalog, flush, recoveryPoints } = this.#parts;
     const isNew = workspace.epoch === 1;
-    if (!isNew) await this.#parts.flush();
-    const lastSequence = isNew ? 0 : await store.tasks.lastSequence(workspace.id);
+    if (!isNew) await flush();
+    const [newest] = isNew ? [] : await recoveryPoints(workspace.id);
+    // Writes have a place in the line and no row, so what the newest checkpoint has of them counts too.
+    const lastSequence = isNew ? 0 : Math.max(await store.tasks.lastSequence(workspace.id), newest?.sequence ?? 0);
     const { engine, enforcement } = await this.send(
       workspace,
       'workspace.open',
@@ -145,27 +176,31 @@ export class Holders {
         generation: workspace.generation,
         lastSequence,
         fresh: isFresh,
+        checkpoint: newest?.manifest ?? null,
+        ...(restore && { restore: { checkpointId: restore.id, manifest: restore.manifest } }),
       }),
-      { timeoutMs: OPEN_TIMEOUT_MS },
+      { timeoutMs: restore ? FILL_TIMEOUT_MS : OPEN_TIMEOUT_MS },
     );
+    if (restore) return (await catalog.refresh(workspace.id)) ?? raise(workspaceNotFound(workspace.id));
     const { worker, epoch } = workspace;
     const patch = { state: 'ready', engine, spec: specAsJson({ ...specOf(workspace), enforcement }) } as const;
     if (!(await store.workspaces.update(workspace.id, { worker, epoch }, patch))) throw workspaceNotFound(workspace.id);
     const opened = { ...workspace, ...patch };
-    this.#parts.catalog.remember(opened);
+    catalog.remember(opened);
     return opened;
   }
 
-  async #move(
-    workspace: WorkspaceRecord,
-    target: WorkerRecord,
-    save: (workspace: WorkspaceRecord) => Promise<unknown>,
-  ): Promise<void> {
+  async #move(workspace: WorkspaceRecord, target: WorkerRecord, save: Save): Promise<boolean> {
     const { catalog } = this.#parts;
     const before = await catalog.refresh(workspace.id);
-    if (before === undefined || before.epoch !== workspace.epoch) return;
-    await save(before);
-    await this.#give(before, { target, isFresh: true });
+    if (before === undefined || before.epoch !== workspace.epoch) return false;
+    const { sequence } = await save(before);
+    // Requests come by other hubs too. What was accepted after the checkpoint must not be lost: then the worker keeps it.
+    const release = this.send(before, 'workspace.release', hold => ({ ...hold, sequence }), {
+      timeoutMs: OPEN_TIMEOUT_MS,
+    });
+    if (!(await release).isReleased) return false;
+    await this.#fill(before, { target, isMove: true });
     const close = this.send(before, 'workspace.close', hold => hold, { timeoutMs: OPEN_TIMEOUT_MS });
     await close.catch(error => {
       this.#foundation.log.warn(
@@ -173,6 +208,7 @@ export class Holders {
         'a workspace that moved was not closed where it was',
       );
     });
+    return true;
   }
 
   #again(stale: WorkspaceRecord, found: Found): Promise<WorkspaceRecord> {
@@ -191,28 +227,95 @@ export class Holders {
     if (now.epoch !== stale.epoch) return now;
     const live = await workers.live();
     const holder = live.find(worker => worker.id === now.worker);
-    // A holder with a lease that cannot be reached from here may still be at work: the lease decides.
-    if (holder !== undefined && isGone) throw error;
-    const { target, isFresh } = await this.#successor(now, { live, holder, isEnding });
-    return await this.#give(now, { target, isFresh });
+    // A holder that cannot be reached from here may still be at work until it is reaped: its lease decides.
+    if (isGone || holder === undefined) {
+      if (await workers.holds(now.worker)) throw changingHands('not_connected', causeOf(error));
+    }
+    const { site, filling } = specOf(now);
+    if (filling !== null) {
+      const ageMs = (await this.#foundation.store.now()) - filling.since;
+      // Whoever claimed it is about to open it.
+      if (holder !== undefined && ageMs < OPENED_WITHIN_MS) throw changingHands('recovering');
+      if (isEnding) throw workerLost();
+      return await this.#fill(now, { target: holder, isMove: filling.isMove });
+    }
+    // Its own worker started anew, or one that has its files.
+    const heir = live.some(worker => worker.site === site) ? this.#neighbour(live, { site, holder }) : undefined;
+    if (heir !== undefined) return await this.#give(now, { target: heir, isFresh: false });
+    if (isEnding || (await this.#parts.recoveryPoints(now.id)).length === 0) throw workerLost();
+    return await this.#fill(now, { target: holder, isMove: false });
+  }
+
+  #neighbour(
+    live: readonly WorkerRecord[],
+    { site, holder }: { site: string; holder: WorkerRecord | undefined },
+  ): WorkerRecord | undefined {
+    // Its holder has its files elsewhere when it was started anew in another directory.
+    if (holder !== undefined) return holder.site === site ? holder : undefined;
+    const neighbours = live.filter(worker => worker.site === site);
+    return neighbours.find(worker => this.#parts.workers.isHeard(worker.id)) ?? neighbours[0];
+  }
+
+  /**
+   * Claims the workspace for a worker that has none of its files, the best one unless `target` is given, and lets it put those of the
+   * newest sound checkpoint in.
+   */
+  async #fill(
+    workspace: WorkspaceRecord,
+    { target, isMove }: { target: WorkerRecord | undefined; isMove: boolean },
+  ): Promise<WorkspaceRecord> {
+    let now = workspace;
+    const fromEpoch = specOf(workspace).filling?.fromEpoch ?? workspace.epoch;
+    let failure: unknown = workerLost();
+    for (const restore of await this.#parts.recoveryPoints(workspace.id)) {
+      const since = await this.#foundation.store.now();
+      const filling = { checkpointId: restore.id, fromEpoch, since, isMove };
+      try {
+        return await this.#give(now, { target, isFresh: true, restore, filling });
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'CHECKPOINT_NOT_FOUND')) throw error;
+        failure = error;
+        this.#foundation.log.error({ err: error, checkpoint: restore.id }, 'a checkpoint to recover from is damaged');
+        now = (await this.#parts.catalog.refresh(workspace.id)) ?? raise(workspaceNotFound(workspace.id));
+      }
+    }
+    throw failure;
   }
 
   /** Claims the workspace for a worker and opens it there, with its files and its queued tasks. */
-  async #give(
-    now: WorkspaceRecord,
-    { target, isFresh }: { target: WorkerRecord; isFresh: boolean },
-  ): Promise<WorkspaceRecord> {
-    const { store, log } = this.#foundation;
-    const { catalog, restoreNewest, onClaimed } = this.#parts;
-    const claimed = await store.workspaces.claim(now.id, { epoch: now.epoch }, { worker: target.id });
+  async #give(now: WorkspaceRecord, { target, isFresh, restore, filling = null }: Gift): Promise<WorkspaceRecord> {
+    const { log } = this.#foundation;
+    const { catalog, onClaimed } = this.#parts;
+    const claim = () => this.#claimFor(now, { target, filling });
+    // One choice after the other, so that the workspaces of a lost worker are spread.
+    const choice = target === undefined ? this.#choices.then(claim) : claim();
+    this.#choices = choice.catch(() => {});
+    const claimed = await choice;
     if (claimed === undefined) return (await catalog.refresh(now.id)) ?? raise(workspaceNotFound(now.id));
     catalog.remember(claimed);
-    log.info({ workspace: now.id, from: now.worker, to: target.id, epoch: claimed.epoch }, 'workspace claimed');
-    const moved = { ...claimed, spec: specAsJson({ ...specOf(claimed), site: target.site }) };
-    const opened = await this.open(moved, { isFresh });
-    if (isFresh && !(await restoreNewest(opened))) throw workerLost();
+    const { worker, epoch } = claimed;
+    log.info({ workspace: now.id, from: now.worker, to: worker, epoch }, 'workspace claimed');
+    const opened = await this.open(claimed, { isFresh, restore });
     await onClaimed(opened);
     return catalog.latest(opened);
+  }
+
+  async #claimFor(
+    now: WorkspaceRecord,
+    { target, filling }: { target: WorkerRecord | undefined; filling: StoredSpec['filling'] },
+  ): Promise<WorkspaceRecord | undefined> {
+    const { id, site } = target ?? (await this.#anyFor(now));
+    const spec = specAsJson({ ...specOf(now), site, filling });
+    return await this.#foundation.store.workspaces.claim(now.id, { epoch: now.epoch }, { worker: id, spec });
+  }
+
+  /** The best worker with a free slot. */
+  async #anyFor(workspace: WorkspaceRecord): Promise<WorkerRecord> {
+    const candidates = await this.#parts.placement.candidatesFor(workspace);
+    if (candidates.length === 0) throw noWorker('none_live');
+    const free = candidates.find(({ freeSlots }) => freeSlots > 0);
+    if (free === undefined) throw allTaken(candidates.reduce((sum, { worker }) => sum + worker.slots, 0));
+    return free.worker;
   }
 
   #count(workspaceId: string, by: 1 | -1): void {
@@ -220,29 +323,15 @@ export class Holders {
     if (count > 0) this.#underWay.set(workspaceId, count);
     else this.#underWay.delete(workspaceId);
   }
-
-  /** Who takes the workspace: its own worker started anew, a worker that has its files, or any one if there is a checkpoint. */
-  async #successor(
-    workspace: WorkspaceRecord,
-    { live, holder, isEnding }: { live: WorkerRecord[]; holder: WorkerRecord | undefined; isEnding: boolean },
-  ): Promise<{ target: WorkerRecord; isFresh: boolean }> {
-    const { site } = specOf(workspace);
-    const { workers, placement, hasCheckpoint } = this.#parts;
-    // A holder of another site had the workspace given to it and did not come to open it.
-    if (holder !== undefined) return { target: holder, isFresh: holder.site !== site };
-    const neighbours = live.filter(worker => worker.site === site);
-    const neighbour = neighbours.find(worker => workers.isHeard(worker.id)) ?? neighbours[0];
-    if (neighbour !== undefined) return { target: neighbour, isFresh: false };
-    if (isEnding || !(await hasCheckpoint(workspace.id))) throw workerLost();
-    const [target] = await placement.candidates();
-    if (target === undefined) throw noWorker('none_live');
-    return { target: target.worker, isFresh: true };
-  }
 }
 
-/** Nobody serves that worker's address: the request was not delivered. */
+/** The request was not taken: nobody serves that worker's address, or it has heard no hub and must not work. */
 export const isUnreachable = (error: unknown): boolean =>
-  error instanceof AppError && error.code === 'NO_WORKER_AVAILABLE' && error.cause instanceof NobodyThere;
+  error instanceof AppError &&
+  error.code === 'NO_WORKER_AVAILABLE' &&
+  (error.cause instanceof NobodyThere || error.details.reason === 'fenced');
+
+const causeOf = (error: unknown): unknown => (error instanceof AppError ? error.cause : error);
 
 function raise(error: Error): never {
   throw error;

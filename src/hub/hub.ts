@@ -195,8 +195,26 @@ export interface Lanes {
   take(key: string): Turn;
 }
 
+/** A worker as operators see it. */
+export interface WorkerView {
+  readonly record: WorkerRecord;
+  /** `lost`: its lease ran out and it has not joined again. */
+  readonly state: 'live' | 'draining' | 'lost';
+  /** Workspaces that it holds. */
+  readonly used: number;
+  /** Epoch milliseconds by the database's clock. */
+  readonly lastHeardAt: number;
+  readonly leaseLeftSeconds: number;
+}
+
 export interface Workers {
+  /** Those that have joined and were not lost since. */
   list(): Promise<WorkerRecord[]>;
+  /** Those with a lease, and those that were lost within a day. */
+  views(): Promise<WorkerView[]>;
+  /** New workspaces that wait for a slot, at all hubs. */
+  waiting(): Promise<number>;
   drain(id: string, isDraining: boolean): Promise<void>;
-  remove(id: string): Promise<void>;
+  /** Throws VALIDATION_ERROR for one that is live, unless `force`. */
+  remove(id: string, options: { force: boolean }): Promise<void>;
 }

@@ -46,6 +46,7 @@ export class Placement {
     workers.onChange((_worker, change) => {
       if (change === 'joined') this.freed();
     });
+    workers.onOffer(() => this.freed());
   }
 
   /** Hears of slots that become free at other hubs. */

@@ -241,12 +241,38 @@ describe('workers', () => {
   );
 
   it(
-    'may be removed, once',
+    'may be removed, once, and a live one only by force',
     withBench(async bench => {
       const hub = await bench.hub();
       const worker = await bench.worker();
-      await hub.workers.remove(worker.id);
-      await assert.rejects(hub.workers.remove(worker.id), hasCode('NOT_FOUND'));
+      await newWorkspace(hub);
+      await assert.rejects(hub.workers.remove(worker.id, { force: false }), {
+        code: 'VALIDATION_ERROR',
+        message: 'worker worker-1 is live and holds 1 workspaces, so it is not removed',
+      });
+      await hub.workers.remove(worker.id, { force: true });
+      await assert.rejects(hub.workers.remove(worker.id, { force: true }), hasCode('NOT_FOUND'));
+    }),
+  );
+
+  it(
+    'are shown with what they have, also when they are lost, until they are removed',
+    withBench(async bench => {
+      const hub = await bench.hub({ timing: { leaseSeconds: 60 } });
+      const worker = await bench.worker({ slots: 3, labels: { zone: 'a' } });
+      await newWorkspace(hub);
+      const [live] = await hub.workers.views();
+      assert.deepEqual([live?.state, live?.used, live?.record.slots], ['live', 1, 3]);
+      assert.ok(live && live.leaseLeftSeconds > 0 && live.leaseLeftSeconds <= 60);
+      await hub.workers.drain(worker.id, true);
+      assert.equal((await hub.workers.views())[0]?.state, 'draining');
+      await bench.store.workers.join({ ...live.record, isDraining: false }, 0);
+      await bench.store.workers.reap(await bench.store.now());
+      const [lost] = await hub.workers.views();
+      assert.deepEqual([lost?.state, lost?.used, lost?.leaseLeftSeconds], ['lost', 1, 0]);
+      assert.deepEqual(await hub.workers.list(), []);
+      await hub.workers.remove(worker.id, { force: false });
+      assert.deepEqual(await hub.workers.views(), []);
     }),
   );
 });

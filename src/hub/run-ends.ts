@@ -70,9 +70,8 @@ export class RunEnds {
     const { store, log } = this.#foundation;
     const task = await store.tasks.get(id);
     if (task === undefined || task.completedAt !== null) return;
-    // A queued task may have been sent under a later epoch than its row says; never under an earlier one.
-    if (epoch < (task.epoch ?? 0)) {
-      log.warn({ task: id, worker, epoch }, 'an end was reported by a worker that no longer has the task');
+    if (!(await this.#mayEnd(task, { worker, epoch }))) {
+      log.warn({ task: id, worker, epoch }, 'an end was reported by a worker that does not have the task');
       return;
     }
     // Its start may be unrecorded when it ran inline until a moment ago.
@@ -84,6 +83,17 @@ export class RunEnds {
     const render = placedJobSchema.safeParse(task.job).data?.render ?? '';
     const ending = this.#parts.renderings.ending(outcome, { id, render, collected });
     await this.conclude(task, ending, { sequence: outcome.sequence });
+  }
+
+  /**
+   * Who was given the task may end it until it is given to another, also after its lease. A task that is about to be sent is recorded
+   * without a worker, or with an earlier one: then it is for whoever holds the workspace.
+   */
+  async #mayEnd(task: TaskRecord, by: { worker: string; epoch: number }): Promise<boolean> {
+    if (task.worker === by.worker && task.epoch === by.epoch) return true;
+    if (by.epoch < (task.epoch ?? 0) || task.workspaceId === null) return false;
+    const holder = await this.#foundation.store.workspaces.get(task.workspaceId);
+    return holder?.worker === by.worker && holder.epoch === by.epoch;
   }
 
   async #announce(task: TaskRecord, ending: Ending): Promise<void> {

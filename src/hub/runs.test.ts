@@ -143,7 +143,7 @@ describe('inline runs', () => {
       const workspace = await newWorkspace(hub);
       const run = hub.runs.run(commandRun(workspace, 'hold'), callOf());
       await began;
-      await hub.workers.remove(worker.id);
+      await hub.workers.remove(worker.id, { force: true });
       await assert.rejects(run, (error: unknown) => hasCode('SANDBOX_DIED')(error));
     }),
   );

@@ -2,9 +2,11 @@ import { type HubHandlers, serveHub } from '../protocol/link.ts';
 import type { Closer } from '../fabric/fabric.ts';
 import type { WorkspaceRecord } from '../store/rows.ts';
 import type { AuditTrail } from './audit.ts';
+import type { AutoCheckpoints } from './auto-checkpoints.ts';
 import type { Catalog } from './catalog.ts';
 import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
+import type { LostWorkspaces } from './lost-workspaces.ts';
 import type { RunEnds } from './run-ends.ts';
 import type { Tails } from './tails.ts';
 import type { TaskDesk } from './tasks.ts';
@@ -12,9 +14,11 @@ import type { WorkerBook } from './workers.ts';
 
 interface Parts {
   readonly audit: AuditTrail;
+  readonly auto: AutoCheckpoints;
   readonly catalog: Catalog;
   readonly ends: RunEnds;
   readonly events: EventLog;
+  readonly lost: LostWorkspaces;
   readonly tails: Tails;
   readonly tasks: TaskDesk;
   readonly workers: WorkerBook;
@@ -23,7 +27,7 @@ interface Parts {
 /** Serves what workers tell their hub. `from` is the worker's authenticated id; what it says of others' workspaces is void. */
 export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Closer> {
   const { store, log, link } = foundation;
-  const { audit, catalog, ends, events, tails, tasks, workers } = parts;
+  const { audit, auto, catalog, ends, events, lost, tails, tasks, workers } = parts;
 
   /** The workspace, if this worker holds it at that epoch. */
   const held = async (
@@ -37,6 +41,7 @@ export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Clos
   const handlers: HubHandlers = {
     'worker.join': (worker, { from }) => workers.join({ ...worker, id: from }),
     'worker.beat': ({ boot }, { from }) => workers.beat(from, boot),
+    'worker.change': (change, { from }) => workers.change(from, change),
     'worker.leave': async ({ boot }, { from }) => {
       await workers.leave(from, boot);
       return {};
@@ -56,8 +61,8 @@ export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Clos
       const isRepeat = task.worker === from && task.epoch === hold.epoch && task.sequence === sequence;
       return { mayStart: task.status === 'running' && isRepeat };
     },
-    'run.ended': async ({ commandId, outcome, epoch }, { from }) => {
-      await ends.record(commandId, outcome, { worker: from, epoch });
+    'run.ended': async ({ commandId, outcome, ...hold }, { from }) => {
+      await ends.record(commandId, outcome, { worker: from, epoch: hold.epoch });
       return {};
     },
     'box.changed': async ({ generation, state, reason, ...hold }, { from }) => {
@@ -68,6 +73,11 @@ export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Clos
       await events.append(`workspace:${workspaceId}`, 'box.changed', body);
       return {};
     },
+    'workspace.recovered': async (told, { from }) => {
+      await lost.filled(from, told);
+      return {};
+    },
+    'checkpoint.taken': async (taken, { from }) => ({ isKept: await auto.record(from, taken) }),
     'egress.seen': async ({ connections, ...hold }, { from }) => {
       const workspace = await held(hold, from);
       if (workspace === undefined) return {};

@@ -1,28 +1,42 @@
+import type { HubReply, HubRequest } from '../protocol/messages.ts';
 import type { WorkerRecord } from '../store/rows.ts';
-import { workerLost, workerNotFound } from './errors.ts';
+import { workerIsLive, workerLost, workerNotFound } from './errors.ts';
 import type { Foundation } from './foundation.ts';
-import type { Workers } from './hub.ts';
+import type { Workers, WorkerView } from './hub.ts';
+import { LeaseWatch } from './lease-watch.ts';
 
-type Join = Omit<WorkerRecord, 'joinedAt' | 'leaseUntil' | 'isDraining'>;
-/** Hears of a worker that came, or whose last boot is gone; `site` is where its workspaces' files are. */
-export type WorkerListener = (worker: { id: string; site: string }, change: 'joined' | 'lost') => void;
+type Join = Omit<WorkerRecord, 'joinedAt' | 'leaseUntil' | 'isDraining'> & { readonly isDraining?: boolean };
+type Change = HubRequest<'worker.change'>;
+/**
+ * Hears of a worker that came, that left, or that was lost: of the latter, one hub of all. `site` is where its workspaces' files are.
+ */
+export type WorkerListener = (worker: { id: string; site: string }, change: 'joined' | 'left' | 'lost') => void;
 
 /** The workers and their leases. */
-export class WorkerBook implements Workers {
+export class WorkerBook implements Omit<Workers, 'waiting'> {
   readonly #foundation: Foundation;
   /** Those that spoke to this very hub, which can therefore reach them; with their current boot. */
   readonly #heard = new Map<string, { boot: string; site: string }>();
   /** Ends what waits for a worker when that is lost. */
   readonly #waiting = new Map<string, Set<(reason: unknown) => void>>();
   readonly #listeners: WorkerListener[] = [];
+  readonly #offerListeners: (() => void)[] = [];
+  readonly #watch: LeaseWatch;
 
   constructor(foundation: Foundation) {
     this.#foundation = foundation;
-    foundation.background.every(foundation.timing.sweepMs, 'reap workers', () => this.reap());
+    const { background, timing } = foundation;
+    this.#watch = new LeaseWatch({ leaseMs: timing.leaseSeconds * 1000 });
+    background.every(Math.min(timing.sweepMs, timing.reapMs), 'reap workers', () => this.reap());
   }
 
   onChange(listener: WorkerListener): void {
     this.#listeners.push(listener);
+  }
+
+  /** Hears when a worker offers more or less than before: it is drained or no longer, or has other slots or labels. */
+  onOffer(listener: () => void): void {
+    this.#offerListeners.push(listener);
   }
 
   list(): Promise<WorkerRecord[]> {
@@ -39,18 +53,55 @@ export class WorkerBook implements Workers {
 
   async drain(id: string, isDraining: boolean): Promise<void> {
     if (!(await this.#foundation.store.workers.setDraining(id, isDraining))) throw workerNotFound(id);
+    for (const heard of this.#offerListeners) heard();
   }
 
-  async remove(id: string): Promise<void> {
-    const worker = (await this.list()).find(other => other.id === id);
+  /** What a worker says of itself anew. */
+  async change(id: string, { boot, isDraining, ...card }: Change): Promise<HubReply<'worker.change'>> {
+    const { workers } = this.#foundation.store;
+    if (!(await workers.change({ id, boot }, card))) return { isLive: false, others: 0 };
+    const live = await this.live();
+    const before = live.find(other => other.id === id);
+    if (before !== undefined) this.#heard.set(id, { boot, site: before.site });
+    if (isDraining !== undefined) await workers.setDraining(id, isDraining);
+    for (const heard of this.#offerListeners) heard();
+    const used = await workers.slotsUsed();
+    const others = live.filter(
+      other => other.id !== id && !other.isDraining && other.slots > (used.get(other.id) ?? 0),
+    );
+    return { isLive: true, others: others.length };
+  }
+
+  /** Forgets a worker. One that is live loses what it holds, and joins again if its process runs on: it takes `force`. */
+  async remove(id: string, { force }: { force: boolean }): Promise<void> {
+    const worker = (await this.views()).find(other => other.record.id === id);
     if (worker === undefined) throw workerNotFound(id);
-    await this.leave(id, worker.boot);
+    if (worker.state !== 'lost' && !force) throw workerIsLive(id, worker.used);
+    await this.leave(id, worker.record.boot);
+  }
+
+  /** Those with a lease, and those that were lost within a day. */
+  async views(): Promise<WorkerView[]> {
+    const { store, timing } = this.#foundation;
+    const now = await store.now();
+    const [known, lost, used] = await Promise.all([this.list(), store.workers.lost(), store.workers.slotsUsed()]);
+    const view = async (record: WorkerRecord): Promise<WorkerView> => {
+      const isLive = record.leaseUntil > now;
+      return {
+        record,
+        state: isLive ? (record.isDraining ? 'draining' : 'live') : 'lost',
+        used: (isLive ? used.get(record.id) : undefined) ?? (await store.workspaces.heldBy(record.id)).length,
+        lastHeardAt: record.leaseUntil - timing.leaseSeconds * 1000,
+        leaseLeftSeconds: Math.max(0, (record.leaseUntil - now) / 1000),
+      };
+    };
+    return await Promise.all([...known, ...lost].map(view));
   }
 
   async join(worker: Join): Promise<{ leaseSeconds: number }> {
     const { store, timing } = this.#foundation;
     const before = this.#heard.get(worker.id);
-    await store.workers.join({ ...worker, isDraining: false }, timing.leaseSeconds);
+    await store.workers.join({ ...worker, isDraining: worker.isDraining ?? false }, timing.leaseSeconds);
     this.#heard.set(worker.id, { boot: worker.boot, site: worker.site });
     // A new boot of the same worker remembers nothing of what the last one was doing.
     if (before !== undefined && before.boot !== worker.boot) this.#failWaiting(worker.id);
@@ -69,16 +120,32 @@ export class WorkerBook implements Workers {
 
   async leave(id: string, boot: string): Promise<void> {
     const { store } = this.#foundation;
-    const worker = (await this.list()).find(other => other.id === id && other.boot === boot);
+    const known = [...(await this.list()), ...(await store.workers.lost())];
+    const worker = known.find(other => other.id === id && other.boot === boot);
     await store.workers.leave(id, boot);
-    if (worker !== undefined) this.#lose(worker);
+    if (worker !== undefined) this.#lose(worker, 'left');
   }
 
+  /** Whether what the rows give to this worker is its own: it was not reaped, though its lease may have run out. */
+  async holds(id: string): Promise<boolean> {
+    return (await this.#foundation.store.workers.holding()).has(id);
+  }
+
+  /** Ends the leases that ran out while the store was there, and what waits here for workers that any hub has lost. */
   async reap(): Promise<void> {
-    for (const worker of await this.#foundation.store.workers.reap()) {
-      this.#foundation.log.warn({ worker: worker.id }, 'worker lost: its lease ran out');
-      this.#lose(worker);
+    const { store, log } = this.#foundation;
+    let asOf: number | undefined;
+    try {
+      asOf = this.#watch.look(await store.now());
+    } catch (error) {
+      this.#watch.missed();
+      throw error;
     }
+    for (const worker of asOf === undefined ? [] : await store.workers.reap(asOf)) {
+      log.warn({ worker: worker.id }, 'worker lost: its lease ran out');
+      this.#lose(worker, 'lost');
+    }
+    await this.#missOthers();
   }
 
   /** Settles like `answer`, but fails with SANDBOX_DIED as soon as the worker is lost. */
@@ -103,10 +170,24 @@ export class WorkerBook implements Workers {
     return promise;
   }
 
-  #lose(worker: { id: string; site: string }): void {
+  /** Another hub has reaped or taken in the next boot of a worker from which somebody here waits for an answer. */
+  async #missOthers(): Promise<void> {
+    if (this.#heard.size === 0 && this.#waiting.size === 0) return;
+    const holding = await this.#foundation.store.workers.holding();
+    for (const [id, { boot, site }] of this.#heard) {
+      const now = holding.get(id);
+      if (now === boot) continue;
+      if (now === undefined) this.#heard.delete(id);
+      else this.#heard.set(id, { boot: now, site });
+      this.#failWaiting(id);
+    }
+    for (const id of this.#waiting.keys()) if (!holding.has(id)) this.#failWaiting(id);
+  }
+
+  #lose(worker: { id: string; site: string }, change: 'left' | 'lost'): void {
     this.#heard.delete(worker.id);
     this.#failWaiting(worker.id);
-    this.#tell({ id: worker.id, site: worker.site }, 'lost');
+    this.#tell({ id: worker.id, site: worker.site }, change);
   }
 
   #failWaiting(id: string): void {
@@ -114,7 +195,7 @@ export class WorkerBook implements Workers {
     this.#waiting.delete(id);
   }
 
-  #tell(worker: { id: string; site: string }, change: 'joined' | 'lost'): void {
+  #tell(worker: { id: string; site: string }, change: 'joined' | 'left' | 'lost'): void {
     for (const listener of this.#listeners) listener(worker, change);
   }
 }

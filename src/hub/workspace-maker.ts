@@ -84,7 +84,7 @@ export class WorkspaceMaker {
         connection: wanted.connection,
         engine: '',
         image: null,
-        spec: specAsJson({ ...spec, site: worker.site, enforcement: {} }),
+        spec: specAsJson({ ...spec, site: worker.site, enforcement: {}, filling: null }),
         metadata: wanted.metadata,
         ttlSeconds: wanted.ttlSeconds,
       }),

@@ -13,7 +13,7 @@ const MIN_TTL_SECONDS = 60;
 const MAX_TTL_SECONDS = 2_592_000;
 
 /** A spec that no worker has been chosen for. */
-export type UnplacedSpec = Omit<StoredSpec, 'site' | 'enforcement'>;
+export type UnplacedSpec = Omit<StoredSpec, 'site' | 'enforcement' | 'filling'>;
 
 /**
  * What a request asks for, within the operator's bounds. Throws VALIDATION_ERROR that names the field, or IMAGE_NOT_ALLOWED:

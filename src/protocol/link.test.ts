@@ -63,6 +63,8 @@ const hubHandlers = (some: Partial<HubHandlers>): HubHandlers => ({
   'run.started': unused,
   'run.ended': unused,
   'box.changed': unused,
+  'workspace.recovered': unused,
+  'checkpoint.taken': unused,
   'egress.seen': unused,
   ...some,
 });

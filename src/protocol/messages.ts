@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fileRequestSchema } from './files.ts';
-import { collectedArtifactSchema, errorShapeSchema, jobSchema, outcomeSchema } from './jobs.ts';
+import { checkpointOutputSchema, collectedArtifactSchema, errorShapeSchema, jobSchema, outcomeSchema } from './jobs.ts';
 import { json } from './json.ts';
 import { enforcementSchema, workspaceSpecSchema } from './workspace-spec.ts';
 
@@ -9,7 +9,11 @@ const held = { workspaceId: z.string(), epoch: z.number() };
 
 /** What a hub asks of a worker. */
 export const workerRequests = {
-  /** Takes the workspace on; no box starts yet. `fresh` false: its files are on this site already. Idempotent. */
+  /**
+   * Takes the workspace on; no box starts yet. `fresh` false: its files are on this site already. `checkpoint`: the manifest of the
+   * newest one, on which the next builds. With `restore` the files of that checkpoint are put in before anything else is done
+   * there, and the answer comes after that. Idempotent.
+   */
   'workspace.open': {
     request: z.object({
       ...held,
@@ -17,8 +21,18 @@ export const workerRequests = {
       generation: z.number(),
       lastSequence: z.number(),
       fresh: z.boolean(),
+      checkpoint: z.string().nullable().optional(),
+      restore: z.object({ checkpointId: z.string(), manifest: z.string() }).optional(),
     }),
     reply: z.object({ engine: z.string(), enforcement: z.record(z.string(), enforcementSchema) }),
+  },
+  /**
+   * Gives the workspace up, so that another worker can have it as it is: refused when anything runs, waits, or was accepted after
+   * `sequence`. Box and contexts end, the files stay until it is closed.
+   */
+  'workspace.release': {
+    request: z.object({ ...held, sequence: z.number() }),
+    reply: z.object({ isReleased: z.boolean() }),
   },
   /** Ends box and runs, removes files. Answers when all is gone. Idempotent. */
   'workspace.close': { request: z.object({ ...held }), reply: z.object({}) },
@@ -93,12 +107,24 @@ export const hubRequests = {
       slots: z.number(),
       labels: z.record(z.string(), z.string()),
       capabilities: z.record(z.string(), json),
+      /** It was drained before its lease was lost. */
+      isDraining: z.boolean().optional(),
     }),
     reply: z.object({ leaseSeconds: z.number() }),
   },
   'worker.beat': {
     request: z.object({ boot: z.string() }),
     reply: z.object({ isLive: z.boolean(), isDraining: z.boolean() }),
+  },
+  /** What the worker says of itself anew. `others`: live workers with a free slot that are not drained. */
+  'worker.change': {
+    request: z.object({
+      boot: z.string(),
+      slots: z.number().optional(),
+      labels: z.record(z.string(), z.string()).optional(),
+      isDraining: z.boolean().optional(),
+    }),
+    reply: z.object({ isLive: z.boolean(), others: z.number() }),
   },
   'worker.leave': { request: z.object({ boot: z.string() }), reply: z.object({}) },
   /** Asked before a detached job starts, so that a job whose start was not recorded never ran. */
@@ -116,6 +142,28 @@ export const hubRequests = {
       reason: z.string().nullable(),
     }),
     reply: z.object({}),
+  },
+  /** The files of the checkpoint with which the workspace was opened are in it. */
+  'workspace.recovered': {
+    request: z.object({
+      ...held,
+      checkpointId: z.string(),
+      generation: z.number(),
+      engine: z.string(),
+      enforcement: z.record(z.string(), enforcementSchema),
+    }),
+    reply: z.object({}),
+  },
+  /** A checkpoint that the worker took by itself, with everything up to `sequence` in it. `parent`: the manifest it builds on. */
+  'checkpoint.taken': {
+    request: z.object({
+      ...held,
+      checkpointId: z.string(),
+      sequence: z.number(),
+      parent: z.string().nullable(),
+      output: checkpointOutputSchema,
+    }),
+    reply: z.object({ isKept: z.boolean() }),
   },
   /** A refused or allowed connection of the egress proxy, for the audit record. */
   'egress.seen': {

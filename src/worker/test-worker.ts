@@ -25,12 +25,14 @@ export interface Heard {
   readonly started: HubRequest<'run.started'>[];
   readonly ended: HubRequest<'run.ended'>[];
   readonly boxes: HubRequest<'box.changed'>[];
+  readonly recovered: HubRequest<'workspace.recovered'>[];
+  readonly checkpoints: HubRequest<'checkpoint.taken'>[];
   readonly connections: HubRequest<'egress.seen'>['connections'];
 }
 
 /** A worker with the real engine, and a hub that only listens and asks. */
 export class TestWorker {
-  readonly heard: Heard = { started: [], ended: [], boxes: [], connections: [] };
+  readonly heard: Heard = { started: [], ended: [], boxes: [], recovered: [], checkpoints: [], connections: [] };
   /** Takes the place of what the hub does by itself. */
   readonly hub: { -readonly [Verb in keyof HubHandlers]?: HubHandlers[Verb] } = {};
   readonly directory: string;
@@ -107,6 +109,7 @@ export class TestWorker {
     return {
       'worker.join': (...of) => hub['worker.join']?.(...of) ?? Promise.resolve({ leaseSeconds: 15 }),
       'worker.beat': (...of) => hub['worker.beat']?.(...of) ?? Promise.resolve({ isLive: true, isDraining: false }),
+      'worker.change': (...of) => hub['worker.change']?.(...of) ?? Promise.resolve({ isLive: true, others: 0 }),
       'worker.leave': (...of) => hub['worker.leave']?.(...of) ?? Promise.resolve({}),
       'run.started': async (request, context) => {
         heard.started.push(request);
@@ -120,6 +123,14 @@ export class TestWorker {
       'box.changed': async request => {
         heard.boxes.push(request);
         return {};
+      },
+      'workspace.recovered': async told => {
+        heard.recovered.push(told);
+        return {};
+      },
+      'checkpoint.taken': async (taken, context) => {
+        heard.checkpoints.push(taken);
+        return (await hub['checkpoint.taken']?.(taken, context)) ?? { isKept: true };
       },
       'egress.seen': async ({ connections }) => {
         heard.connections.push(...connections);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Blobs } from '../../src/blobs/blobs.ts';
+import { AppError } from '../../src/errors/app-error.ts';
 import type { InProcessBus } from '../../src/fabric/in-process.ts';
 import type { Fabric } from '../../src/fabric/fabric.ts';
 import { encodeMessage } from '../../src/protocol/envelope.ts';
@@ -144,8 +145,18 @@ export class ScriptedWorker {
             commands = new Map(),
             last = Promise.resolve(),
           } = this.workspaces.get(open.workspaceId) ?? {};
-          this.workspaces.set(open.workspaceId, { open, commands, sequence, last });
+          const held = { open, commands, sequence, last };
+          this.workspaces.set(open.workspaceId, held);
+          if (open.restore) await this.#fill(held, open.restore);
           return { engine: 'scripted', enforcement: { memory_mb: 'hard' } };
+        },
+        'workspace.release': async body => {
+          saw('workspace.release', body);
+          const held = this.#held(body);
+          const isBusy = [...held.commands.values()].some(({ outcome }) => outcome === undefined);
+          if (isBusy || held.sequence !== body.sequence) return { isReleased: false };
+          this.workspaces.delete(body.workspaceId);
+          return { isReleased: true };
         },
         'workspace.close': async body => {
           saw('workspace.close', body);
@@ -193,6 +204,24 @@ export class ScriptedWorker {
         'worker.status': async () => ({ workspaces: this.workspaces.size, boxes: 0, engines: [] }),
       },
     });
+  }
+
+  /** As a job, so that the script has its say. */
+  async #fill(held: Held, { checkpointId, manifest }: { checkpointId: string; manifest: string }): Promise<void> {
+    const { workspaceId, epoch } = held.open;
+    const job = { kind: 'restore', manifest } as const;
+    const command = this.#accept(held, {
+      workspaceId,
+      epoch,
+      commandId: `fill ${epoch}`,
+      job,
+      waitMs: 0,
+      detached: false,
+    });
+    const { end } = await command.ended;
+    if (end.kind === 'failed') throw AppError.fromShape(end.error);
+    const told = { workspaceId, epoch, checkpointId, generation: 1, engine: 'scripted', enforcement: {} };
+    void this.#untilHeard(() => askHub(this.#link, 'workspace.recovered', told, { timeoutMs: TIMEOUT_MS }));
   }
 
   #held({ workspaceId, epoch }: { workspaceId: string; epoch: number }): Held {

@@ -34,6 +34,8 @@ const checkpoint = {
   spec: {},
   metadata: {},
   parentId: null,
+  isAutomatic: false,
+  sequence: 0,
   createdAt: 0,
   expiresAt: null,
 };
