@@ -129,6 +129,17 @@ export interface WaitingRecord {
   readonly labels: Record<string, string>;
 }
 
+/** A session that a client opened by `initialize` over HTTP. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly caller: string;
+  /** The connection that its calls come over. */
+  readonly connection: string;
+  /** How it was opened: enough to open it in the same way elsewhere. */
+  readonly opening: JsonObject;
+  readonly lastUsedAt: number;
+}
+
 export interface AuditRecord {
   readonly id: string;
   readonly caller: string;

@@ -16,6 +16,7 @@ export interface Schema {
   stream: StreamTable;
   event: EventTable;
   idempotency: IdempotencyTable;
+  session: SessionTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
 }
@@ -160,6 +161,15 @@ export interface IdempotencyTable {
   /** What makes the ids of this call's things unguessable; every attempt at it has the same. */
   nonce: string;
   expires_at: number;
+}
+
+export interface SessionTable {
+  ordinal: Generated<number>;
+  id: string;
+  caller: string;
+  connection: string;
+  opening: string;
+  last_used_at: number;
 }
 
 export interface AuditTable {

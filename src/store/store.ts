@@ -5,6 +5,7 @@ import type {
   CheckpointRecord,
   EventRecord,
   JsonObject,
+  SessionRecord,
   TaskRecord,
   TaskStatus,
   WaitingRecord,
@@ -34,6 +35,7 @@ export interface Store {
   readonly artifacts: ArtifactStore;
   readonly events: EventStore;
   readonly idempotency: IdempotencyStore;
+  readonly sessions: SessionStore;
   readonly audit: AuditStore;
   /** Epoch milliseconds by the database's clock. */
   now(): Promise<number>;
@@ -236,6 +238,17 @@ export interface IdempotencyStore {
   /** The call failed and left nothing: the key is free again, unless another hub has taken the call over. */
   forget(key: IdempotencyKey, options: { owner: string }): Promise<void>;
   prune(): Promise<number>;
+}
+
+export interface SessionStore {
+  /** Inserts, and ends the sessions of this caller beyond `maxPerCaller`, those unused longest: they are answered. */
+  insert(session: Omit<SessionRecord, 'lastUsedAt'>, options: { maxPerCaller: number }): Promise<SessionRecord[]>;
+  get(id: string): Promise<SessionRecord | undefined>;
+  touch(ids: readonly string[]): Promise<void>;
+  /** False when it had ended already. */
+  end(id: string): Promise<boolean>;
+  /** Ends what was not used for so long; of several hubs, each session is answered to one. */
+  endUnused(seconds: number): Promise<SessionRecord[]>;
 }
 
 export interface AuditStore {
