@@ -8,7 +8,7 @@ import type { Blobs, Sha256, StoredBlob } from './blobs.ts';
 import { blobOf, type Expected, isHash, type Range, refuseMismatch } from './content.ts';
 import { type Opened, resumedRead } from './resumed.ts';
 import { Spool } from './spool.ts';
-import { BLOBS_PATH, GRANT_HEADER, OFFER_HEADER } from './wire.ts';
+import { BLOBS_PATH, GRANT_HEADER, OFFER_HEADER, type Proved, TIME_HEADER } from './wire.ts';
 
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 100;
@@ -18,8 +18,8 @@ const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 export interface RemoteOptions {
   /** Address of the hub, such as `https://hub.example.org`. */
   readonly url: string;
-  /** The worker's credential; asked for with every request, because it may be renewed. */
-  token(): string | Promise<string>;
+  /** The `authorization` of one request: a proof that only this worker can make, at that time of the hub. */
+  authorize(request: Proved, time: number): string;
   /** Where content waits for its upload; see `Spool`. */
   readonly spoolDirectory?: string;
 }
@@ -35,6 +35,8 @@ export async function createRemoteBlobs(options: RemoteOptions): Promise<Blobs> 
 class RemoteBlobs implements Blobs {
   readonly #options: RemoteOptions;
   readonly #spool: Spool;
+  /** How far the hub's clock is ahead of this one, once that has mattered. */
+  #aheadMs = 0;
 
   constructor(options: RemoteOptions, spool: Spool) {
     this.#options = options;
@@ -94,14 +96,25 @@ class RemoteBlobs implements Blobs {
   async #upload(blob: StoredBlob, body: Blob): Promise<StoredBlob> {
     const offer = await this.#ask(blob.sha256, { method: 'PUT', headers: { [OFFER_HEADER]: String(blob.sizeBytes) } });
     const { status } = offer;
+    // A hub that takes no contents of workers has no such route.
+    if (status === 404) {
+      await discard(offer);
+      throw new AppError('CAPABILITY_UNSUPPORTED', 'the hub takes no contents from workers', {
+        hint: 'start it with a token or an authority of its own; see docs/operating.md',
+      });
+    }
     const location = offer.headers.get('location');
     const granted = JSON.parse(offer.headers.get(GRANT_HEADER) ?? '{}');
     await discard(offer);
     if (status === 200) return blob;
     if (status === 307 && location !== null) {
       const headers = grantHeadersSchema.parse(granted);
-      await discard(await repeated(() => fetch(location, { method: 'PUT', headers, body, redirect: 'error' })));
-    } else await discard(await this.#ask(blob.sha256, { method: 'PUT', body }));
+      await discard(await repeated(() => fetch(location, { method: 'PUT', headers, body, redirect: 'error' }), NONE));
+    } else {
+      const response = await this.#ask(blob.sha256, { method: 'PUT', body });
+      await discard(response);
+      if (!response.ok) throw new RefusedWith(response.status);
+    }
     return blob;
   }
 
@@ -115,7 +128,7 @@ class RemoteBlobs implements Blobs {
     if (first.status === 307) await discard(first);
     const response =
       first.status === 307 && location !== null
-        ? await repeated(() => fetch(location, { headers, redirect: 'error' }))
+        ? await repeated(() => fetch(location, { headers, redirect: 'error' }), ANSWERS)
         : first;
     if (response.status === 404) {
       await discard(response);
@@ -131,25 +144,36 @@ class RemoteBlobs implements Blobs {
     return { body: response.body ? Readable.fromWeb(response.body) : Readable.from([]), totalBytes };
   }
 
-  /** A request to the hub. Nobody else sees the credential. */
-  async #ask(
-    sha256: Sha256,
-    { method, headers, body }: { method: string; headers?: Record<string, string>; body?: Blob },
-  ): Promise<Response> {
+  /** A request to the hub, which alone sees the proof. A clock that is wrong is found out by the first answer. */
+  async #ask(sha256: Sha256, wanted: Wanted): Promise<Response> {
+    const response = await repeated(() => this.#send(sha256, wanted), HUB_ANSWERS);
+    if (response.status !== 401) return response;
+    const time = Number(response.headers.get(TIME_HEADER) ?? Number.NaN);
+    await discard(response);
+    if (Number.isNaN(time)) throw failureOf(new RefusedWith(401));
+    this.#aheadMs = time - Date.now();
+    return await repeated(() => this.#send(sha256, wanted), ANSWERS);
+  }
+
+  async #send(sha256: Sha256, { method, headers, body }: Wanted): Promise<Response> {
     const url = new URL(`${BLOBS_PATH}${sha256}`, this.#options.url);
-    return await repeated(async () => {
-      const authorization = `Bearer ${await this.#options.token()}`;
-      return await fetch(url, { method, headers: { ...headers, authorization }, body, redirect: 'manual' });
-    });
+    const authorization = this.#options.authorize({ method, subject: sha256 }, Date.now() + this.#aheadMs);
+    return await fetch(url, { method, headers: { ...headers, authorization }, body, redirect: 'manual' });
   }
 }
 
-/** Answers of 2xx, 307, 404 and 416; whatever else is an error, after enough attempts. */
-async function repeated(send: () => Promise<Response>): Promise<Response> {
+interface Wanted {
+  readonly method: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: Blob;
+}
+
+/** Answers of 2xx and of the statuses given; whatever else is an error, after enough attempts. */
+async function repeated(send: () => Promise<Response>, answers: ReadonlySet<number>): Promise<Response> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       const response = await send();
-      if (response.ok || ANSWERS.has(response.status)) return response;
+      if (response.ok || answers.has(response.status)) return response;
       await discard(response);
       throw new RefusedWith(response.status);
     } catch (error) {
@@ -188,5 +212,7 @@ const notHere = (): AppError =>
   new AppError('CAPABILITY_UNSUPPORTED', 'a worker cannot list or delete blobs', { hint: 'the hub does that' });
 
 const CONTENT_TYPE = 'application/octet-stream';
-const ANSWERS = new Set([307, 404, 416]);
+const ANSWERS: ReadonlySet<number> = new Set([307, 404, 416]);
+const HUB_ANSWERS: ReadonlySet<number> = new Set([...ANSWERS, 401]);
+const NONE: ReadonlySet<number> = new Set();
 const grantHeadersSchema = z.record(z.string(), z.string());

@@ -1,11 +1,11 @@
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { access, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Account, encodeAccount, encodeOperator, encodeUser, type User } from '@nats-io/jwt';
 import { createUser } from '@nats-io/nkeys';
 import type { Identity } from '../identity.ts';
 import { type AuthorityKeys, openKeys, undefinedIfMissing } from './authority-keys.ts';
 import { type Credential, credentialOf, nameInJwt } from './credential.ts';
-import { hubPermissions, systemPermissions, workerPermissions } from './permissions.ts';
+import { errandPermissions, hubPermissions, lookupPermissions, workerPermissions } from './permissions.ts';
 
 const KEYS = 'nats-authority.json';
 const REVOKED = 'nats-revoked';
@@ -47,6 +47,12 @@ export class Authority {
     return new Authority(directory, await openKeys(join(directory, KEYS)));
   }
 
+  /** The authority of a directory that has one already. */
+  static async find(directory: string): Promise<Authority | undefined> {
+    const isThere = await access(join(directory, KEYS)).then(() => true, undefinedIfMissing);
+    return isThere ? await Authority.open(directory) : undefined;
+  }
+
   get account(): string {
     return this.#keys.account.getPublicKey();
   }
@@ -73,20 +79,31 @@ export class Authority {
     return await encodeAccount('boxswain', this.#keys.account, account, { signer: this.#keys.operator });
   }
 
-  /** A new credential each time: to revoke one leaves the others of the same worker or hub alone. */
-  async issue(identity: Identity): Promise<Credential> {
+  /**
+   * A new credential each time: to revoke one leaves the others of the same worker or hub alone. `expiresAt` in milliseconds since
+   * 1970; the broker ends the connection then.
+   */
+  async issue(identity: Identity, { expiresAt }: { expiresAt?: number } = {}): Promise<Credential> {
     const user = createUser();
     const permissions = 'hub' in identity ? hubPermissions(identity.hub) : workerPermissions(identity.worker);
     const claims = { ...permissions, allowed_connection_types: CONNECTIONS };
-    const jwt = await encodeUser(nameInJwt(identity), user, this.account, claims, { signer: this.#keys.signing });
-    return credentialOf(jwt, user);
+    const options = { signer: this.#keys.signing, ...(expiresAt !== undefined && { exp: seconds(expiresAt) }) };
+    return credentialOf(await encodeUser(nameInJwt(identity), user, this.account, claims, options), user);
+  }
+
+  /** For a hub, which asks the broker with it for the account as it is now. `expiresAt` in milliseconds since 1970. */
+  async issueForLookup({ expiresAt }: { expiresAt?: number } = {}): Promise<Credential> {
+    const user = createUser();
+    const claims = { ...lookupPermissions(this.account), allowed_connection_types: CONNECTIONS };
+    const exp = expiresAt === undefined ? {} : { exp: seconds(expiresAt) };
+    return credentialOf(await encodeUser('boxswain', user, this.#keys.system, claims, exp), user);
   }
 
   /** For telling the broker of a change, within minutes. `inbox` is the prefix under which it hears the answer. */
   async issueForErrand(inbox: string): Promise<Credential> {
     const user = createUser();
-    const claims = { ...systemPermissions(inbox), allowed_connection_types: CONNECTIONS };
-    const exp = Math.floor(Date.now() / 1_000) + ERRAND_SECONDS;
+    const claims = { ...errandPermissions(inbox), allowed_connection_types: CONNECTIONS };
+    const exp = seconds(Date.now()) + ERRAND_SECONDS;
     return credentialOf(await encodeUser('boxswain', user, this.#keys.system, claims, { exp }), user);
   }
 
@@ -107,4 +124,12 @@ export class Authority {
     const names = (await readdir(this.#revoked).catch(undefinedIfMissing)) ?? [];
     return names.filter(name => USER_KEY.test(name)).sort();
   }
+
+  /** When a credential was revoked, in milliseconds since 1970; undefined: it was not. */
+  async revokedAt(publicKey: string): Promise<number | undefined> {
+    const note = await stat(join(this.#revoked, publicKey)).catch(undefinedIfMissing);
+    return note && Math.round(note.mtimeMs);
+  }
 }
+
+const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1_000);

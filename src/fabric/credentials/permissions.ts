@@ -22,6 +22,15 @@ export function hubPermissions(id: string): Permissions {
 export const CLAIMS_UPDATE = '$SYS.REQ.CLAIMS.UPDATE';
 
 /** Only to tell the broker of a changed account. */
-export function systemPermissions(inbox: string): Permissions {
+export function errandPermissions(inbox: string): Permissions {
   return { pub: { allow: [CLAIMS_UPDATE] }, sub: { allow: [`${inbox}.>`] } };
+}
+
+/** Where the broker is asked for an account, which holds no secret. */
+export const claimsLookup = (account: string): string => `$SYS.REQ.ACCOUNT.${account}.CLAIMS.LOOKUP`;
+export const LOOKUP_INBOX = '_INBOX_boxswain_lookup';
+
+/** Only to ask the broker for one account. */
+export function lookupPermissions(account: string): Permissions {
+  return { pub: { allow: [claimsLookup(account)] }, sub: { allow: [`${LOOKUP_INBOX}.>`] } };
 }

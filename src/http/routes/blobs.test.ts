@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { getRequestListener } from '@hono/node-server';
+import { type Account, decode } from '@nats-io/jwt';
 import { startCuttingProxy } from '../../../test/support/cutting-proxy.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { type S3Server, startS3 } from '../../../test/support/s3-server.ts';
 import type { Blobs } from '../../blobs/blobs.ts';
 import { blobsContract } from '../../blobs/blobs-contract.ts';
@@ -15,19 +17,27 @@ import { createDirectoryBlobs } from '../../blobs/directory.ts';
 import { createRemoteBlobs } from '../../blobs/remote.ts';
 import { createS3Blobs } from '../../blobs/s3.ts';
 import { AppError } from '../../errors/app-error.ts';
+import { Authority } from '../../fabric/credentials/authority.ts';
+import { type AccountFacts, ProofChecker, proverOf } from '../../fabric/credentials/proof.ts';
 import { silentLog } from '../../log/log.ts';
 import { type BlobRoutesOptions, createBlobRoutes } from './blobs.ts';
 
-const TOKEN = 'the-credential';
 let s3: S3Server;
 let root: string;
+let authority: Authority;
 let count = 0;
 before(async () => {
   [s3, root] = await Promise.all([startS3(), mkdtemp(join(tmpdir(), 'blob-routes-'))]);
+  authority = await Authority.open(join(root, 'authority'));
 });
 after(async () => {
   await Promise.all([s3.close(), rm(root, { recursive: true })]);
 });
+
+const accountOf = async (one: Authority): Promise<AccountFacts> => {
+  const { sub, nats } = decode<Account>(await one.accountJwt());
+  return { account: sub, signers: new Set(nats.signing_keys?.map(String)), revocations: nats.revocations ?? {} };
+};
 
 const newPath = () => {
   count += 1;
@@ -42,7 +52,8 @@ interface Hub extends AsyncDisposable {
 }
 
 async function serve(blobs: Blobs, options: Partial<BlobRoutesOptions> = {}): Promise<Hub> {
-  const verifyWorker = async (token: string) => (token === TOKEN ? 'wk_1' : undefined);
+  const checker = new ProofChecker(() => accountOf(authority));
+  const verifyWorker: BlobRoutesOptions['verifyWorker'] = (header, request) => checker.check(header, request);
   const routes = createBlobRoutes({ blobs, verifyWorker, log: silentLog, ...options });
   const handle = getRequestListener(routes.fetch);
   const answers: string[] = [];
@@ -62,8 +73,10 @@ async function serve(blobs: Blobs, options: Partial<BlobRoutesOptions> = {}): Pr
   return { url: `http://127.0.0.1:${address.port}`, port: address.port, answers, [Symbol.asyncDispose]: close };
 }
 
-const worker = (url: string, token = TOKEN) =>
-  createRemoteBlobs({ url, token: () => token, spoolDirectory: join(root, 'spool') });
+const worker = async (url: string, { text }: { text?: string } = {}) => {
+  const authorize = await proverOf(text ?? (await authority.issue({ worker: 'wk_1' })).text);
+  return await createRemoteBlobs({ url, authorize, spoolDirectory: join(root, 'spool') });
+};
 
 const inS3 = () => {
   const { endpoint, region, bucket, credentials } = s3;
@@ -96,29 +109,78 @@ for (const { name, open } of backings) {
 }
 
 describe('blob routes', () => {
-  it('answer only to a credential of a worker', async () => {
+  it('answer only to the proof of a worker, made for this very request', async () => {
     const blobs = await createDirectoryBlobs(newPath());
     const { sha256 } = await blobs.put(Buffer.from('x'));
     await using hub = await serve(blobs);
-    for (const authorization of [undefined, 'Bearer guessed', `Basic ${TOKEN}`, 'Bearer ']) {
+    const { text, publicKey } = await authority.issue({ worker: 'wk_1' });
+    const prove = await proverOf(text);
+    const ask = async (method: string, authorization?: string) => {
       const headers = authorization === undefined ? undefined : { authorization };
-      for (const method of ['GET', 'PUT', 'HEAD']) {
-        const response = await fetch(`${hub.url}/internal/blobs/${sha256}`, { method, headers });
-        assert.equal(response.status, 401);
-        await response.body?.cancel();
-      }
+      const response = await fetch(`${hub.url}/internal/blobs/${sha256}`, { method, headers });
+      await response.body?.cancel();
+      return response.status;
+    };
+    const ofOther = prove({ method: 'GET', subject: '0'.repeat(64) }, Date.now());
+    for (const authorization of [undefined, `Bearer ${text.split('\n')[1]}`, 'Boxswain-Proof 1.x.y', ofOther]) {
+      for (const method of ['GET', 'PUT', 'HEAD']) assert.equal(await ask(method, authorization), 401);
     }
-    const stranger = await worker(hub.url, 'guessed');
+    const proof = prove({ method: 'GET', subject: sha256 }, Date.now());
+    assert.equal(await ask('GET', proof), 200);
+    assert.equal(await ask('HEAD', proof), 401);
+    await authority.revoke(publicKey);
+    assert.equal(await ask('GET', proof), 401);
+    const stranger = await worker(hub.url, await (await Authority.open(newPath())).issue({ worker: 'wk_1' }));
     await assert.rejects(stranger.read(sha256), { code: 'UNAUTHORIZED' });
     await assert.rejects(stranger.put(Buffer.from('y')), { code: 'UNAUTHORIZED' });
+  });
+
+  it('serve a worker whose clock is wrong by hours', async () => {
+    const blobs = await createDirectoryBlobs(newPath());
+    const { sha256 } = await blobs.put(Buffer.from('x'));
+    const checker = new ProofChecker(
+      () => accountOf(authority),
+      () => Date.now() + 7_200_000,
+    );
+    await using hub = await serve(blobs, { verifyWorker: (header, request) => checker.check(header, request) });
+    const remote = await worker(hub.url);
+    assert.equal(String(await remote.read(sha256)), 'x');
+    assert.equal(String(await remote.read(sha256)), 'x');
+    await eventually(() => String(hub.answers) === 'GET 401,GET 200,GET 200');
+  });
+
+  it('are repeated while nobody can tell whether a credential is good', async () => {
+    const blobs = await createDirectoryBlobs(newPath());
+    const { sha256 } = await blobs.put(Buffer.from('x'));
+    let count = 0;
+    const checker = new ProofChecker(() => {
+      count += 1;
+      return count === 1 ? Promise.reject(new Error('the broker is away')) : accountOf(authority);
+    });
+    await using hub = await serve(blobs, { verifyWorker: (header, request) => checker.check(header, request) });
+    assert.equal(String(await (await worker(hub.url)).read(sha256)), 'x');
+    await eventually(() => String(hub.answers) === 'GET 503,GET 200');
+  });
+
+  it('that a hub does not have are no place where content seems to be kept', async () => {
+    const server = createServer((_request, response) => response.writeHead(404).end());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const remote = await worker(`http://127.0.0.1:${address.port}`);
+    await assert.rejects(remote.put(Buffer.from('x')), { code: 'CAPABILITY_UNSUPPORTED' });
+    server.closeAllConnections();
+    server.close();
   });
 
   it('refuse content that is not that of the hash, too large, or of no told size, and keep nothing', async () => {
     const directory = newPath();
     const blobs = await createDirectoryBlobs(directory);
     await using hub = await serve(blobs, { maxBytes: 100 });
+    const prove = await proverOf((await authority.issue({ worker: 'wk_1' })).text);
     const put = async (path: string, init: RequestInit & { duplex?: 'half' }) => {
-      const headers = { authorization: `Bearer ${TOKEN}` };
+      const headers = { authorization: prove({ method: 'PUT', subject: path }, Date.now()) };
       const response = await fetch(`${hub.url}/internal/blobs/${path}`, { method: 'PUT', headers, ...init });
       await response.body?.cancel();
       return response.status;

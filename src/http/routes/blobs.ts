@@ -1,26 +1,32 @@
 import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
 import type { Blobs, StoredBlob } from '../../blobs/blobs.ts';
-import { BLOBS_PATH, GRANT_HEADER, OFFER_HEADER } from '../../blobs/wire.ts';
+import { BLOBS_PATH, GRANT_HEADER, OFFER_HEADER, type Proved, TIME_HEADER } from '../../blobs/wire.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
 import { parseRange } from '../byte-range.ts';
-import { HttpRefusal, responseOf } from '../errors.ts';
+import { errorResponse, HttpRefusal, responseOf } from '../errors.ts';
 
 const MAX_BYTES = 16 * 1024 ** 3;
 
 export interface BlobRoutesOptions {
   readonly blobs: Blobs;
-  /** The id of the worker whose credential it is, or undefined. */
-  verifyWorker(token: string): Promise<string | undefined>;
+  /**
+   * Whether the `authorization` of a request proves that a worker sends it; `stale`: it would, made at about `time`. Rejects when
+   * that cannot be found out now.
+   */
+  verifyWorker(authorization: string, request: Proved): Promise<{ worker: string } | Refused>;
   /** Largest content that is taken; default 16 GiB. */
   readonly maxBytes?: number;
 }
 
+type Refused = { refused: 'invalid' } | { refused: 'stale'; time: number };
+
 /**
- * `GET`, `HEAD` and `PUT /internal/blobs/{sha256}`: contents for workers, by their own credential. Where the blobs are in a service
- * that workers reach, they are sent there: 307 with a presigned address. An offer (`PUT` with `x-boxswain-offer: <size>` and no
- * content) is answered with 200 when it is there, 307 when it goes elsewhere, and 202 when it is to be sent here.
+ * `GET`, `HEAD` and `PUT /internal/blobs/{sha256}`: contents for workers, who prove with each request who they are. Where the
+ * blobs are in a service that workers reach, they are sent there: 307 with a presigned address. An offer (`PUT` with
+ * `x-boxswain-offer: <size>` and no content) is answered with 200 when it is there, 307 when it goes elsewhere, and 202 when it is
+ * to be sent here.
  */
 export function createBlobRoutes(options: BlobRoutesOptions & { log: Log }): Hono {
   const { blobs, log, maxBytes = MAX_BYTES } = options;
@@ -28,10 +34,13 @@ export function createBlobRoutes(options: BlobRoutesOptions & { log: Log }): Hon
   routes.onError(error => responseOf(error, log));
   routes.notFound(() => responseOf(notFound(), log));
   routes.use(async (context, next) => {
-    const [, token = ''] = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '') ?? [];
-    if (token === '' || (await options.verifyWorker(token)) === undefined) {
-      throw new AppError('UNAUTHORIZED', 'no valid credential of a worker');
-    }
+    const { method, path } = context.req;
+    const request = { method, subject: path.slice(BLOBS_PATH.length) };
+    const verdict = await options.verifyWorker(context.req.header('authorization') ?? '', request).catch(error => {
+      log.warn({ err: error }, 'the credential of a worker could not be checked');
+      throw new HttpRefusal(503, new AppError('INTERNAL_ERROR', 'credentials cannot be checked at the moment'));
+    });
+    if ('refused' in verdict) return unauthorized(verdict);
     await next();
   });
   // GET answers HEAD as well.
@@ -54,6 +63,12 @@ export function createBlobRoutes(options: BlobRoutesOptions & { log: Log }): Hon
     return context.json({ sha256: stored.sha256, size_bytes: stored.sizeBytes }, 201);
   });
   return routes;
+}
+
+function unauthorized(why: Refused): Response {
+  const response = errorResponse(new AppError('UNAUTHORIZED', 'no valid credential of a worker'));
+  if (why.refused === 'stale') response.headers.set(TIME_HEADER, String(why.time));
+  return response;
 }
 
 async function offered(blobs: Blobs, blob: StoredBlob): Promise<Response> {
