@@ -41,15 +41,17 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     return { config, log };
   };
 
-  const traceRole = (role: string, { telemetry }: Config) =>
-    startTracing({ endpoint: telemetry.otlp_endpoint, sampleRatio: telemetry.sample_ratio, role, version });
+  const traceRole = (role: string, { config, log }: { config: Config; log: Log }) => {
+    const { otlp_endpoint: endpoint, sample_ratio: sampleRatio } = config.telemetry;
+    return startTracing({ endpoint, sampleRatio, role, version, log });
+  };
 
   return {
     async serve(flags, { firstRun, signal, say }) {
       const { config, log } = await configure(flags);
       // Whatever fails on the way, what was started before it ends, the last first: else the process would not exit.
       await using started = new AsyncDisposableStack();
-      started.defer(await traceRole('serve', config));
+      started.defer(await traceRole('serve', { config, log }));
       const solo = await startSolo({ config, log });
       started.defer(() => solo.close());
       const { engine } = solo;
@@ -63,7 +65,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     async hub(flags, { signal, say }) {
       const { config, log } = await configure(flags);
       await using started = new AsyncDisposableStack();
-      started.defer(await traceRole('hub', config));
+      started.defer(await traceRole('hub', { config, log }));
       const running = await startHub({ config, log, signal });
       started.defer(() => running.close());
       const http = await openDoors(running, { config, log, version, started });
@@ -74,7 +76,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     async worker(flags, { signal, say }) {
       const { config, log } = await configure(flags);
       await using started = new AsyncDisposableStack();
-      started.defer(await traceRole('worker', config));
+      started.defer(await traceRole('worker', { config, log }));
       const worker = await startWorker({ config, log, signal });
       started.defer(() => worker.close());
       await openHealth({ config, log, started, readiness: () => workerReadiness(worker.isReady) });

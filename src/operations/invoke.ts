@@ -69,6 +69,7 @@ async function perform(
   const durationMs = performance.now() - startedAt;
   const outcome = failure?.code ?? 'ok';
   meterOf(operation).count(outcome, durationMs);
+  call.log.debug({ operation: operation.name, outcome, durationMs }, 'call answered');
   const recorded = call.hub.audit.record({
     caller: call.caller.id,
     operation: operation.name,

@@ -1,5 +1,5 @@
 import { defaultTextMapGetter, defaultTextMapSetter, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
   defaultResource,
@@ -29,7 +29,10 @@ export function createTracer({
   sampleRatio,
   role,
   version,
+  log,
 }: Omit<TracingOptions, 'endpoint'> & { endpoint: string }): Tracer {
+  const lost = (error: unknown) => log.warn({ err: error }, 'spans could not be sent');
+  setGlobalErrorHandler(lost);
   const exporter = new OTLPTraceExporter({
     url: `${endpoint.replace(/\/+$/, '')}/v1/traces`,
     timeoutMillis: EXPORT_MS,
@@ -64,6 +67,6 @@ export function createTracer({
       const context = propagator.extract(ROOT_CONTEXT, carrier, defaultTextMapGetter);
       return trace.getSpanContext(context) === undefined ? undefined : context;
     },
-    close: () => provider.shutdown(),
+    close: () => provider.shutdown().catch(lost),
   };
 }

@@ -1,4 +1,5 @@
 import type { Context, Span } from '@opentelemetry/api';
+import type { Log } from '../log/log.ts';
 import { currentScope, inScope, type Scope } from './scope.ts';
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
@@ -26,6 +27,8 @@ export interface TracingOptions {
   /** Such as `hub` or `worker`, and the id of this one. */
   readonly role: string;
   readonly version: string;
+  /** Hears that spans could not be sent. */
+  readonly log: Log;
 }
 
 let tracer: Tracer | undefined;

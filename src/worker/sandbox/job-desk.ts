@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
 import type { CollectedArtifact, Job, JobOf, Outcome } from '../../protocol/jobs.ts';
@@ -21,6 +22,7 @@ import type { WorkspaceMeans } from './workspace-means.ts';
 const CANCEL_GRACE_MS = 1_700;
 /** boxd ends jobs in time; one that outlives its time by so much is stuck, and boxd with it. */
 const OVERDUE_MS = 15_000;
+const FENCE_LOOK_MS = 50;
 
 export interface JobDeskParts {
   readonly opening: WorkerRequest<'workspace.open'>;
@@ -74,6 +76,7 @@ export class JobDesk {
       means.tails.unfollow(command.id);
     }
     if (command.cancelReason !== undefined) end = { kind: 'cancelled', reason: command.cancelReason };
+    this.#parts.log.debug({ command: command.id, kind: command.job.kind, end: end.kind }, 'a job ended');
     const fullOutput = end.kind === 'completed' ? (result?.fullOutput ?? {}) : {};
     const artifacts = await this.#artifacts(command, result?.mayHaveArtifacts ?? true);
     // What is left of a fork bomb in the background would take the processes of every later run.
@@ -112,6 +115,8 @@ export class JobDesk {
     if (namesSecrets(env)) env = await this.#resolved(env);
     const live = keeper.live ?? (await keeper.ensure());
     if (command.isDetached) await this.#askToStart(command);
+    // A process that was held up may find its turn come after its work was given to another worker.
+    if (means.lease.isFenced) await unfenced(means.lease, signal);
     signal.throwIfAborted();
     if (job.kind === 'python' && job.context !== undefined) this.contexts.use(job.context, live.generation);
     command.startedAt = Date.now();
@@ -173,6 +178,8 @@ export class JobDesk {
     const { opening, means } = this.#parts;
     const { workspaceId, epoch } = opening;
     const start = { workspaceId, epoch, commandId: command.id, sequence: command.sequence };
+    // What could not be recorded must not have happened.
+    if (means.reports.refusal(workspaceId) !== undefined) await means.reports.recordable(workspaceId, command.signal);
     if (await means.mayStart(start, command.signal)) return;
     this.#refused.add(command);
     command.cancel('the hub did not want it started');
@@ -207,6 +214,11 @@ export class JobDesk {
     }
     return await this.#parts.artifacts.collect(live.boxd);
   }
+}
+
+/** Settles when the worker may act again. Rejects with the signal's reason, as when the workspace is given up. */
+async function unfenced(lease: WorkspaceMeans['lease'], signal: AbortSignal): Promise<void> {
+  while (lease.isFenced) await delay(FENCE_LOOK_MS, undefined, { signal, ref: false });
 }
 
 /** Ends the box of a job that boxd does not end: after a cancellation, and long after its time. */
