@@ -14,7 +14,7 @@ import { DefaultWorkspaces } from './default-workspaces.ts';
 import { Deletion } from './deletion.ts';
 import { Drainer } from './drainer.ts';
 import { EventLog } from './events.ts';
-import { FinishedRuns } from './finished-runs.ts';
+import { FinishedRuns, FLUSH } from './finished-runs.ts';
 import { Background, type Foundation, type Timing, usualTiming } from './foundation.ts';
 import { Holders } from './holders.ts';
 import type { Hub } from './hub.ts';
@@ -22,6 +22,7 @@ import { OnceKeeper } from './idempotency.ts';
 import { LaneBook } from './lanes.ts';
 import { Ledger } from './ledger.ts';
 import { LostWorkspaces } from './lost-workspaces.ts';
+import { PeerHubs } from './peers.ts';
 import { Placement } from './placement.ts';
 import { Renderings } from './renderings.ts';
 import { RunEnds } from './run-ends.ts';
@@ -63,6 +64,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   const { store, config, log, background } = foundation;
 
   await keepAlive(foundation);
+  const peers = new PeerHubs(foundation);
   const events = new EventLog(store.events);
   const audit = new AuditTrail(store.audit, log);
   const idempotency = new OnceKeeper(foundation);
@@ -72,7 +74,10 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   const activity = new Activity(foundation);
   const workers = new WorkerBook(foundation);
   const placement = new Placement(foundation, workers);
-  const finished = new FinishedRuns(foundation, events);
+  const finished = new FinishedRuns(foundation, { events, peers });
+  peers.hear(FLUSH, async () => {
+    await Promise.all([finished.flush(), activity.flush()]);
+  });
   const tails = new Tails(foundation, events);
   const renderings = new Renderings(log);
 
@@ -81,7 +86,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
     catalog,
     workers,
     placement,
-    flush: () => finished.flush(),
+    flush: () => finished.flushEverywhere(),
     recoveryPoints: id => checkpoints.recoveryPoints(id),
     onClaimed: workspace => recovery.onClaimed(workspace),
   });
@@ -104,6 +109,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   const defaults = new DefaultWorkspaces({
     catalog,
     maker,
+    store: store.workspaces,
     config,
     remove: workspace => deletion.remove(workspace),
   });
@@ -119,7 +125,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
   await recovery.start();
-  const stopHearing = await placement.start();
+  const stopHearing = [await placement.start(), await peers.start()];
   const stopServing = await serveWorkers(foundation, {
     audit,
     auto,
@@ -136,7 +142,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   let closing: Promise<void> | undefined;
   const close = async () => {
     await stopServing();
-    await stopHearing();
+    for (const stop of stopHearing) await stop();
     await background.close();
     await tails.close();
     await finished.flush();
@@ -161,6 +167,8 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
       drain: (id, isDraining) => workers.drain(id, isDraining),
       remove: (id, options) => workers.remove(id, options),
     },
+    sessions: store.sessions,
+    peers,
     close: () => {
       closing ??= close();
       return closing;

@@ -1,8 +1,11 @@
 import type { TaskRecord } from '../store/rows.ts';
 import type { EventLog, NewEvent } from './events.ts';
 import type { Foundation } from './foundation.ts';
+import type { Peers } from './hub.ts';
 
 const FLUSH_MS = 25;
+/** Asks another hub to write what it has answered and not yet written. */
+export const FLUSH = 'flush';
 const RETRY_MS = 1_000;
 const MAX_BATCH = 200;
 /** A store that fails for long must not fill the memory; the oldest are given up first, and the log says how many. */
@@ -15,13 +18,15 @@ const MAX_WAITING = 20_000;
 export class FinishedRuns {
   readonly #foundation: Foundation;
   readonly #events: EventLog;
+  readonly #peers: Peers;
   #waiting: TaskRecord[] = [];
   #isScheduled = false;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(foundation: Foundation, events: EventLog) {
+  constructor(foundation: Foundation, { events, peers }: { events: EventLog; peers: Peers }) {
     this.#foundation = foundation;
     this.#events = events;
+    this.#peers = peers;
   }
 
   add(task: TaskRecord): void {
@@ -33,6 +38,11 @@ export class FinishedRuns {
   flush(): Promise<void> {
     this.#writing = this.#writing.then(() => this.#write());
     return this.#writing;
+  }
+
+  /** The same at all hubs that are there, for who is to see what any of them has answered. */
+  async flushEverywhere(): Promise<void> {
+    await Promise.all([this.flush(), this.#peers.ask(FLUSH, {})]);
   }
 
   #schedule(afterMs: number): void {

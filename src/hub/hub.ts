@@ -14,7 +14,7 @@ import type {
   WorkerRecord,
   WorkspaceRecord,
 } from '../store/rows.ts';
-import type { Page, PageQuery } from '../store/store.ts';
+import type { Page, PageQuery, SessionStore } from '../store/store.ts';
 
 /** The control plane, as operations see it. Every method that takes a caller answers a foreign handle like an unknown one. */
 export interface Hub {
@@ -28,6 +28,8 @@ export interface Hub {
   readonly idempotency: Idempotency;
   readonly lanes: Lanes;
   readonly workers: Workers;
+  readonly sessions: SessionStore;
+  readonly peers: Peers;
   close(): Promise<void>;
 }
 
@@ -89,8 +91,8 @@ export interface Workspaces {
    * WORKSPACE_REQUIRED naming `tool`.
    */
   resolve(id: string | undefined, call: Call, options: { mayCreate: boolean; tool: string }): Promise<WorkspaceRecord>;
-  /** The connection ended: its default workspace goes with it. */
-  connectionClosed(connection: Connection): Promise<void>;
+  /** The connection of this caller ended, at this hub or another: its default workspace goes with it. */
+  connectionClosed(connection: Connection, caller: Pick<Caller, 'id'>): Promise<void>;
   /** Does a file request on the worker that holds the workspace. */
   file(workspace: WorkspaceRecord, request: FileRequest, call: Call): Promise<JsonObject>;
 }
@@ -193,6 +195,15 @@ export interface Idempotency {
 export interface Lanes {
   /** Takes the next place in the line of `key`, synchronously. */
   take(key: string): Turn;
+}
+
+/** The other hubs. What is said here may be lost: for what saves time, and for what makes no sense later. */
+export interface Peers {
+  tell(what: string, body: JsonObject): void;
+  /** Answers of the others; who says nothing for a moment is left out. */
+  ask(what: string, body: JsonObject): Promise<JsonObject[]>;
+  /** Hears what others tell or ask; what the listener answers goes to who asked. One listener for each `what`. */
+  hear(what: string, listener: (body: JsonObject) => Promise<JsonObject> | Promise<void> | JsonObject | void): void;
 }
 
 /** A worker as operators see it. */

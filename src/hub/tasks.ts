@@ -81,7 +81,7 @@ export class TaskDesk implements Tasks {
     query: PageQuery & { status?: TaskRecord['status']; workspaceId?: string; toolset?: string },
     caller: Caller,
   ): Promise<Page<TaskRecord>> {
-    await this.#parts.finished.flush();
+    await this.#parts.finished.flushEverywhere();
     return await this.#foundation.store.tasks.list({ ...query, caller: caller.id });
   }
 
@@ -212,7 +212,7 @@ export class TaskDesk implements Tasks {
 
   /** A run that ended a moment ago may not be written yet. */
   async #justFinished(id: string): Promise<TaskRecord | undefined> {
-    await this.#parts.finished.flush();
+    await this.#parts.finished.flushEverywhere();
     return await this.#foundation.store.tasks.get(id);
   }
 }

@@ -46,7 +46,7 @@ export class WorkspaceViews {
     const { store } = this.#foundation;
     const { catalog, finished } = this.#parts;
     const before = await catalog.read(id, caller.id);
-    const [now] = await Promise.all([this.#inspect(before), finished.flush()]);
+    const [now] = await Promise.all([this.#inspect(before), finished.flushEverywhere()]);
     // The look may have found the workspace a new worker.
     const record = await catalog.read(id, caller.id);
     const checkpoints = await store.checkpoints.list(id, CHECKPOINTS_SHOWN);

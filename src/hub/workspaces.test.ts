@@ -193,7 +193,7 @@ describe('which workspace a call means', () => {
       );
       assert.equal(again[0]?.id, again[1]?.id);
       assert.notEqual(again[0]?.id, first.id);
-      await hub.workspaces.connectionClosed(connection);
+      await hub.workspaces.connectionClosed(connection, alice);
       assert.equal(worker.workspaces.size, 0);
       assert.equal((await hub.workspaces.list({ limit: 5 }, alice)).total, 0);
     }),

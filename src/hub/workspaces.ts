@@ -86,8 +86,8 @@ export class WorkspaceDesk implements Workspaces {
     return record;
   }
 
-  connectionClosed(connection: Connection): Promise<void> {
-    return this.#parts.defaults.close(connection);
+  connectionClosed(connection: Connection, caller: Pick<Caller, 'id'>): Promise<void> {
+    return this.#parts.defaults.close(connection, caller);
   }
 
   async file(workspace: WorkspaceRecord, request: FileRequest, call: Call): Promise<JsonObject> {

@@ -15,6 +15,7 @@ import type { Log } from '../log/log.ts';
 import type { Connection, Operation } from '../operations/operation.ts';
 import { jsonRpcError, parseBody } from './body.ts';
 import { type Catalogue, createCatalogues } from './catalogue.ts';
+import { type OtherHubs, otherHubs } from './other-hubs.ts';
 import { ActiveCalls, RunningCalls } from './running-calls.ts';
 import { EVERYTHING, selectionOf } from './selection.ts';
 import { createServer, type ServerParts } from './server.ts';
@@ -49,36 +50,34 @@ const KEEP_ALIVE_MS = 15_000;
 export function createMcp(options: McpOptions): Mcp {
   const { hub, log, version, extend } = options;
   const catalogues = createCatalogues(options.operations);
-  const parts: ServerParts = {
-    hub,
-    log,
-    version,
-    extend,
-    runningCalls: new RunningCalls(),
-    activeCalls: new ActiveCalls(),
-  };
+  const runningCalls = new RunningCalls();
+  const parts: ServerParts = { hub, log, version, extend, runningCalls, activeCalls: new ActiveCalls() };
+  const others: OtherHubs = otherHubs(hub.peers, { sessions: () => sessions, runningCalls });
   /** The catalogue of a request that was let in by `refusedSelection`. */
   const catalogueFor = (request: Request | undefined): Catalogue => {
     const selection = request ? selectionOf(request, catalogues.toolsets) : EVERYTHING;
     return catalogues.of('unknown' in selection ? EVERYTHING : selection);
   };
   const handler = createMcpHandler(
-    context => statelessServer(parts, { ...context, catalogue: catalogueFor(context.requestInfo) }),
+    context => statelessServer(parts, { ...context, others, catalogue: catalogueFor(context.requestInfo) }),
     {
       bus: options.bus,
       keepAliveMs: KEEP_ALIVE_MS,
       onerror: error => log.debug({ err: error }, 'MCP request was refused'),
     },
   );
-  const sessions = new Sessions({
+  const sessions: Sessions = new Sessions({
+    records: hub.sessions,
+    log,
     idleMs: (options.sessions?.idleSeconds ?? 1800) * 1000,
     maxSessions: options.sessions?.maxSessions ?? 10_000,
     maxPerCaller: options.sessions?.maxPerCaller ?? 1_000,
     serve: ({ request, caller }, connection) =>
       sessionServer(parts, { catalogue: catalogueFor(request), caller, connection }),
-    ended: connection =>
+    tell: id => others.sessionEnded(id),
+    ended: (connection, caller) =>
       hub.workspaces
-        .connectionClosed(connection)
+        .connectionClosed(connection, caller)
         .catch(error => log.warn({ err: error }, 'the workspace of an ended MCP session was not deleted')),
   });
   const refusedSelection = (request: Request): Response | undefined => {
@@ -107,7 +106,9 @@ export function createMcp(options: McpOptions): Mcp {
       const parsedBody = body.value;
       if ((hasSession || isInitializeRequest(parsedBody)) && (await isLegacyRequest(request, parsedBody))) {
         const inSession = { request, authInfo, caller, parsedBody };
-        return hasSession ? sessions.handle(inSession) : sessions.open(inSession);
+        if (!hasSession) return sessions.open(inSession);
+        others.passOn(request.headers.get('mcp-session-id') ?? '', { caller, message: parsedBody });
+        return sessions.handle(inSession);
       }
       return handler.fetch(request, { authInfo, parsedBody });
     },
@@ -127,8 +128,11 @@ export function createMcp(options: McpOptions): Mcp {
 }
 
 /** A server for one request: of the modern era, or of the legacy era without a session. */
-function statelessServer(parts: ServerParts, context: McpRequestContext & { catalogue: Catalogue }): Server {
-  const { era, catalogue, authInfo } = context;
+function statelessServer(
+  parts: ServerParts,
+  context: McpRequestContext & { catalogue: Catalogue; others: OtherHubs },
+): Server {
+  const { era, catalogue, authInfo, others } = context;
   const server = createServer(parts, {
     era,
     surface: 'mcp',
@@ -136,8 +140,8 @@ function statelessServer(parts: ServerParts, context: McpRequestContext & { cata
     callerOf: info => requiredCaller(info ?? authInfo),
   });
   if (era === 'legacy') {
-    server.setNotificationHandler('notifications/cancelled', ({ params }) => {
-      parts.runningCalls.cancel(requiredCaller(authInfo), params.requestId);
+    server.setNotificationHandler('notifications/cancelled', async ({ params }) => {
+      if (params.requestId !== undefined) await others.cancelCall(requiredCaller(authInfo), params.requestId);
     });
   }
   return server;

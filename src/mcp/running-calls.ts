@@ -41,11 +41,16 @@ export class RunningCalls {
   }
 
   /** Cancels the caller's running call of that id. Where several have it, whose is meant cannot be known: nothing happens. */
-  cancel(caller: Caller, id: RequestId | undefined): boolean {
-    const sameId = id === undefined ? undefined : this.#calls.get(keyOf(caller, id));
+  cancel(caller: Pick<Caller, 'id'>, id: RequestId): boolean {
+    const sameId = this.#calls.get(keyOf(caller, id));
     if (sameId?.size !== 1) return false;
     for (const controller of sameId) controller.abort(new DOMException('the client cancelled the call', 'AbortError'));
     return true;
+  }
+
+  /** How many of the caller's running calls have this id. */
+  count(caller: Pick<Caller, 'id'>, id: RequestId): number {
+    return this.#calls.get(keyOf(caller, id))?.size ?? 0;
   }
 
   /** The server ends, and nobody is left to hear the answers. */
@@ -84,4 +89,4 @@ export class ActiveCalls {
   }
 }
 
-const keyOf = (caller: Caller, id: RequestId): string => `${typeof id} ${id} ${caller.id}`;
+const keyOf = (caller: Pick<Caller, 'id'>, id: RequestId): string => `${typeof id} ${id} ${caller.id}`;

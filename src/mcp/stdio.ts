@@ -56,5 +56,5 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
   options.signal.addEventListener('abort', stop, { once: true });
   await ended;
   options.signal.removeEventListener('abort', stop);
-  await hub.workspaces.connectionClosed(connection);
+  await hub.workspaces.connectionClosed(connection, caller);
 }

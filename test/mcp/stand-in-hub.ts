@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../src/errors/app-error.ts';
-import type { Hub, WorkspaceView } from '../../src/hub/hub.ts';
+import type { Hub, WorkerView, WorkspaceView } from '../../src/hub/hub.ts';
 import { LaneBook } from '../../src/hub/lanes.ts';
 import type { ArtifactRecord, EventRecord, TaskRecord, WorkerRecord, WorkspaceRecord } from '../../src/store/rows.ts';
+import { memorySessions } from '../support/memory-sessions.ts';
 
 /** A hub that keeps everything in memory and runs nothing: the surfaces are what is tested here. */
 export interface StandInHub extends Hub {
@@ -162,12 +163,16 @@ export function standInHub(): StandInHub {
     lanes: new LaneBook(),
     workers: {
       list: async () => workers,
+      views: async () => workers.map(viewOfWorker),
+      waiting: async () => 0,
       drain: async () => {},
       remove: async id => {
         const at = workers.findIndex(worker => worker.id === id);
         if (at >= 0) workers.splice(at, 1);
       },
     },
+    sessions: memorySessions(),
+    peers: { tell: () => {}, ask: async () => [], hear: () => {} },
     close: async () => {},
   };
 }
@@ -206,6 +211,14 @@ function viewOf(record: WorkspaceRecord): WorkspaceView {
   };
   return { record, network: 'off', limits, activeTasks: 0, lastCheckpointId: null };
 }
+
+const viewOfWorker = (record: WorkerRecord): WorkerView => ({
+  record,
+  state: 'live',
+  used: 1,
+  lastHeardAt: record.joinedAt,
+  leaseLeftSeconds: 15,
+});
 
 function workerRow(id: string): WorkerRecord {
   const now = Date.now();

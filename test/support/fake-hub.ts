@@ -3,6 +3,7 @@ import type { Hub } from '../../src/hub/hub.ts';
 import { silentLog } from '../../src/log/log.ts';
 import type { InvokeCall } from '../../src/operations/invoke.ts';
 import type { AuditRecord, TaskRecord, WorkspaceRecord } from '../../src/store/rows.ts';
+import { memorySessions } from './memory-sessions.ts';
 
 type Parts = { readonly [Part in Exclude<keyof Hub, 'close'>]?: Partial<Hub[Part]> };
 
@@ -62,10 +63,14 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
     lanes: { take: () => ({ reached: async () => {}, done: () => {} }), ...parts.lanes },
     workers: {
       list: unexpected('workers.list'),
+      views: unexpected('workers.views'),
+      waiting: unexpected('workers.waiting'),
       drain: unexpected('workers.drain'),
       remove: unexpected('workers.remove'),
       ...parts.workers,
     },
+    sessions: { ...memorySessions(), ...parts.sessions },
+    peers: { tell: () => {}, ask: async () => [], hear: () => {}, ...parts.peers },
     close: async () => {},
   };
 }
