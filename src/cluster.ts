@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from './config/config.ts';
 import { AppError } from './errors/app-error.ts';
 import { nameOf } from './fabric/identity.ts';
+import type { BlobRoutesOptions } from './http/routes/blobs.ts';
 import { createHub } from './hub/create-hub.ts';
 import type { Hub } from './hub/hub.ts';
+import { joinFabric, openTrust, openWorkerBlobs } from './joining.ts';
 import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
 import { registerRenderers } from './operations/sandbox/renderers.ts';
@@ -11,19 +13,21 @@ import {
   addFabricGauge,
   addGauges,
   createEngine,
-  joinFabric,
   openBlobs,
   openStore,
   prepareDirectory,
   servedBy,
   siteOf,
 } from './parts.ts';
+import { hubToken, readTokenFile } from './tokens.ts';
 import { createWorker } from './worker/worker.ts';
 
 export interface RunningHub {
   readonly id: string;
   readonly hub: Hub;
   readonly operations: readonly Operation[];
+  /** Contents for workers that have no blob service of their own; undefined where the hub cannot tell whom to trust. */
+  readonly workerBlobs?: BlobRoutesOptions;
   close(): Promise<void>;
 }
 
@@ -34,8 +38,12 @@ export async function startHub({ config, log, signal }: Start): Promise<RunningH
   const store = await openStore(config);
   started.defer(() => store.close());
   const blobs = await openBlobs(config, log);
-  const { fabric, identity } = await joinFabric(config, { usual: { hub: randomUUID() }, log, signal });
+  const usual = { hub: randomUUID() };
+  const token = await hubToken(config, { id: usual.hub, log });
+  const { fabric, identity } = await joinFabric(config, { token, usual, log, signal });
   started.defer(() => fabric.close());
+  const trust = await openTrust(config, { token, signal });
+  if (trust) started.defer(() => trust.close());
   const id = nameOf(identity);
   const hub = await createHub({ id, store, blobs, fabric, config, log });
   started.defer(() => hub.close());
@@ -43,7 +51,15 @@ export async function startHub({ config, log, signal }: Start): Promise<RunningH
   addGauges(store);
   addFabricGauge(fabric);
   const open = started.move();
-  return { id, hub, operations: servedBy(config, true), close: () => open.disposeAsync() };
+  return {
+    id,
+    hub,
+    operations: servedBy(config, true),
+    ...(trust && {
+      workerBlobs: { blobs, verifyWorker: (header, request) => trust.checker.check(header, request) },
+    }),
+    close: () => open.disposeAsync(),
+  };
 }
 
 export interface RunningWorker {
@@ -61,19 +77,22 @@ interface Start {
 }
 
 /** A worker that dials out to the NATS servers and hosts sandboxes for the hubs that it meets there. */
-export async function startWorker({ config, log, signal }: Start): Promise<RunningWorker> {
+export async function startWorker({ config: given, log, signal }: Start): Promise<RunningWorker> {
   await using started = new AsyncDisposableStack();
+  const token = await readTokenFile(given, log);
+  const config = withLabels(given, token?.labels);
   const directory = await prepareDirectory(config.directory);
+  const blobs = await openWorkerBlobs(config, { token, log });
   const engine = createEngine(config, log);
   const report = await engine.probe(signal);
   if (!report.works)
     throw new AppError('NO_WORKER_AVAILABLE', 'no sandbox engine works on this machine', { hint: report.remedy });
   const site = await siteOf(directory);
-  const { fabric, identity } = await joinFabric(config, { usual: { worker: usualName(config, site) }, log, signal });
+  const usual = { worker: usualName(config, site) };
+  const { fabric, identity } = await joinFabric(config, { token, usual, log, signal });
   started.defer(() => fabric.close());
   const id = nameOf(identity);
-  const blobs = await openBlobs(config, log);
-  const worker = await createWorker({ id, site, fabric, blobs, config, log, engine, report, signal });
+  const worker = await createWorker({ id, site, fabric, blobs, config, log, engine, report, isRemote: true, signal });
   started.defer(() => worker.close());
   addFabricGauge(fabric);
   const open = started.move();
@@ -88,3 +107,9 @@ export async function startWorker({ config, log, signal }: Start): Promise<Runni
 }
 
 const usualName = (config: Config, site: string): string => config.worker.id ?? `wk_${site.slice(0, 24)}`;
+
+/** Those of the token, unless the configuration says otherwise. */
+const withLabels = (config: Config, labels: Readonly<Record<string, string>> = {}): Config => ({
+  ...config,
+  worker: { ...config.worker, labels: { ...labels, ...config.worker.labels } },
+});

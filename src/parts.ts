@@ -5,10 +5,7 @@ import type { Blobs } from './blobs/blobs.ts';
 import { createDirectoryBlobs } from './blobs/directory.ts';
 import { createS3Blobs } from './blobs/s3.ts';
 import type { Config } from './config/config.ts';
-import { AppError } from './errors/app-error.ts';
-import { readCredential } from './fabric/credentials/credential.ts';
-import type { Identity } from './fabric/identity.ts';
-import { connectNats, type NatsFabric } from './fabric/nats/nats-fabric.ts';
+import type { NatsFabric } from './fabric/nats/nats-fabric.ts';
 import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
 import { selectOperations } from './operations/registry.ts';
@@ -40,27 +37,6 @@ export function openBlobs(config: Config, log: Log): Promise<Blobs> {
     spoolDirectory: join(config.directory, 'spool'),
     log,
   });
-}
-
-/** Meets hubs and workers at the NATS servers. The credential, where there is one, says who this is; else `usual` does. */
-export async function joinFabric(
-  config: Config,
-  { usual, log, signal }: { usual: Identity; log: Log; signal?: AbortSignal },
-): Promise<{ fabric: NatsFabric; identity: Identity }> {
-  const { credentials: file, ca_file: caFile } = config.fabric;
-  const servers = config.fabric.servers.length > 0 ? config.fabric.servers : [config.worker.hub ?? []].flat();
-  if (servers.length === 0)
-    throw new AppError('VALIDATION_ERROR', 'no NATS server is named', {
-      hint: 'set fabric.servers, as in BOXSWAIN_FABRIC_SERVERS=nats://host:4222; see docs/configuration.md',
-    });
-  const credentials = file === undefined ? undefined : await readFile(file, 'utf8');
-  const identity = credentials === undefined ? usual : (await readCredential(credentials)).identity;
-  if ('hub' in identity !== 'hub' in usual)
-    throw new AppError('VALIDATION_ERROR', `the credential is that of a ${'hub' in identity ? 'hub' : 'worker'}`, {
-      hint: 'name another file in fabric.credentials',
-    });
-  const tls = caFile === undefined ? undefined : { caFile };
-  return { fabric: await connectNats({ servers, credentials, identity, tls, log, signal }), identity };
 }
 
 /** What `/metrics` tells about the records, read when it is asked. */

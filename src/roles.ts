@@ -11,7 +11,7 @@ import { loadConfig } from './config/load.ts';
 import { runAttacksOn } from './diagnosis.ts';
 import { diagnose } from './diagnosis.ts';
 import { type HealthOptions, readinessOf, startHealth, workerReadiness } from './http/health.ts';
-import { startHttp } from './http/server.ts';
+import { type HttpOptions, startHttp } from './http/server.ts';
 import { createLog, type Log } from './log/log.ts';
 import { attachStdio, serveSocket } from './mcp/local-socket.ts';
 import { serveStdio } from './mcp/stdio.ts';
@@ -19,6 +19,7 @@ import { invoke } from './operations/invoke.ts';
 import { findOperation } from './operations/registry.ts';
 import { type Solo, startSolo } from './solo.ts';
 import { startTracing } from './telemetry/tracing.ts';
+import { createTokenRoles, workerTokens } from './tokens.ts';
 import { createTransferRoles } from './transfers.ts';
 
 export interface RoleOptions {
@@ -68,7 +69,9 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       started.defer(await traceRole('hub', { config, log }));
       const running = await startHub({ config, log, signal });
       started.defer(() => running.close());
-      const http = await openDoors(running, { config, log, version, started });
+      const { workerBlobs: blobs } = running;
+      const doors = { config, log, version, started, blobs, tokens: workerTokens(config) };
+      const http = await openDoors(running, doors);
       const toolCount = running.operations.length;
       say(welcome({ version, url: http.url, toolCount, engine: 'on workers' }));
       await aborted(signal);
@@ -111,6 +114,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     doctor: async flags => diagnose(await configure(flags)),
     attack: async flags => runAttacksOn(await configure(flags)),
     ...createTransferRoles(configure),
+    ...createTokenRoles(configure),
   };
 }
 
@@ -119,15 +123,17 @@ interface Doors {
   readonly log: Log;
   readonly version: string;
   readonly started: AsyncDisposableStack;
+  readonly blobs?: HttpOptions['blobs'];
+  readonly tokens?: HttpOptions['tokens'];
 }
 
 /** Everything through which a hub is reached: MCP and HTTP on a port, and both sockets of this machine. */
 async function openDoors(
   { hub, operations }: Pick<Solo, 'hub' | 'operations'>,
-  { config, log, version, started }: Doors,
+  { config, log, version, started, blobs, tokens }: Doors,
 ): Promise<{ url: string }> {
   const sockets = socketsOf(config);
-  const http = await startHttp({ hub, operations, config, log, version, socketPath: sockets.http });
+  const http = await startHttp({ hub, operations, config, log, version, blobs, tokens, socketPath: sockets.http });
   started.defer(() => http.close());
   const local = await serveSocket({ hub, operations, log, version, path: sockets.mcp });
   started.defer(() => local.close());
@@ -141,7 +147,7 @@ async function openHealth({
   log,
   started,
   readiness,
-}: Omit<Doors, 'version'> & Pick<HealthOptions, 'readiness'>): Promise<void> {
+}: Pick<Doors, 'config' | 'log' | 'started'> & Pick<HealthOptions, 'readiness'>): Promise<void> {
   const { host, port } = config.health;
   if (port === undefined) return;
   const health = await startHealth({ host, port, log, readiness });

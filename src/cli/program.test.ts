@@ -13,6 +13,16 @@ interface Setting {
   readonly signal?: AbortSignal;
 }
 
+const token = {
+  token_id: 'tok_1',
+  role: 'worker',
+  id: 'worker-1',
+  labels: {},
+  created_at: '2026-01-01T00:00:00.000Z',
+  expires_at: null,
+  revoked_at: null,
+} as const;
+
 /** Runs a command line against roles that only note what they are asked. */
 async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, roles, signal }: Setting = {}) {
   const terminal = new RecordingTerminal({ isInteractive });
@@ -47,6 +57,10 @@ async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, ro
       doctor: async () => [],
       attack: async () => ({ engine: { name: 'e', versions: {}, stale: [] }, attempts: [] }),
       exportTo: async () => ({ tables: { task: 2 }, blobs: 1, blob_bytes: 5, missing_blobs: [], workspaces: [] }),
+      createToken: async () => ({ ...token, token: 'secret', isNewAuthority: false }),
+      listTokens: async () => [token],
+      revokeToken: async () => [{ ...token, revoked_at: token.created_at }],
+      natsConfig: async () => 'listen: x\n',
       importFrom: async () => ({ exported_at: '2026-01-01T00:00:00.000Z', tables: { task: 2 }, blobs: 1 }),
       ...roles,
     },

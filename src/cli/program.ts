@@ -7,9 +7,10 @@ import { type AttackReport, attackAsText, type Check, checksAsText } from './doc
 import { operationCommand } from './operation-command.ts';
 import { type Terminal, showError } from './output.ts';
 import { addTransfer, type TransferRoles } from './transfer.ts';
+import { addWorkerTokens, collect, labelsOf, type TokenRoles } from './worker-token.ts';
 
 /** What the composition root gives to the commands. `flags` are configuration keys by path. */
-export interface Roles extends TransferRoles {
+export interface Roles extends TransferRoles, TokenRoles {
   serve(flags: Flags, options: { firstRun: boolean; signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   hub(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   worker(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
@@ -87,7 +88,8 @@ export function buildProgram(options: ProgramOptions): Command {
     .argument('[words...]')
     .action((words: string[]) => terminal.out(`${completionsFor(program, words).join('\n')}\n`));
   for (const command of everyCommand(program)) {
-    if (command.commands.length === 0 || command === program) commonFlags(command);
+    const isGroup = command.commands.length > 0 && command.name() !== 'worker';
+    if (!isGroup || command === program) commonFlags(command);
   }
   return program;
 
@@ -104,19 +106,25 @@ export function buildProgram(options: ProgramOptions): Command {
     addressFlags(selectionFlags(root.command('hub')))
       .description('serve MCP and HTTP, and direct the workers that it meets at NATS servers')
       .option('--nats <servers>', 'NATS servers, by comma')
+      .option('--token-file <file>', 'what boxswain worker token create --role hub wrote')
       .addHelpText('after', '\nExamples:\n  boxswain hub --nats nats://10.0.0.5:4222 --config /etc/boxswain/hub.json')
       .action(async (_typed: unknown, command: Command) => roles.hub(flagsOf(command), { signal, say }));
-    root
+    const worker = root
       .command('worker')
+      .enablePositionalOptions()
       .description('host sandboxes for hubs; dials out to NATS servers and needs no open port')
-      .option('--nats <servers>', 'NATS servers, by comma')
-      .option('--credentials <file>', 'the credential that boxswain worker token create gave')
+      .option('--token-file <file>', 'what boxswain worker token create wrote; all that a worker needs')
+      .option('--hub <url>', 'hub that gives contents, where it is not the one of the token')
+      .option('--nats <servers>', 'NATS servers, by comma, where they are not those of the token')
+      .option('--id <name>', 'name of this worker, where no token gives it one')
       .option('--slots <n>', 'workspaces this worker takes', Number)
+      .option('--label <k=v>', 'label for placement; may be repeated', collect)
       .addHelpText(
         'after',
-        '\nExamples:\n  boxswain worker --nats tls://nats.example.org:4222 --credentials worker.creds',
+        '\nExamples:\n  boxswain worker --token-file worker-1.token\n  boxswain worker --token-file worker-1.token --slots 8 --label zone=a',
       )
       .action(async (_typed: unknown, command: Command) => roles.worker(flagsOf(command), { signal, say }));
+    addWorkerTokens(worker, { terminal, roles, flagsOf });
     selectionFlags(root.command('mcp'))
       .description('serve MCP over stdin and stdout, for clients that start their servers themselves')
       .addHelpText('after', '\nExamples:\n  claude mcp add boxswain -- boxswain mcp')
@@ -126,25 +134,31 @@ export function buildProgram(options: ProgramOptions): Command {
 
 function addOperations(program: Command, options: ProgramOptions): void {
   for (const operation of options.operations) {
-    const parent = operation.cli.words.slice(0, -1).reduce<Command>((command, word) => groupOf(command, word), program);
-    const command = operationCommand(operation, {
-      terminal: options.terminal,
-      defaultWorkspace: options.env.BOXSWAIN_WORKSPACE,
-      signal: options.signal,
-      connect: () => options.roles.connect(flagsOf(command)),
-      readStdin: options.readStdin,
-    });
-    parent.addCommand(command.copyInheritedSettings(parent));
+    const { words, alias } = operation.cli;
+    for (const path of alias ? [words, alias] : [words]) {
+      const parent = path.slice(0, -1).reduce<Command>((command, word) => groupOf(command, word), program);
+      const command = operationCommand(operation, {
+        terminal: options.terminal,
+        defaultWorkspace: options.env.BOXSWAIN_WORKSPACE,
+        signal: options.signal,
+        connect: () => options.roles.connect(flagsOf(command)),
+        readStdin: options.readStdin,
+      });
+      parent.addCommand(command.copyInheritedSettings(parent));
+    }
   }
 }
+
+const GROUPS: Readonly<Record<string, string>> = {
+  task: 'look at, wait for and cancel tasks',
+  workers: 'look at workers, drain and remove them',
+};
 
 function groupOf(parent: Command, word: string): Command {
   const found = parent.commands.find(command => command.name() === word);
   if (found) return found;
   const group = parent.command(word).enablePositionalOptions();
-  return group.description(
-    word === 'task' ? 'look at, wait for and cancel tasks' : `the operations of the ${word} toolset`,
-  );
+  return group.description(GROUPS[word] ?? `the operations of the ${word} toolset`);
 }
 
 function addDoctor(program: Command, { terminal, roles }: ProgramOptions): void {
@@ -201,12 +215,19 @@ function flagsOf(command: Command): Flags {
       'http.host': listens ? typed.host : undefined,
       'http.port': listens ? (typed.port ?? earlierPort(typed)) : undefined,
       'fabric.servers': listOf(typed.nats),
-      'fabric.credentials': command.name() === 'worker' ? typed.credentials : undefined,
-      'worker.slots': command.name() === 'worker' ? typed.slots : undefined,
+      'fabric.credentials': typed.tokenFile,
+      ...(command.name() === 'worker' && workerSettings(typed)),
       'log.level': typed.debug === true ? 'debug' : typed.logLevel,
     },
   };
 }
+
+const workerSettings = (typed: Record<string, unknown>) => ({
+  'worker.hub': typed.hub,
+  'worker.id': typed.id,
+  'worker.slots': typed.slots,
+  'worker.labels': labelsOf(typed.label),
+});
 
 const listOf = (typed: unknown): string[] | undefined =>
   typeof typed === 'string' ? typed.split(',').map(item => item.trim()) : undefined;

@@ -184,14 +184,24 @@ export const configSchema = z
           .array(z.string())
           .default([])
           .describe('NATS servers that hubs and workers meet at: nats://, tls://, ws:// or wss://'),
-        credentials: z.string().optional().describe('file with the NATS credential of this hub or worker'),
+        credentials: z
+          .string()
+          .optional()
+          .describe(
+            'file with the token of this hub or worker, made by boxswain worker token create; or a NATS .creds file',
+          ),
         ca_file: z.string().optional().describe('certificates that vouch for the NATS servers'),
       })
       .prefault({}),
     worker: z
       .strictObject({
-        id: z.string().optional().describe('name of this worker; default: that of its credential'),
-        hub: z.string().optional().describe('NATS server to meet the hubs at; the same as fabric.servers'),
+        id: z.string().optional().describe('name of this worker; default: that of its token'),
+        hub: z
+          .string()
+          .optional()
+          .describe(
+            'https://… of a hub that gives workers contents, which tokens then name too; nats://… is the same as fabric.servers',
+          ),
         outbox_directory: z
           .string()
           .optional()

@@ -8,6 +8,7 @@ import { addMetadataRoutes } from './routes/metadata.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addStatusRoutes } from './routes/status.ts';
 import { addUploadRoutes } from './routes/uploads.ts';
+import { addWorkerTokenRoutes } from './routes/worker-tokens.ts';
 import { addWorkerRoutes } from './routes/workers.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -21,6 +22,8 @@ export function createApi(parts: ApiParts): Api {
   addEventRoutes(api, parts);
   addArtifactRoutes(api, parts);
   addUploadRoutes(api, parts);
+  // Before the routes of a worker, whose id could be anything.
+  addWorkerTokenRoutes(api, parts);
   addWorkerRoutes(api, parts);
   api.onError(error => responseOf(error, parts.log));
   api.notFound(context => {

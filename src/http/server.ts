@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AdmissionPolicy, admissionPolicy } from '../auth/admission.ts';
 import { listenOnSocket } from '../auth/unix-socket.ts';
+import type { WorkerTokens } from '../auth/worker-tokens.ts';
 import type { Config } from '../config/config.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Hub } from '../hub/hub.ts';
@@ -23,6 +24,8 @@ export interface HttpOptions {
   readonly socketPath?: string;
   /** Gives workers the contents they ask for; without it there are no such routes. */
   readonly blobs?: BlobRoutesOptions;
+  /** Makes and revokes what workers join with. */
+  readonly tokens?: WorkerTokens;
   /** Further settings of MCP; tests mount fixtures through them. */
   readonly mcp?: Pick<McpOptions, 'extend' | 'bus' | 'sessions'>;
 }
@@ -52,7 +55,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const mcp = createMcp({ hub, operations, log, version, ...options.mcp });
   const maxBodyBytes = config.http.max_body_bytes;
   const closing = new AbortController();
-  const api = createApi({ hub, operations, log, maxBodyBytes, closing: closing.signal });
+  const api = createApi({ hub, operations, log, maxBodyBytes, tokens: options.tokens, closing: closing.signal });
   const blobRoutes = options.blobs && createBlobRoutes({ ...options.blobs, log });
   // The server cannot tell routes apart, and contents of workers may take longer than other bodies.
   const bodyTimeoutMs = blobRoutes ? LIMITS.requestTimeout : undefined;

@@ -52,6 +52,7 @@ it('a credential says for whom it is, is signed for the account, and is never th
   assert.deepEqual(await readCredential(credential.text), {
     identity: { worker: 'w.1' },
     publicKey: credential.publicKey,
+    account: authority.account,
   });
   assert.notEqual((await authority.issue({ worker: 'w.1' })).publicKey, credential.publicKey);
   const { iss, nats } = decode<User>(jwtOf(credential));

@@ -16,6 +16,8 @@ export interface Credential {
 export interface CredentialFacts {
   readonly identity: Identity;
   readonly publicKey: string;
+  /** Public key of the account that it is for. */
+  readonly account: string;
   /** Milliseconds since 1970; undefined: it has no end. */
   readonly expiresAt?: number;
 }
@@ -37,10 +39,10 @@ export function credentialOf(jwt: string, user: KeyPair): Credential {
  */
 export async function readCredential(text: string): Promise<CredentialFacts> {
   try {
-    const { jwt } = await parseCreds(new TextEncoder().encode(text));
+    const { jwt, aid: account } = await parseCreds(new TextEncoder().encode(text));
     const { name, sub, exp } = decode<User>(jwt);
     const expiresAt = exp === undefined ? {} : { expiresAt: exp * 1_000 };
-    return { identity: identityInJwt(name), publicKey: sub, ...expiresAt };
+    return { identity: identityInJwt(name), publicKey: sub, account, ...expiresAt };
   } catch {
     throw new AppError('UNAUTHORIZED', 'this is not a credential for the fabric', {
       hint: 'take a token that `boxswain worker token create` has written',

@@ -13,6 +13,13 @@ import { connect } from '@nats-io/transport-node';
 /** No broker could be reached, or it refused this connection. The message is fit for an administrator. */
 export class BrokerUnavailable extends Error {
   override readonly name = 'BrokerUnavailable';
+  /** It was there, and did not take the credential. */
+  readonly isRefusal: boolean;
+
+  constructor(message: string, { isRefusal = false, cause }: { isRefusal?: boolean; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.isRefusal = isRefusal;
+  }
 }
 
 export interface DialOptions {
@@ -62,7 +69,8 @@ export async function dial(options: DialOptions, settings: ConnectionOptions): P
       const refusal = [cause, cause instanceof Error ? cause.cause : undefined].find(
         error => error instanceof AuthorizationError,
       );
-      if (refusal) throw new BrokerUnavailable(`the NATS server at ${where} refused the credential`, { cause });
+      if (refusal)
+        throw new BrokerUnavailable(`the NATS server at ${where} refused the credential`, { isRefusal: true, cause });
       const waitMs = retryDelay();
       if (performance.now() + waitMs >= until) {
         const why = cause instanceof Error ? cause.message : String(cause);

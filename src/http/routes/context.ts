@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import type { Context } from 'hono';
 import type { Caller } from '../../auth/caller.ts';
+import type { WorkerTokens } from '../../auth/worker-tokens.ts';
 import type { Hub } from '../../hub/hub.ts';
 import type { Log } from '../../log/log.ts';
 import { invoke } from '../../operations/invoke.ts';
@@ -19,6 +20,8 @@ export interface ApiParts {
   readonly log: Log;
   readonly operations: readonly Operation[];
   readonly maxBodyBytes: number;
+  /** Who may join; undefined where nobody can. */
+  readonly tokens?: WorkerTokens;
   /** Aborted when the server closes: streams end. */
   readonly closing: AbortSignal;
 }
