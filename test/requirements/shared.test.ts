@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { connectWire } from '../support/wires.ts';
-import { verifications } from './verify.ts';
+import { type Verifier, verifications } from './verify.ts';
 
 /** Name, then read-only, destructive, idempotent, open-world, as in the contract. */
 const hints: Record<string, string> = {
@@ -32,7 +32,9 @@ const hints: Record<string, string> = {
   echo: 'RI',
 };
 
-verifications('shared rules', ({ overMcp, once }) => {
+verifications('shared rules', declare, { workers: 1 });
+
+function declare({ overMcp, once }: Verifier): void {
   overMcp('tool.echo', async ({ call, peer }) => {
     const answer = await peer.call('echo', { message: 'héllo "there"' });
     assert.deepEqual(answer.output, { message: 'héllo "there"' });
@@ -169,4 +171,4 @@ verifications('shared rules', ({ overMcp, once }) => {
     for (const name of ['workspaces', 'tasks_unfinished', 'runs_unfinished'])
       assert.match(metrics, new RegExp(`^boxswain_${name} \\d+$`, 'm'));
   });
-});
+}

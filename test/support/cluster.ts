@@ -53,11 +53,13 @@ export async function startCluster({ hubs, workers, env = {}, envOf = () => ({})
   const hosts = [byConnection, byRequest].map(({ url }) => new URL(url).host);
   const shared = { BOXSWAIN_HTTP_ALLOWED_HOSTS: hosts.join(','), ...env };
   let count = 0;
+  // Roles may be started later too, and end before what they stand on.
+  let held = started;
   const startHub = async (name = `hub-${++count}`) => {
     const home = await services.prepare({ hub: name }, name);
     const { directory } = home;
     const hub = await startServer({ role: 'hub', directory, env: { ...home.env, ...shared, ...envOf(name) } });
-    started.defer(() => hub.stop());
+    held.defer(() => hub.stop());
     running.hubs.push(hub);
     return hub;
   };
@@ -67,7 +69,7 @@ export async function startCluster({ hubs, workers, env = {}, envOf = () => ({})
     const { directory } = home;
     const { launcher } = how;
     const role = await startRole({ directory, env: settings, args: ['worker'], launcher }, /is worker (\S+)/);
-    started.defer(() => role.stop());
+    held.defer(() => role.stop());
     const worker = { ...role, id: role.found };
     running.workers.push(worker);
     return worker;
@@ -76,6 +78,7 @@ export async function startCluster({ hubs, workers, env = {}, envOf = () => ({})
   for (let i = 0; i < workers; i++) await startWorker();
   const { nats, postgres } = services;
   const open = started.move();
+  held = open;
   return {
     url: byConnection.url,
     alternatingUrl: byRequest.url,
