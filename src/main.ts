@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { createTerminal } from './cli/output.ts';
 import { runProgram } from './cli/program.ts';
-import { allOperations } from './operations/registry.ts';
+import { allOperations, operatorOperations } from './operations/registry.ts';
 import { createRoles } from './roles.ts';
 
 const { version } = z
@@ -25,7 +25,7 @@ process.stdout.on('error', error => {
 
 await runProgram(process.argv.slice(2), {
   version,
-  operations: allOperations,
+  operations: [...allOperations, ...operatorOperations],
   roles: createRoles({ version, env: process.env }),
   terminal: createTerminal(),
   env: process.env,

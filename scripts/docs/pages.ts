@@ -5,7 +5,7 @@ import { configKeys } from '../../src/config/keys.ts';
 import { errorCodes } from '../../src/errors/codes.ts';
 import { toListedTool } from '../../src/operations/listed-tool.ts';
 import type { Operation } from '../../src/operations/operation.ts';
-import { allOperations } from '../../src/operations/registry.ts';
+import { allOperations, operatorOperations } from '../../src/operations/registry.ts';
 import { code, GENERATED, page, table } from './markdown.ts';
 import { fieldsOf } from './schemas.ts';
 
@@ -69,7 +69,7 @@ function cliPage(): string {
     '# Commands',
     GENERATED,
     'Every operation is a command. Flags are named as the arguments; `--workspace` (or the variable `BOXSWAIN_WORKSPACE`) names the workspace. With `--json` a command prints the whole output. A failed command prints `error: <message> [CODE]` and a hint to stderr; its exit code is in [errors](errors.md). Commands marked with ⏎ exit with the code of the program they ran.',
-    ...allOperations.map(commandSection),
+    ...[...allOperations, ...operatorOperations].map(commandSection),
   );
 }
 

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { Operation } from '../operations/operation.ts';
+import type { Operation, OperationResult, Progress } from '../operations/operation.ts';
 import { type ArgumentShape, argumentsOf, parseArgument } from './arguments.ts';
 import { type Terminal, showResult } from './output.ts';
 import type { OperationClient } from './client.ts';
@@ -26,6 +26,7 @@ export function operationCommand(operation: Operation, environment: CommandEnvir
       positional.description,
     );
   for (const shape of shapes) for (const option of optionsOf(shape)) command.addOption(option);
+  if (operation.cli.waitsUntil !== undefined) command.option('--wait', 'come back when it is done');
   command.option('--json', 'print the output as JSON');
   if (operation.cli.variadic) command.passThroughOptions();
   command.addHelpText('after', `\nExamples:\n${operation.cli.examples.map(example => `  ${example}`).join('\n')}`);
@@ -119,13 +120,33 @@ interface Running {
 }
 
 async function runCommand(operation: Operation, { args, typed, environment }: Running): Promise<void> {
-  const { terminal, signal } = environment;
+  const { terminal } = environment;
   const client = await environment.connect(typed);
   try {
-    const result = await client.call(operation, args, { signal, report: progress => terminal.progress(progress) });
+    const result = await callUntilDone(operation, { args, typed, environment, client });
     terminal.clearProgress();
     showResult(operation, result, { terminal, asJson: typed.json === true });
   } finally {
     await client.close();
+  }
+}
+
+/** How long one call waits of several that wait for the same: so often it is told how far it is. */
+const WAIT_SECONDS = 2;
+
+/** One call, or with `--wait` as many as it takes. */
+async function callUntilDone(
+  operation: Operation,
+  { args, typed, environment, client }: Running & { client: OperationClient },
+): Promise<OperationResult> {
+  const { terminal, signal } = environment;
+  const { waitsUntil } = operation.cli;
+  const mustWait = waitsUntil !== undefined && typed.wait === true;
+  const call = { signal, report: (progress: Progress) => terminal.progress(progress) };
+  while (true) {
+    const result = await client.call(operation, mustWait ? { ...args, wait_seconds: WAIT_SECONDS } : args, call);
+    if (!mustWait || result.output[waitsUntil] === true) return result;
+    terminal.progress({ message: result.text.join(' ') });
+    signal.throwIfAborted();
   }
 }

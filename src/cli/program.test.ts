@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RecordingTerminal } from '../../test/support/recording-terminal.ts';
 import { AppError } from '../errors/app-error.ts';
-import { allOperations } from '../operations/registry.ts';
+import { allOperations, operatorOperations } from '../operations/registry.ts';
 import { type Flags, type ProgramOptions, type Roles, runProgram } from './program.ts';
 
 interface Setting {
@@ -32,7 +32,7 @@ async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, ro
   const noting = (role: string) => async (flags: Flags) => void started.push({ role, flags });
   const options: ProgramOptions = {
     version: '1.2.3',
-    operations: allOperations,
+    operations: [...allOperations, ...operatorOperations],
     terminal,
     env,
     signal: signal ?? new AbortController().signal,
@@ -214,4 +214,33 @@ test('there is a completion script for three shells, and a clear answer for othe
   const { terminal } = await runLine(['completion', 'cmd']);
   assert.match(terminal.stderr, /no completion for "cmd".*\nhint: use one of: bash, zsh, fish/);
   assert.equal(terminal.exitCode, 2);
+});
+
+test('workers are looked after under either name, and a worker is started by its own', async () => {
+  for (const group of ['workers', 'worker']) {
+    for (const [line, operation, args] of [
+      [`${group} list --json`, 'worker_list', {}],
+      [`${group} drain w1`, 'worker_drain', { worker_id: 'w1' }],
+      [`${group} undrain w1`, 'worker_undrain', { worker_id: 'w1' }],
+      [`${group} remove w1 --force`, 'worker_remove', { worker_id: 'w1', force: true }],
+    ] as const) {
+      assert.deepEqual((await runLine(line.split(' '))).call, { operation, args }, line);
+    }
+  }
+  const { started, call } = await runLine(['worker', '--slots', '3', '--directory', '/x']);
+  assert.deepEqual([started[0]?.role, started[0]?.flags.settings['worker.slots'], call], ['worker', 3, undefined]);
+});
+
+test('with --wait a drain is asked for again until nothing is left', async () => {
+  const asked: Record<string, unknown>[] = [];
+  const connect: Roles['connect'] = async () => ({
+    call: async (_operation, args) => {
+      asked.push(args);
+      return { output: { is_empty: asked.length === 3 }, text: [`${3 - asked.length} left`] };
+    },
+    close: async () => {},
+  });
+  const { terminal } = await runLine(['workers', 'drain', 'w1', '--wait'], { roles: { connect } });
+  assert.deepEqual(asked, Array(3).fill({ worker_id: 'w1', wait_seconds: 2 }));
+  assert.equal(terminal.stdout, '0 left\n');
 });

@@ -3,6 +3,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
 import { hasOwnSocket } from '../auth/unix-socket.ts';
 import { AppError } from '../errors/app-error.ts';
+import type { Operation, OperationResult } from '../operations/operation.ts';
 import type { ClientCall, OperationClient } from './client.ts';
 
 const PROTOCOL_VERSION = '2026-07-28';
@@ -38,6 +39,7 @@ export async function connectSocket(socketPath: string): Promise<OperationClient
   if (!(await answers(socketPath))) return undefined;
   return {
     call: async (operation, args, call) => {
+      if (!operation.isTool) return await operate(socketPath, { operation, args, call });
       const reply = await post(socketPath, envelope(operation.name, args), call);
       return resultOf(reply);
     },
@@ -82,12 +84,51 @@ function post(socketPath: string, message: ReturnType<typeof envelope>, call: Cl
     const sent = request({ socketPath, path: '/mcp', method: 'POST', headers, signal: call.signal }, response => {
       readReply(response, call).then(resolve, reject);
     });
-    sent.on('error', cause =>
-      reject(new AppError('NO_WORKER_AVAILABLE', 'the running hub does not answer', { cause })),
-    );
+    sent.on('error', cause => reject(hubIsGone(cause)));
     sent.end(JSON.stringify(message.body));
   });
 }
+
+const refusalSchema = z.object({
+  error: z.string(),
+  code: z.string(),
+  hint: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+/** What is no tool of MCP goes over HTTP. */
+function operate(
+  socketPath: string,
+  { operation, args, call }: { operation: Operation; args: Record<string, unknown>; call: ClientCall },
+): Promise<OperationResult> {
+  return new Promise((resolve, reject) => {
+    const path = `/api/operations/${operation.name}`;
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    const sent = request({ socketPath, path, method: 'POST', headers, signal: call.signal }, response => {
+      readJson(response)
+        .then(body => {
+          if (response.statusCode === 200) {
+            const output = z.record(z.string(), z.unknown()).parse(body);
+            return resolve({ output, text: operation.textOf(output, args) });
+          }
+          const { error: message, ...shape } = refusalSchema.parse(body);
+          throw AppError.fromShape({ message, ...shape });
+        })
+        .catch(reject);
+    });
+    sent.on('error', cause => reject(hubIsGone(cause)));
+    sent.end(JSON.stringify(args));
+  });
+}
+
+async function readJson(response: IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  return JSON.parse(text);
+}
+
+const hubIsGone = (cause: unknown): AppError =>
+  new AppError('NO_WORKER_AVAILABLE', 'the running hub does not answer', { cause });
 
 /** The answer is JSON, or an event stream whose last message is the answer and whose earlier ones are progress. */
 async function readReply(response: IncomingMessage, call: ClientCall): Promise<Reply> {

@@ -33,6 +33,7 @@ export function defineOperation<Input extends z.ZodObject, Output extends z.ZodT
     ordered: spec.ordered ?? false,
     core: spec.core ?? false,
     always: spec.always ?? false,
+    isTool: spec.isTool ?? true,
     cli: spec.cli,
     prepare(args) {
       const named = aliasPairs.length === 0 ? args : withoutAliases(args, aliasPairs);
@@ -40,7 +41,17 @@ export function defineOperation<Input extends z.ZodObject, Output extends z.ZodT
       if (!parsed.success) throw badArguments(about, named, parsed.error);
       return new Prepared(spec, parsed.data);
     },
+    textOf: (output, args) => textOf(spec, spec.output.parse(output), spec.input.parse(args)),
   };
+}
+
+function textOf<Input extends z.ZodObject, Output extends z.ZodType<Record<string, unknown>>>(
+  spec: OperationSpec<Input, Output>,
+  output: z.output<Output>,
+  input: z.output<Input>,
+): string[] {
+  const text = spec.text?.(output, input) ?? JSON.stringify(output);
+  return typeof text === 'string' ? [text] : text;
 }
 
 class Prepared<Input extends z.ZodObject, Output extends z.ZodType<Record<string, unknown>>> implements PreparedCall {
@@ -55,7 +66,6 @@ class Prepared<Input extends z.ZodObject, Output extends z.ZodType<Record<string
   async run(context: OperationContext): Promise<OperationResult> {
     const answer = await this.#spec.run(this.input, context);
     if (answer instanceof Answered) return { output: answer.output, text: answer.text };
-    const text = this.#spec.text?.(answer, this.input) ?? JSON.stringify(answer);
-    return { output: answer, text: typeof text === 'string' ? [text] : text };
+    return { output: answer, text: textOf(this.#spec, answer, this.input) };
   }
 }

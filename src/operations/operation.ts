@@ -58,6 +58,10 @@ export type TextOf<Output, Input> = (output: Output, input: Input) => string | s
 export interface CliShape {
   /** Words after `boxswain`, such as `['sandbox', 'python']`. */
   readonly words: readonly string[];
+  /** The same command under other words. */
+  readonly alias?: readonly string[];
+  /** With `--wait` the call is made again until this field of its output is true. It must have the argument `wait_seconds`. */
+  readonly waitsUntil?: string;
   /** Argument given by position, and whether it takes all the rest. */
   readonly positional?: string;
   readonly variadic?: boolean;
@@ -99,6 +103,8 @@ export interface OperationSpec<Input extends z.ZodObject, Output extends z.ZodTy
   readonly core?: boolean;
   /** Listed with every toolset (`echo`, the task tools). */
   readonly always?: boolean;
+  /** False: for operators, over HTTP and on the command line; models are never shown it. */
+  readonly isTool?: boolean;
   readonly cli: CliShape;
   readonly text?: TextOf<z.output<Output>, z.output<Input>>;
   run(input: z.output<Input>, context: OperationContext): Promise<z.output<Output> | Answered<z.output<Output>>>;
@@ -119,9 +125,12 @@ export interface Operation {
   readonly ordered: boolean;
   readonly core: boolean;
   readonly always: boolean;
+  readonly isTool: boolean;
   readonly cli: CliShape;
   /** Validates, runs, and renders; only `invoke` calls it. Throws AppError VALIDATION_ERROR on bad arguments. */
   prepare(args: Record<string, unknown>): PreparedCall;
+  /** The text of an output that came without one. Throws for an output that the schema does not know. */
+  textOf(output: Record<string, unknown>, args: Record<string, unknown>): string[];
 }
 
 export interface PreparedCall {

@@ -10,8 +10,9 @@ import { runCommand, runPython } from './sandbox/runs.ts';
 import { taskCancel, taskGetResult, taskGetStatus, taskList } from './sandbox/tasks.ts';
 import { workspaceCreate, workspaceDelete, workspaceGet, workspaceList } from './sandbox/workspaces.ts';
 import { fsEdit, fsWrite } from './sandbox/write-files.ts';
+import { workerDrain, workerList, workerRemove, workerUndrain } from './workers/workers.ts';
 
-/** Everything a caller can ask for, in the order in which it is listed: a fixed order keeps clients' prompt caches. */
+/** The tools: everything that models can ask for, in the order in which it is listed: a fixed order keeps clients' prompt caches. */
 export const allOperations: readonly Operation[] = [
   workspaceCreate,
   workspaceList,
@@ -40,6 +41,9 @@ export const allOperations: readonly Operation[] = [
   taskList,
   echo,
 ];
+
+/** What operators can ask for beside them, over HTTP and on the command line. */
+export const operatorOperations: readonly Operation[] = [workerList, workerDrain, workerUndrain, workerRemove];
 
 const byName = new Map<string, Operation>();
 for (const operation of allOperations) {

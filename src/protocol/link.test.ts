@@ -47,6 +47,7 @@ const unused = async () => {
 };
 const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
   'workspace.open': unused,
+  'workspace.release': unused,
   'workspace.close': unused,
   'workspace.inspect': unused,
   'run.submit': unused,
@@ -59,6 +60,7 @@ const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
 const hubHandlers = (some: Partial<HubHandlers>): HubHandlers => ({
   'worker.join': unused,
   'worker.beat': unused,
+  'worker.change': unused,
   'worker.leave': unused,
   'run.started': unused,
   'run.ended': unused,

@@ -290,7 +290,15 @@ test('workers are listed, drained and removed', async () => {
   assert.deepEqual((await api(server.url, 'POST /api/workers/wk_one/drain')).body, {
     worker_id: 'wk_one',
     is_draining: true,
+    workspaces_left: 1,
+    is_empty: false,
   });
+  assert.deepEqual((await api(server.url, 'POST /api/workers/wk_one/undrain')).body, {
+    worker_id: 'wk_one',
+    is_draining: false,
+  });
+  const named = await api(server.url, 'POST /api/operations/worker_list');
+  assert.deepEqual(named.body.workers, await list());
   assert.equal((await api(server.url, 'DELETE /api/workers/wk_one')).status, 200);
   assert.deepEqual(await list(), []);
 });

@@ -1,12 +1,14 @@
 import { AppError } from '../../errors/app-error.ts';
 import type { Operation } from '../../operations/operation.ts';
+import { operatorOperations } from '../../operations/registry.ts';
 import { isPending } from '../../operations/sandbox/run-job.ts';
 import { queryArguments, readArguments } from '../request.ts';
 import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
 
 /** Every operation under its name, and the resources that are operations under another spelling. */
 export function addOperationRoutes(api: Api, parts: ApiParts): void {
-  const named = new Map(parts.operations.flatMap(one => [one.name, ...one.aliases].map(name => [name, one] as const)));
+  const served = [...parts.operations, ...operatorOperations];
+  const named = new Map(served.flatMap(one => [one.name, ...one.aliases].map(name => [name, one] as const)));
   const find = (name: string): Operation => {
     const operation = named.get(name);
     if (!operation) {

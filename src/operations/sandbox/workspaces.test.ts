@@ -90,7 +90,16 @@ test('creating leaves to the hub what the caller leaves out', async () => {
   const output = await call('workspace_create', {});
   assert.equal(output.workspace_id, view.record.id);
   assert.deepEqual(requests, [
-    { name: undefined, image: undefined, network: 'off', limits: {}, ttlSeconds: undefined, env: {}, metadata: {} },
+    {
+      name: undefined,
+      image: undefined,
+      network: 'off',
+      limits: {},
+      ttlSeconds: undefined,
+      env: {},
+      metadata: {},
+      labels: undefined,
+    },
   ]);
 });
 
@@ -103,6 +112,7 @@ test('creating hands on every argument', async () => {
     ttl_seconds: 60,
     env: { A: 'b' },
     metadata: { c: 'd' },
+    labels: { zone: 'e' },
   });
   assert.deepEqual(requests[0], {
     name: 'demo',
@@ -112,6 +122,7 @@ test('creating hands on every argument', async () => {
     ttlSeconds: 60,
     env: { A: 'b' },
     metadata: { c: 'd' },
+    labels: { zone: 'e' },
   });
 });
 
