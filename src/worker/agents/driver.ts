@@ -1,0 +1,112 @@
+import type { JsonObject } from '../../protocol/json.ts';
+import type { AgentKind, Message, Part, PermissionMode, Remember, Usage } from '../../protocol/sessions.ts';
+
+/** What speaks to one kind of agent. */
+export interface Driver {
+  readonly kind: string;
+  /** What is installed here and what it can do. Starts no session. */
+  describe(signal: AbortSignal): Promise<AgentKind>;
+  /**
+   * Starts the agent's process, or a session in one that runs already, and settles when it takes prompts. Throws AGENT_UNAVAILABLE,
+   * CAPABILITY_UNSUPPORTED for a mode or model that it lacks, SESSION_NOT_FOUND for a session to resume that it does not know.
+   */
+  open(request: OpenRequest, host: DriverHost): Promise<LiveAgent>;
+  /** Copies a session of the agent's own up to a message, without a process; the new agent's session id. Absent: it cannot. */
+  readonly fork?: (request: ForkRequest) => Promise<{ agentSessionId: string }>;
+}
+
+export interface OpenRequest {
+  /** Ours, a UUID. */
+  readonly sessionId: string;
+  /** Existing directory, absolute. */
+  readonly cwd: string;
+  /** The agent's own id of the session to go on with; absent: a new one. */
+  readonly resume?: string;
+  readonly model?: string;
+  readonly permissionMode: PermissionMode;
+  readonly signal: AbortSignal;
+}
+
+export interface ForkRequest {
+  readonly agentSessionId: string;
+  readonly cwd: string;
+  /** The agent's id of the last message that is copied; absent: all. */
+  readonly atMessageId?: string;
+  readonly title?: string;
+}
+
+/** What a driver tells and asks while a session is live. */
+export interface DriverHost {
+  /** In the order in which they happened. */
+  emit(update: AgentUpdate): void;
+  /**
+   * Settles when somebody answered, or says `cancelled` when the turn, tool or process ended first. The driver aborts `signal` when the
+   * agent no longer waits, such as when something else answered.
+   */
+  ask(question: PermissionQuestion, signal: AbortSignal): Promise<PermissionAnswer>;
+  /** A process was started for the session; recorded on disk before it gets any work, so that it can be reaped after a crash. */
+  spawned(process: { readonly pid: number }): Promise<void>;
+}
+
+/** All upserts by id, so that hearing one twice does no harm. */
+export type AgentUpdate =
+  | { readonly kind: 'message'; readonly message: Message }
+  | { readonly kind: 'part'; readonly part: Part }
+  /** Text that a text or thinking part gained since it was last told of. */
+  | { readonly kind: 'delta'; readonly messageId: string; readonly partId: string; readonly delta: string }
+  | { readonly kind: 'part_completed'; readonly messageId: string; readonly partId: string }
+  | {
+      readonly kind: 'subagent';
+      readonly state: 'started' | 'completed' | 'failed';
+      readonly partId: string;
+      readonly toolUseId: string;
+      readonly subagentType: string;
+      readonly description: string;
+    }
+  | { readonly kind: 'title'; readonly title: string }
+  | { readonly kind: 'mode'; readonly mode: PermissionMode }
+  | { readonly kind: 'model'; readonly model: string }
+  /** Sums of the session so far. */
+  | { readonly kind: 'usage'; readonly usage: Usage };
+
+export interface PermissionQuestion {
+  readonly requestId: string;
+  readonly toolName: string;
+  /** One line for people. */
+  readonly description: string;
+  readonly input: JsonObject;
+  /** What the agent can keep in mind. */
+  readonly remember: readonly Remember[];
+}
+
+export type PermissionAnswer =
+  | { readonly behavior: 'allow'; readonly remember: Remember; readonly updatedInput?: JsonObject }
+  | { readonly behavior: 'deny'; readonly remember: Remember; readonly message: string }
+  | { readonly behavior: 'cancelled' };
+
+export interface Prompt {
+  readonly turnId: string;
+  readonly text: string;
+  readonly attachments: readonly { readonly path: string; readonly contentType: string }[];
+}
+
+export interface TurnEnd {
+  readonly outcome: 'completed' | 'aborted' | 'failed';
+  /** For `failed`: what the agent said, without secrets or host paths. */
+  readonly error?: string;
+  readonly usage?: Usage;
+  readonly durationMs: number;
+}
+
+/** A session that takes prompts, one turn at a time. */
+export interface LiveAgent {
+  readonly agentSessionId: string;
+  /** Settles when the turn is over; rejects only when the process ended, with SESSION_FAILED. */
+  prompt(prompt: Prompt): Promise<TurnEnd>;
+  /** Ends the running turn, if there is one; the session stays usable. */
+  interrupt(): Promise<void>;
+  /** Ends the session and, where no other uses it, the whole process tree. Settles when they are gone. */
+  close(): Promise<void>;
+  /** Settles when the process ended by itself. */
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+}
