@@ -67,6 +67,10 @@ export interface RunningWorker {
   readonly engine: string;
   /** It has its place among the hub's workers. */
   readonly isReady: boolean;
+  /** Gives its workspaces to other workers, as far as that can be done in the time that the configuration allows. */
+  drain(): Promise<void>;
+  /** Tells the hubs of the slots and labels of a new configuration. */
+  reload(config: Config): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -77,7 +81,12 @@ interface Start {
 }
 
 /** A worker that dials out to the NATS servers and hosts sandboxes for the hubs that it meets there. */
-export async function startWorker({ config: given, log, signal }: Start): Promise<RunningWorker> {
+export async function startWorker({
+  config: given,
+  log,
+  signal,
+  version,
+}: Start & { version: string }): Promise<RunningWorker> {
   await using started = new AsyncDisposableStack();
   const token = await readTokenFile(given, log);
   const config = withLabels(given, token?.labels);
@@ -92,7 +101,8 @@ export async function startWorker({ config: given, log, signal }: Start): Promis
   const { fabric, identity } = await joinFabric(config, { token, usual, log, signal });
   started.defer(() => fabric.close());
   const id = nameOf(identity);
-  const worker = await createWorker({ id, site, fabric, blobs, config, log, engine, report, isRemote: true, signal });
+  const means = { id, site, fabric, blobs, config, log, engine, report, version };
+  const worker = await createWorker({ ...means, isRemote: true, signal });
   started.defer(() => worker.close());
   addFabricGauge(fabric);
   const open = started.move();
@@ -101,6 +111,11 @@ export async function startWorker({ config: given, log, signal }: Start): Promis
     engine: report.name,
     get isReady() {
       return worker.isReady;
+    },
+    drain: () => worker.drain({ seconds: given.worker.drain_seconds }),
+    reload: async fresh => {
+      const { slots, labels } = withLabels(fresh, token?.labels).worker;
+      await worker.change({ slots, labels });
     },
     close: () => open.disposeAsync(),
   };

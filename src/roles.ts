@@ -12,11 +12,12 @@ import { runAttacksOn } from './diagnosis.ts';
 import { diagnose } from './diagnosis.ts';
 import { type HealthOptions, readinessOf, startHealth, workerReadiness } from './http/health.ts';
 import { type HttpOptions, startHttp } from './http/server.ts';
-import { createLog, type Log } from './log/log.ts';
+import { createLog, type LevelledLog, type Log } from './log/log.ts';
 import { attachStdio, serveSocket } from './mcp/local-socket.ts';
 import { serveStdio } from './mcp/stdio.ts';
 import { invoke } from './operations/invoke.ts';
 import { findOperation } from './operations/registry.ts';
+import { reloadOnHangUp } from './reload.ts';
 import { type Solo, startSolo } from './solo.ts';
 import { startTracing } from './telemetry/tracing.ts';
 import { createTokenRoles, workerTokens } from './tokens.ts';
@@ -29,18 +30,19 @@ export interface RoleOptions {
 
 /** What the commands start, wired from the configuration. */
 export function createRoles({ version, env }: RoleOptions): Roles {
-  const configure = async (flags: Flags): Promise<{ config: Config; log: Log }> => {
+  const load = (flags: Flags, warn: (text: string) => void) =>
+    loadConfig({ env, flags: flags.settings, file: flags.config, warn });
+
+  const configure = async (flags: Flags): Promise<{ config: Config; log: LevelledLog }> => {
     const warnings: string[] = [];
-    const config = await loadConfig({
-      env,
-      flags: flags.settings,
-      file: flags.config,
-      warn: text => warnings.push(text),
-    });
+    const config = await load(flags, text => warnings.push(text));
     const log = createLog({ level: config.log.level });
     for (const text of warnings) log.warn({}, text);
     return { config, log };
   };
+
+  const reloading = (flags: Flags, running: Omit<Parameters<typeof reloadOnHangUp>[0], 'load'>) =>
+    reloadOnHangUp({ ...running, load: () => load(flags, text => running.log.warn({}, text)) });
 
   const traceRole = (role: string, { config, log }: { config: Config; log: Log }) => {
     const { otlp_endpoint: endpoint, sample_ratio: sampleRatio } = config.telemetry;
@@ -53,7 +55,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       // Whatever fails on the way, what was started before it ends, the last first: else the process would not exit.
       await using started = new AsyncDisposableStack();
       started.defer(await traceRole('serve', { config, log }));
-      const solo = await startSolo({ config, log });
+      const solo = await startSolo({ config, log, version });
       started.defer(() => solo.close());
       const { engine } = solo;
       const http = await openDoors(solo, { config, log, version, started });
@@ -61,6 +63,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       say(welcome({ version, url: http.url, toolCount, engine: engine.works ? engine.name : 'none' }));
       if (!engine.works) say(`The sandbox toolset is off. ${engine.remedy ?? 'See boxswain doctor.'}`);
       else if (firstRun) say(await timeFirstRun(solo, log));
+      started.defer(reloading(flags, { config, log, apply: fresh => solo.reload(fresh) }));
       await aborted(signal);
     },
     async hub(flags, { signal, say }) {
@@ -74,19 +77,22 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       const http = await openDoors(running, doors);
       const toolCount = running.operations.length;
       say(welcome({ version, url: http.url, toolCount, engine: 'on workers' }));
+      started.defer(reloading(flags, { config, log }));
       await aborted(signal);
     },
     async worker(flags, { signal, say }) {
       const { config, log } = await configure(flags);
       await using started = new AsyncDisposableStack();
       started.defer(await traceRole('worker', { config, log }));
-      const worker = await startWorker({ config, log, signal });
+      const worker = await startWorker({ config, log, signal, version });
       started.defer(() => worker.close());
       await openHealth({ config, log, started, readiness: () => workerReadiness(worker.isReady) });
       say(
         `Boxswain ${version} is worker ${worker.id} with ${config.worker.slots} slots, sandbox engine: ${worker.engine}`,
       );
+      started.defer(reloading(flags, { config, log, apply: fresh => worker.reload(fresh) }));
       await aborted(signal);
+      await worker.drain();
     },
     async serveStdio(flags, { signal }) {
       const { config, log } = await configure(flags);
@@ -96,7 +102,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
         (await attachStdio({ path: socketsOf(config).mcp, signal }))
       )
         return;
-      const solo = await startSolo({ config, log });
+      const solo = await startSolo({ config, log, version });
       try {
         await serveStdio({ hub: solo.hub, operations: solo.operations, log, version, signal });
       } finally {
@@ -109,7 +115,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
         settings: { 'log.level': 'warn', ...defined(flags.settings) },
       });
       const running = await connectSocket(socketsOf(config).http);
-      return running ?? clientOf(await startSolo({ config, log }), log);
+      return running ?? clientOf(await startSolo({ config, log, version }), log);
     },
     doctor: async flags => diagnose(await configure(flags)),
     attack: async flags => runAttacksOn(await configure(flags)),

@@ -19,10 +19,20 @@ export interface Solo {
   /** What this process serves: without an engine that works, the sandbox toolset is not among it. */
   readonly operations: readonly Operation[];
   readonly engine: EngineReport;
+  /** Takes the slots and labels of a new configuration. */
+  reload(config: Config): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function startSolo({ config, log }: { config: Config; log: Log }): Promise<Solo> {
+export async function startSolo({
+  config,
+  log,
+  version,
+}: {
+  config: Config;
+  log: Log;
+  version: string;
+}): Promise<Solo> {
   const directory = await prepareDirectory(config.directory);
   const store = await openStore(config);
   const blobs = await openBlobs(config, log);
@@ -50,6 +60,7 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
         config,
         log,
         engine,
+        version,
       })
     : undefined;
   if (!report.works)
@@ -58,6 +69,7 @@ export async function startSolo({ config, log }: { config: Config; log: Log }): 
     hub,
     operations: servedBy(config, report.works),
     engine: report,
+    reload: async ({ worker: { slots, labels } }) => worker?.change({ slots, labels }),
     close: async () => {
       await worker?.close();
       await withdraw();
