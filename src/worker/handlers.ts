@@ -1,5 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
-import { NotHere, type WorkerHandlers } from '../protocol/link.ts';
+import type { WorkerHandlers } from '../protocol/link.ts';
 import type { EngineReport } from './sandbox/engine.ts';
 import type { HostedWorkspace } from './sandbox/hosted-workspace.ts';
 import type { Workspaces } from './workspaces.ts';
@@ -13,16 +13,17 @@ export interface HandlerParts {
 
 /** What the worker does for each request of a hub. */
 export function workerHandlers({ workspaces, engine, mayWork }: HandlerParts): WorkerHandlers {
-  /** Others may hold it by now when this worker was silent for too long. */
+  /** Others may hold it by now when this worker was silent for too long: the hub looks at the record, and waits for the lease. */
   const held = (hold: { workspaceId: string; epoch: number }): HostedWorkspace => {
-    if (!mayWork()) throw new NotHere();
+    if (!mayWork()) throw fenced();
     return workspaces.get(hold);
   };
   return {
     'workspace.open': async request => {
-      if (!mayWork()) throw new AppError('NO_WORKER_AVAILABLE', 'no workers available to handle request');
+      if (!mayWork()) throw fenced();
       return await workspaces.open(request);
     },
+    'workspace.release': async request => ({ isReleased: await workspaces.release(request) }),
     'workspace.close': async hold => {
       await workspaces.close(hold);
       return {};
@@ -52,6 +53,11 @@ export function workerHandlers({ workspaces, engine, mayWork }: HandlerParts): W
     }),
   };
 }
+
+const fenced = (): AppError =>
+  new AppError('NO_WORKER_AVAILABLE', 'no workers available to handle request', {
+    details: { reason: 'fenced', retry_after_seconds: 2 },
+  });
 
 /** As plain data for hubs. */
 export function describeEngine({ name, works, remedy, versions, stale, isolation, limits }: EngineReport) {

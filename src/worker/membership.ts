@@ -2,20 +2,30 @@ import { randomUUID } from 'node:crypto';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
 import { askHub, type Link } from '../protocol/link.ts';
-import type { HubRequest } from '../protocol/messages.ts';
+import type { HubReply, HubRequest } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
 
-const BEAT_MS = 5_000;
+const JOIN_PAUSE_MS = 5_000;
 const ASK_TIMEOUT_MS = 4_000;
-/** Of the lease: heard nothing for so long, the worker stops taking work before others may take it over. */
+/** Two may be lost before the lease is. */
+const BEATS_PER_LEASE = 3;
+/** Of the lease: the longest wait for the answer to a beat, and the pause before it is tried again. */
+const BEAT_PATIENCE = 0.25;
+const RETRY_PAUSE = 0.05;
+/** Of the lease: heard nothing for so long, the worker pauses before others may take its work over. */
 const FENCE_AFTER = 0.8;
 
 export interface MembershipOptions {
   readonly link: Link;
   readonly log: Log;
-  readonly card: Omit<HubRequest<'worker.join'>, 'boot'>;
+  readonly card: Omit<HubRequest<'worker.join'>, 'boot' | 'isDraining'>;
   /** The lease was lost: what the worker holds belongs to others by now. Called before it joins anew. */
   onLost(): Promise<void>;
+  /** No hub was heard for most of the lease: nothing may run on until `onHeard`, or until the lease is lost. */
+  onSilence?(): void;
+  onHeard?(): void;
+  /** What must be told before a new boot fences it. */
+  beforeJoin?(signal: AbortSignal): Promise<void>;
   readonly beatMs?: number;
 }
 
@@ -23,19 +33,26 @@ export interface MembershipOptions {
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #closed = new AbortController();
+  #card: MembershipOptions['card'];
   #boot = '';
+  /** As the hubs said last; a new boot takes it along. */
+  #isDraining = false;
   #leaseMs = 0;
   #heardAt = 0;
   #wasFenced = false;
+  #fence: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#card = options.card;
   }
 
   /** Waits until a hub took it in; rejects when the signal is aborted or the hub refuses it. */
   async join(signal: AbortSignal): Promise<void> {
-    await this.#join(AbortSignal.any([signal, this.#closed.signal]));
+    const either = AbortSignal.any([signal, this.#closed.signal]);
+    await this.#options.beforeJoin?.(either);
+    await this.#join(either);
     this.#beating = this.#beat();
   }
 
@@ -49,9 +66,23 @@ export class Membership {
     return performance.now() - this.#heardAt;
   }
 
+  /** Tells a hub what is new about this worker. Throws like `askHub`: then only the next boot has it on its card. */
+  async change({
+    isDraining = this.#isDraining,
+    ...card
+  }: Partial<Pick<MembershipOptions['card'], 'slots' | 'labels'>> & { isDraining?: boolean }): Promise<
+    HubReply<'worker.change'>
+  > {
+    this.#card = { ...this.#card, ...card };
+    this.#isDraining = isDraining;
+    const change = { boot: this.#boot, isDraining, ...card };
+    return await askHub(this.#options.link, 'worker.change', change, { timeoutMs: ASK_TIMEOUT_MS });
+  }
+
   async leave(): Promise<void> {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(new Error('the worker is leaving'));
+    clearTimeout(this.#fence);
     await this.#beating;
     if (this.#boot === '') return;
     try {
@@ -63,8 +94,8 @@ export class Membership {
   }
 
   async #join(signal: AbortSignal): Promise<void> {
-    const { link, log, card } = this.#options;
-    const backoff = new Backoff({ firstMs: 50, mostMs: BEAT_MS });
+    const { link, log } = this.#options;
+    const backoff = new Backoff({ firstMs: 50, mostMs: JOIN_PAUSE_MS });
     while (true) {
       // A boot that was lost must not come back: its workspaces may be others' by now.
       const boot = randomUUID();
@@ -73,13 +104,12 @@ export class Membership {
         const { leaseSeconds } = await askHub(
           link,
           'worker.join',
-          { ...card, boot },
+          { ...this.#card, boot, isDraining: this.#isDraining },
           { timeoutMs: ASK_TIMEOUT_MS, signal },
         );
         this.#boot = boot;
         this.#leaseMs = leaseSeconds * 1000;
-        this.#heardAt = askedAt;
-        this.#wasFenced = false;
+        this.#heard(askedAt);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -92,11 +122,14 @@ export class Membership {
 
   async #beat(): Promise<void> {
     const { signal } = this.#closed;
-    const { log, beatMs = BEAT_MS } = this.#options;
+    const { log } = this.#options;
+    let pauseMs = this.#beatMs;
     while (!signal.aborted) {
       try {
-        await new Backoff({ firstMs: beatMs, mostMs: beatMs }).wait(signal);
-        if (await this.#beatOnce(signal)) continue;
+        await new Backoff({ firstMs: pauseMs, mostMs: pauseMs }).wait(signal);
+        const said = await this.#beatOnce(signal);
+        pauseMs = said === 'silence' ? Math.min(this.#beatMs, this.#leaseMs * RETRY_PAUSE) : this.#beatMs;
+        if (said !== 'lost') continue;
         log.warn({}, 'the lease was lost; dropping what the worker held and joining anew');
         await this.#options.onLost();
         await this.#join(signal);
@@ -106,27 +139,57 @@ export class Membership {
     }
   }
 
-  /** False when the hub no longer counts this worker's boot among the living. */
-  async #beatOnce(signal: AbortSignal): Promise<boolean> {
+  /** As the hubs say how long a lease is; at most. */
+  get #beatMs(): number {
+    return this.#options.beatMs ?? this.#leaseMs / BEATS_PER_LEASE;
+  }
+
+  async #beatOnce(signal: AbortSignal): Promise<'live' | 'lost' | 'silence'> {
     const { link, log } = this.#options;
     const askedAt = performance.now();
     try {
-      const options = { timeoutMs: ASK_TIMEOUT_MS, signal };
-      const { isLive } = await askHub(link, 'worker.beat', { boot: this.#boot }, options);
+      const options = { timeoutMs: Math.min(ASK_TIMEOUT_MS, this.#leaseMs * BEAT_PATIENCE), signal };
+      const { isLive, isDraining } = await askHub(link, 'worker.beat', { boot: this.#boot }, options);
+      if (!isLive) return 'lost';
+      this.#isDraining = isDraining;
       // Counted from the asking: the lease cannot have been prolonged earlier than that.
-      this.#heardAt = askedAt;
-      if (this.#wasFenced) log.info({}, 'a hub answers again; taking work');
-      this.#wasFenced = false;
-      return isLive;
+      this.#heard(askedAt);
+      return 'live';
     } catch (error) {
       // A hub that answers with an error is there: while its store is down nobody can take the work over either.
-      if (error instanceof AppError) this.#heardAt = askedAt;
+      if (error instanceof AppError) this.#heard(askedAt);
       else if (!signal.aborted) log.debug({ error }, 'a beat was not acknowledged');
+      return 'silence';
     }
-    if (this.isFenced && !this.#wasFenced && !signal.aborted) {
-      this.#wasFenced = true;
-      log.warn({}, 'no hub was heard for most of the lease; taking no more work');
+  }
+
+  #heard(at: number): void {
+    this.#heardAt = Math.max(this.#heardAt, at);
+    if (this.#wasFenced && !this.isFenced) {
+      this.#wasFenced = false;
+      this.#options.log.info({}, 'a hub answers again; going on');
+      this.#options.onHeard?.();
     }
-    return true;
+    this.#watchSilence();
+  }
+
+  /** One timer, set again only when it fires. */
+  #watchSilence(): void {
+    if (this.#fence !== undefined || this.#closed.signal.aborted) return;
+    const leftMs = this.#leaseMs * FENCE_AFTER - this.silentMs;
+    this.#fence = setTimeout(
+      () => {
+        this.#fence = undefined;
+        if (this.#closed.signal.aborted || this.#wasFenced) return;
+        if (!this.isFenced) {
+          this.#watchSilence();
+          return;
+        }
+        this.#wasFenced = true;
+        this.#options.log.warn({}, 'no hub was heard for most of the lease; pausing what runs and taking no more work');
+        this.#options.onSilence?.();
+      },
+      Math.max(1, leftMs + 1),
+    ).unref();
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { NotHere } from '../protocol/link.ts';
@@ -252,9 +252,9 @@ describe('a worker', () => {
       const { promise: silence, resolve: speak } = Promise.withResolvers<{ isLive: boolean; isDraining: boolean }>();
       worker.hub['worker.beat'] = () => silence;
       await waitFor(() =>
-        workspace.run(command('true')).then(
+        workspace.submit(command('true'), { waitMs: 0 }).then(
           () => false,
-          error => error instanceof NotHere,
+          error => error.code === 'NO_WORKER_AVAILABLE' && error.details.reason === 'fenced',
         ),
       );
       worker.hub['worker.beat'] = async ({ boot }) => ({
@@ -271,7 +271,46 @@ describe('a worker', () => {
       await worker.close();
     }
   });
+
+  it('lets nothing run on while it hears no hub, and goes on where it was', async () => {
+    const worker = await TestWorker.start();
+    try {
+      worker.hub['worker.join'] = async () => ({ leaseSeconds: 0.5 });
+      await worker.stopWorker();
+      await worker.startWorker();
+      const workspace = await worker.open('ws_frozen');
+      const mark = `${randomUUID()}`;
+      const ended = assert.rejects(workspace.run(command(`exec -a ${mark} sleep 600`)));
+      await waitFor(async () => (await statesOf(mark)).includes('S'));
+      const { promise: silence, resolve: speak } = Promise.withResolvers<{ isLive: boolean; isDraining: boolean }>();
+      worker.hub['worker.beat'] = () => silence;
+      await waitFor(async () => (await statesOf(mark)).every(state => state === 'T'));
+      worker.hub['worker.beat'] = undefined;
+      speak({ isLive: true, isDraining: false });
+      await waitFor(async () => (await statesOf(mark)).includes('S'));
+      const { activeTasks } = await workspace.inspect();
+      assert.equal(activeTasks, 1);
+      await worker.stopWorker();
+      await ended;
+      await waitFor(async () => (await statesOf(mark)).length === 0);
+    } finally {
+      await worker.close();
+    }
+  });
 });
+
+/** States of the processes, as the kernel names them, that have this mark as their first argument. */
+async function statesOf(mark: string): Promise<string[]> {
+  const states: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (!words.startsWith(mark)) continue;
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+    const [, state] = /^State:\s+(\S)/m.exec(status) ?? [];
+    if (state !== undefined) states.push(state);
+  }
+  return states;
+}
 
 async function checkpoint(workspace: TestWorkspace, parent: string | null) {
   const output = outputOf(await workspace.run({ kind: 'checkpoint', parent }));

@@ -8,10 +8,13 @@ import type { Log } from '../log/log.ts';
 import { askHub, type Link, serveWorker } from '../protocol/link.ts';
 import type { HubRequest } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
+import { emptied } from './departure.ts';
 import { addWorkerGauges } from './gauges.ts';
 import { describeEngine, workerHandlers } from './handlers.ts';
 import { Membership } from './membership.ts';
+import { Outbox } from './outbox.ts';
 import { Reports } from './reports.ts';
+import { CheckpointBudget } from './sandbox/checkpoint-budget.ts';
 import { createBoxHouse, sandboxDirectory } from './sandbox/box-house.ts';
 import { ContextRecords } from './sandbox/context-records.ts';
 import { EndedCommands } from './sandbox/ended-commands.ts';
@@ -22,6 +25,7 @@ import { Workspaces } from './workspaces.ts';
 
 const ASK_TIMEOUT_MS = 10_000;
 const STUCK_AFTER_MS = 60_000;
+const STORE_AFTER_MS = 250;
 
 export interface WorkerOptions {
   readonly id: string;
@@ -34,7 +38,11 @@ export interface WorkerOptions {
   readonly engine: SandboxEngine;
   /** What the engine's probe said; probed here when it is left out. */
   readonly report?: EngineReport;
+  /** Its hubs are other processes, and outlive it. */
+  readonly isRemote?: boolean;
   readonly beatMs?: number;
+  /** Of this program, for operators to compare. */
+  readonly version?: string;
   /** How long a box may take for a request on files; the longest is to hash a file as large as the disk. */
   readonly stuckAfterMs?: number;
   readonly signal?: AbortSignal;
@@ -42,6 +50,13 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly id: string;
+  /**
+   * Asks the hubs to give its workspaces to other workers, and settles when none is left, when what is left can go nowhere and
+   * nothing runs, or after so many seconds.
+   */
+  drain(options: { seconds: number }): Promise<void>;
+  /** Tells the hubs of new slots and labels. */
+  change(card: Pick<Config['worker'], 'slots' | 'labels'>): Promise<void>;
   /** It has its place among the hub's workers, and may act. */
   readonly isReady: boolean;
   /** Stops accepting, ends boxes, leaves. The files of workspaces stay. */
@@ -57,10 +72,14 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   if (removed.length > 0) log.info({ removed }, 'removed what a worker that crashed had left');
   const report = options.report ?? (await engine.probe(options.signal));
 
-  const reports = new Reports({ link, log });
+  const outboxFolder = config.worker.outbox_directory ?? join(config.directory, 'outbox');
+  const outbox = new Outbox({ path: join(outboxFolder, `${id}.db`), log });
+  // In one process, what the hub does not hear of at once it will not hear of later either, as it ends with its worker.
+  const reports = new Reports({ link, log, outbox, storeAfterMs: options.isRemote ? 0 : STORE_AFTER_MS });
   const tails = new LiveTails({ fabric, blobs, worker: id, log });
   const housing = await createBoxHouse({ engine, report, config, log, reports });
   const mayStart = asking(link, log);
+  let isClosing = false;
   const contexts = new ContextRecords(join(sandboxDirectory(config), 'contexts'));
   const means = {
     config,
@@ -73,16 +92,41 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     ended: new EndedCommands(),
     stuckAfterMs,
     mayStart,
+    lease: {
+      get isFenced() {
+        return isClosing || membership.isFenced;
+      },
+    },
+    ...(takesCheckpoints(options) && {
+      checkpoints: {
+        budget: new CheckpointBudget({ share: config.sandbox.checkpoints.time_share }),
+        keep: keeping(link, log),
+      },
+    }),
   };
   const workspaces = new Workspaces(means, report);
   const programs = await presentPrograms();
-  const capabilities = { engines: [describeEngine(report)], ...programs, platform: platform(), arch: arch() };
+  const versions = { boxswain: options.version ?? 'unknown', node: process.version };
+  const capabilities = { engines: [describeEngine(report)], ...programs, platform: platform(), arch: arch(), versions };
   const { slots, labels } = config.worker;
   const card = { site, slots, labels, capabilities };
   const { beatMs } = options;
-  const membership = new Membership({ link, log, card, beatMs, onLost: () => workspaces.abandonAll() });
+  const freeze = (isFrozen: boolean) => {
+    workspaces
+      .freezeAll(isFrozen)
+      .catch((error: unknown) => log.error({ error, isFrozen }, 'a box could not be paused'));
+  };
+  const membership: Membership = new Membership({
+    link,
+    log,
+    card,
+    beatMs,
+    beforeJoin: signal => reports.drain(signal),
+    onLost: () => workspaces.abandonAll(),
+    onSilence: () => freeze(true),
+    onHeard: () => freeze(false),
+  });
   addWorkerGauges({ slots, workspaces, membership, reports });
-  let isClosing = false;
   const stopServing = await serveWorker(link, {
     worker: id,
     handlers: workerHandlers({ workspaces, engine: report, mayWork: () => !isClosing && !membership.isFenced }),
@@ -110,6 +154,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     get isReady() {
       return !isClosing && !membership.isFenced;
     },
+    drain: time => emptied({ membership, workspaces, log }, time),
+    change: async changed => void (await membership.change(changed)),
     close,
   };
 }
@@ -126,6 +172,29 @@ function asking(link: Link, log: Log) {
         signal.throwIfAborted();
         if (error instanceof AppError && error.code !== 'INTERNAL_ERROR') return false;
         log.debug({ error }, 'no hub has said yet whether a job may start');
+      }
+      await backoff.wait(signal);
+    }
+  };
+}
+
+const takesCheckpoints = ({ config, isRemote = false }: WorkerOptions): boolean => {
+  const { auto } = config.sandbox.checkpoints;
+  return auto === 'always' || (auto === 'cluster' && isRemote);
+};
+
+/** Tells of a checkpoint until a hub has recorded it. A refusal counts as no; trouble of the hub's own is no answer. */
+function keeping(link: Link, log: Log) {
+  return async (taken: HubRequest<'checkpoint.taken'>, signal: AbortSignal): Promise<boolean> => {
+    const backoff = new Backoff({ firstMs: 100, mostMs: 5_000 });
+    while (true) {
+      signal.throwIfAborted();
+      try {
+        return (await askHub(link, 'checkpoint.taken', taken, { timeoutMs: ASK_TIMEOUT_MS, signal })).isKept;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof AppError && error.code !== 'INTERNAL_ERROR') return false;
+        log.debug({ error }, 'no hub has recorded a checkpoint yet');
       }
       await backoff.wait(signal);
     }

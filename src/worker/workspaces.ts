@@ -31,6 +31,13 @@ export class Workspaces {
     return boxes;
   }
 
+  /** Commands that wait or run in all of them. */
+  get active(): number {
+    let active = 0;
+    for (const workspace of this.#held.values()) active += workspace.active;
+    return active;
+  }
+
   /** Throws NotHere for a workspace that is not held, or is held at another epoch. */
   get({ workspaceId, epoch }: Hold): HostedWorkspace {
     const workspace = this.#held.get(workspaceId);
@@ -49,7 +56,15 @@ export class Workspaces {
       const enforcement = checkLimits(opening.spec, this.#engine);
       const held = this.#held.get(opening.workspaceId);
       if (held !== undefined && held.epoch > opening.epoch) throw new NotHere();
-      if (held?.epoch !== opening.epoch) await this.#take(opening, held);
+      if (held?.epoch === opening.epoch) return { engine: name, enforcement };
+      const workspace = await this.#take(opening, held);
+      if (opening.restore !== undefined) {
+        const { workspaceId, epoch, restore } = opening;
+        await this.#fill(workspace, restore.manifest);
+        const { generation } = workspace;
+        const told = { workspaceId, epoch, checkpointId: restore.checkpointId, generation, engine: name, enforcement };
+        this.#means.reports.send('workspace.recovered', told);
+      }
       return { engine: name, enforcement };
     });
   }
@@ -65,6 +80,23 @@ export class Workspaces {
     });
   }
 
+  /** Holds the workspace no longer, if it still is what it was after `sequence`; its files stay until it is closed. */
+  release({ sequence, ...hold }: Hold & { sequence: number }): Promise<boolean> {
+    return this.#oneAtATime(hold.workspaceId, async () => {
+      const held = this.get(hold);
+      if (!held.isAsOf(sequence)) return false;
+      // No await in between: from here on requests are told that it is not here.
+      this.#held.delete(hold.workspaceId);
+      await held.abandon();
+      return true;
+    });
+  }
+
+  /** Nothing in any of them moves while this holds. */
+  async freezeAll(isFrozen: boolean): Promise<void> {
+    await Promise.all([...this.#held.values()].map(workspace => workspace.freeze('silence', isFrozen)));
+  }
+
   /** Ends boxes and runs, and forgets the workspaces; their files stay for whoever holds them next. */
   async abandonAll(): Promise<void> {
     const held = [...this.#held.values()];
@@ -73,7 +105,7 @@ export class Workspaces {
     await Promise.allSettled(this.#changes.values());
   }
 
-  async #take(opening: WorkerRequest<'workspace.open'>, held: HostedWorkspace | undefined): Promise<void> {
+  async #take(opening: WorkerRequest<'workspace.open'>, held: HostedWorkspace | undefined): Promise<HostedWorkspace> {
     this.#held.delete(opening.workspaceId);
     await held?.abandon();
     // What an earlier, broken-off attempt under this id may have left is no part of a fresh workspace.
@@ -83,6 +115,18 @@ export class Workspaces {
     const contexts = await this.#means.contexts.load(opening.workspaceId);
     const workspace = new HostedWorkspace({ ...opening, generation, lastSequence }, this.#means, contexts);
     this.#held.set(opening.workspaceId, workspace);
+    return workspace;
+  }
+
+  /** A workspace whose files are not whole is not held. */
+  async #fill(workspace: HostedWorkspace, manifest: string): Promise<void> {
+    try {
+      await workspace.fill(manifest);
+    } catch (error) {
+      if (this.#held.get(workspace.id) === workspace) this.#held.delete(workspace.id);
+      await workspace.abandon();
+      throw error;
+    }
   }
 
   async #removeFiles(workspaceId: string): Promise<void> {

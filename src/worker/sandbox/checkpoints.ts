@@ -18,22 +18,26 @@ interface StoredContent {
 
 /**
  * Stores what the workspace holds now. Contents that the checkpoint `parent` (its manifest's hash) has are not stored again.
- * Throws FILE_CHANGED when files change faster than they can be read.
+ * Throws FILE_CHANGED when files change faster than they can be read, and the reason of the signal.
  */
 export async function takeCheckpoint({
   parent,
   boxd,
   blobs,
+  signal,
 }: {
   parent: string | null;
   boxd: Pick<Boxd, 'manifest' | 'pack'>;
   blobs: Blobs;
+  signal?: AbortSignal;
 }): Promise<CheckpointOutput> {
   const known = await placesOf(parent, blobs);
   for (let attempt = 1; ; attempt += 1) {
+    signal?.throwIfAborted();
     const manifest = await boxd.manifest();
+    signal?.throwIfAborted();
     try {
-      const places = await storeContents(manifest, { known, boxd, blobs });
+      const places = await storeContents(manifest, { known, boxd, blobs, signal });
       const stored = await storeManifest(manifest, { places, blobs });
       const files = manifest.entries.filter(({ type }) => type === 'file');
       return {
@@ -44,6 +48,7 @@ export async function takeCheckpoint({
         installedPackages: [...manifest.installedPackages],
       };
     } catch (error) {
+      signal?.throwIfAborted();
       if (!hasChanged(error)) throw error;
       if (attempt === ATTEMPTS) throw keepsChanging(error);
     }
@@ -99,7 +104,12 @@ async function placesOf(parent: string | null, blobs: Blobs): Promise<Map<string
 /** Puts into one new pack what no earlier pack has. */
 async function storeContents(
   manifest: Manifest,
-  { known, boxd, blobs }: { known: ReadonlyMap<string, StoredContent>; boxd: Pick<Boxd, 'pack'>; blobs: Blobs },
+  {
+    known,
+    boxd,
+    blobs,
+    signal,
+  }: { known: ReadonlyMap<string, StoredContent>; boxd: Pick<Boxd, 'pack'>; blobs: Blobs; signal?: AbortSignal },
 ): Promise<Map<string, StoredContent>> {
   const places = new Map<string, StoredContent>();
   const fresh = new Map<string, ManifestEntry>();
@@ -113,7 +123,7 @@ async function storeContents(
   if (fresh.size === 0) return places;
   const bodies = [...fresh].map(([sha256, { sizeBytes }]) => ({ sha256, sizeBytes }));
   const stream = await boxd.pack([...fresh.values()]);
-  const { sha256: pack } = await blobs.put(Readable.from(verified(stream, bodies), { objectMode: false }));
+  const { sha256: pack } = await blobs.put(Readable.from(verified(stream, bodies), { objectMode: false, signal }));
   let offset = 0;
   for (const { sha256, sizeBytes } of bodies) {
     places.set(sha256, { pack, offset, sizeBytes });

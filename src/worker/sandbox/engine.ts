@@ -49,6 +49,8 @@ export interface Box {
   /** Settles once, when the box is gone, with the reason. */
   readonly exited: Promise<BoxExit>;
   stats(): Promise<BoxStats>;
+  /** Stops all that runs in the box, boxd included, or lets it go on where it was. Legal in every state, idempotent. */
+  freeze(isFrozen: boolean): Promise<void>;
   /** Kills everything in the box. Legal in every state, idempotent; settles when nothing of it is left. */
   destroy(reason: BoxExitKind): Promise<void>;
 }

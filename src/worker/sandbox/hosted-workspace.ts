@@ -5,6 +5,7 @@ import type { Job } from '../../protocol/jobs.ts';
 import type { WorkerReply, WorkerRequest } from '../../protocol/messages.ts';
 import { traced } from '../../telemetry/tracing.ts';
 import { ArtifactWatch } from './artifacts.ts';
+import { AutoCheckpoint } from './auto-checkpoint.ts';
 import { BoxKeeper, type LiveBox } from './box-keeper.ts';
 import { BoxdGone } from './boxd/boxd.ts';
 import { Command } from './command.ts';
@@ -19,6 +20,7 @@ type Opening = WorkerRequest<'workspace.open'>;
 type Inspection = WorkerReply<'workspace.inspect'>;
 
 const BYTES_PER_MB = 1024 * 1024;
+const FILL_TIMEOUT_MS = 3_600_000;
 
 /** One workspace on this worker, from when it is opened until it is closed: its line of work, its box, its commands. */
 export class HostedWorkspace {
@@ -32,6 +34,12 @@ export class HostedWorkspace {
   readonly #desk: JobDesk;
   /** Those that have not ended. */
   readonly #commands = new Map<string, { readonly command: Command; place: Place | undefined }>();
+  /** Absent where nobody takes checkpoints without being asked. */
+  readonly #auto: AutoCheckpoint | undefined;
+  /** Why its box stands still. */
+  readonly #frozen = new Set<string>();
+  /** Files that are being put in before anything else is done here. */
+  #filling: Promise<unknown> | undefined;
   #diskBytes = 0;
   #mustLearn: boolean;
 
@@ -55,6 +63,18 @@ export class HostedWorkspace {
         means.reports.send('box.changed', { workspaceId, epoch, ...change }, { key: `box ${workspaceId}` });
       },
     });
+    const { checkpoints, config, blobs } = means;
+    this.#auto =
+      checkpoints &&
+      new AutoCheckpoint({
+        means: checkpoints,
+        hold: { workspaceId, epoch },
+        parent: opening.restore?.manifest ?? opening.checkpoint ?? null,
+        timing: config.sandbox.checkpoints,
+        blobs,
+        log,
+        quiet: () => this.#quiet(),
+      });
     this.#desk = new JobDesk({ opening, means, log, keeper: this.#keeper, artifacts: this.#artifacts, knownContexts });
   }
 
@@ -64,6 +84,16 @@ export class HostedWorkspace {
 
   get lastSequence(): number {
     return this.#line.lastSequence;
+  }
+
+  /** Commands that wait or run. */
+  get active(): number {
+    return this.#commands.size;
+  }
+
+  /** Nothing runs or waits, and nothing was accepted after `sequence`. */
+  isAsOf(sequence: number): boolean {
+    return this.#commands.size === 0 && this.#line.isIdle && this.#line.lastSequence === sequence;
   }
 
   get hasBox(): boolean {
@@ -78,6 +108,9 @@ export class HostedWorkspace {
       return known;
     }
     this.#refuseOverflow();
+    const refusal = options.isDetached ? this.#means.reports.refusal(this.id) : undefined;
+    if (refusal !== undefined) throw refusal;
+    this.#auto?.called({ mayChange: job.kind !== 'checkpoint' });
     const command = new Command(id, job, options);
     const entry: { readonly command: Command; place: Place | undefined } = { command, place: undefined };
     this.#commands.set(id, entry);
@@ -110,14 +143,38 @@ export class HostedWorkspace {
     return { cancelled: true, state };
   }
 
+  /** Puts the files of a checkpoint in; whatever is asked of the workspace waits for that. Throws what restoring it throws. */
+  async fill(manifest: string): Promise<void> {
+    const command = this.submit(this.#fillId, { kind: 'restore', manifest }, { isDetached: false });
+    this.#filling = command.wait(FILL_TIMEOUT_MS).catch(() => {});
+    await command.wait(FILL_TIMEOUT_MS);
+    this.#filling = undefined;
+    const end = command.outcome?.end;
+    if (end?.kind === 'completed') return;
+    throw end?.kind === 'failed' ? AppError.fromShape(end.error) : new NotHere('the workspace could not be filled');
+  }
+
+  /** Its box stands still while there is any reason for it. */
+  async freeze(reason: string, isFrozen: boolean): Promise<void> {
+    const before = this.#frozen.size > 0;
+    if (isFrozen) this.#frozen.add(reason);
+    else this.#frozen.delete(reason);
+    const now = this.#frozen.size > 0;
+    if (now !== before) await this.#keeper.live?.box.freeze(now);
+  }
+
   /** Does a request on files; `write`, `edit` and `collect` in their turn. Throws what the box says about the path. */
   async file(request: FileRequest): Promise<FileAnswer & { generation: number }> {
+    if (this.#filling !== undefined) await this.#filling;
     this.#keeper.enter();
+    const mayChange = waitsItsTurn(request);
+    this.#auto?.called({ mayChange });
     try {
-      const answer = waitsItsTurn(request) ? await this.#fileInTurn(request) : await this.#doFile(request);
+      const answer = mayChange ? await this.#fileInTurn(request) : await this.#doFile(request);
       return { ...answer, generation: this.#keeper.generation };
     } finally {
       this.#keeper.leave();
+      this.#auto?.called({ mayChange });
     }
   }
 
@@ -135,6 +192,7 @@ export class HostedWorkspace {
   /** Cancels all work and ends the box; the files stay. Settles when nothing runs any more. */
   async cancelAll(reason: string): Promise<void> {
     for (const { command } of [...this.#commands.values()]) this.#cancel(command, reason);
+    this.#auto?.close();
     await this.#keeper.close();
     await this.#line.idle();
     this.#means.ended.forget(this.#keyOf(''));
@@ -150,6 +208,7 @@ export class HostedWorkspace {
       command.abandon(neverRan ? new NotHere() : sandboxDied({ kind: 'engine_lost', detail: 'the worker gave it up' }));
       if (neverRan) this.#commands.delete(command.id);
     }
+    this.#auto?.close();
     await this.#keeper.close();
     await this.#line.idle();
     this.#means.ended.forget(this.#keyOf(''));
@@ -175,7 +234,25 @@ export class HostedWorkspace {
     } finally {
       this.#commands.delete(command.id);
       this.#keeper.leave();
+      this.#mayHaveChanged(command);
     }
+  }
+
+  #mayHaveChanged({ id, job, outcome }: Command): void {
+    const output = outcome?.end.kind === 'completed' ? outcome.end.output : {};
+    if (job.kind === 'checkpoint' && typeof output.manifest === 'string') this.#auto?.isAt(output.manifest);
+    else if (job.kind === 'restore' && id === this.#fillId) this.#auto?.isAt(job.manifest);
+    else this.#auto?.called({ mayChange: job.kind !== 'checkpoint' });
+  }
+
+  get #fillId(): string {
+    return `fill ${this.epoch}`;
+  }
+
+  #quiet(): { live: LiveBox; sequence: number } | undefined {
+    const { live } = this.#keeper;
+    if (live === undefined || !this.#line.isIdle || this.#commands.size > 0) return undefined;
+    return { live, sequence: this.#line.lastSequence };
   }
 
   #cancel(command: Command, reason: string): void {

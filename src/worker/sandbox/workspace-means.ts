@@ -4,6 +4,7 @@ import type { Log } from '../../log/log.ts';
 import type { HubRequest } from '../../protocol/messages.ts';
 import type { WorkspaceSpec } from '../../protocol/workspace-spec.ts';
 import type { Reports } from '../reports.ts';
+import type { CheckpointMeans } from './auto-checkpoint.ts';
 import type { HousedBox } from './box-keeper.ts';
 import type { ContextRecords } from './context-records.ts';
 import type { EndedCommands } from './ended-commands.ts';
@@ -21,6 +22,10 @@ export interface WorkspaceMeans {
   readonly ended: EndedCommands;
   /** A request on files that has no answer by then never will have one. */
   readonly stuckAfterMs: number;
+  /** Whether this worker's lease lets anything start now. */
+  readonly lease: { readonly isFenced: boolean };
+  /** What automatic checkpoints may take; absent where none are taken. */
+  readonly checkpoints?: CheckpointMeans;
   /** Asks the hub whether a detached job may start, until it has an answer. Rejects with the signal's reason. */
   mayStart(start: HubRequest<'run.started'>, signal: AbortSignal): Promise<boolean>;
 }

@@ -180,6 +180,7 @@ function live(can: Partial<Boxd> = {}, has: Partial<Box> = {}): Stage['live'] {
     channel: Duplex.from([]),
     exited: Promise.resolve({ kind: 'stopped', detail: '' }),
     stats: never,
+    freeze: never,
     destroy: async () => {},
     ...has,
   };

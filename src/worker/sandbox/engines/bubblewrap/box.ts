@@ -3,6 +3,7 @@ import type { Box, BoxExit, BoxExitKind, BoxStats } from '../../engine.ts';
 import type { Cgroup } from './cgroup.ts';
 import { killQuietly } from './cgroup-files.ts';
 import type { Launched } from './launch.ts';
+import { signalTree } from './process-tree.ts';
 
 export interface BoxParts {
   readonly id: string;
@@ -22,6 +23,7 @@ export class BubblewrapBox implements Box {
   #wanted: BoxExitKind | undefined;
   /** As last seen: what rose after that came with the end of the box. */
   #oomKills = 0;
+  #freezing: Promise<void> = Promise.resolve();
 
   constructor(parts: BoxParts) {
     this.id = parts.id;
@@ -34,6 +36,16 @@ export class BubblewrapBox implements Box {
     const stats = (await this.#parts.cgroup?.stats()) ?? NO_STATS;
     this.#oomKills = stats.oomKills;
     return stats;
+  }
+
+  /** One after another, so that the last word is what holds. */
+  freeze(isFrozen: boolean): Promise<void> {
+    const { child, firstPid } = this.#parts.launched;
+    this.#freezing = this.#freezing.then(async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      await signalTree(firstPid, isFrozen ? 'SIGSTOP' : 'SIGCONT');
+    });
+    return this.#freezing;
   }
 
   async destroy(reason: BoxExitKind): Promise<void> {
