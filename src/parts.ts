@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Blobs } from './blobs/blobs.ts';
 import { createDirectoryBlobs } from './blobs/directory.ts';
-import { createS3Blobs } from './blobs/s3.ts';
+import { createS3Blobs, type S3Options } from './blobs/s3.ts';
 import type { Config } from './config/config.ts';
 import type { NatsFabric } from './fabric/nats/nats-fabric.ts';
 import type { Log } from './log/log.ts';
@@ -26,17 +26,15 @@ export function openStore(config: Config): Promise<Store> {
 
 /** Contents in a bucket where `blobs.s3.bucket` says so, else below the directory. */
 export function openBlobs(config: Config, log: Log): Promise<Blobs> {
-  const { bucket, endpoint, region, prefix, path_style: forcePathStyle } = config.blobs.s3;
-  if (!bucket) return createDirectoryBlobs(join(config.directory, 'blobs'));
-  return createS3Blobs({
-    bucket,
-    endpoint,
-    region,
-    prefix,
-    forcePathStyle,
-    spoolDirectory: join(config.directory, 'spool'),
-    log,
-  });
+  const options = s3OptionsOf(config, log);
+  return options ? createS3Blobs(options) : createDirectoryBlobs(join(config.directory, 'blobs'));
+}
+
+/** Undefined where no bucket is named. */
+export function s3OptionsOf(config: Config, log: Log): S3Options | undefined {
+  const { bucket, path_style: forcePathStyle, ...place } = config.blobs.s3;
+  if (!bucket) return undefined;
+  return { ...place, bucket, forcePathStyle, spoolDirectory: join(config.directory, 'spool'), log };
 }
 
 /** What `/metrics` tells about the records, read when it is asked. */

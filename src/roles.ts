@@ -8,8 +8,8 @@ import { welcome } from './cli/welcome.ts';
 import { startHub, startWorker } from './cluster.ts';
 import type { Config } from './config/config.ts';
 import { loadConfig } from './config/load.ts';
-import { runAttacksOn } from './diagnosis.ts';
-import { diagnose } from './diagnosis.ts';
+import { runAttacksOn } from './diagnosis/attacks.ts';
+import { diagnose } from './diagnosis/diagnose.ts';
 import { type HealthOptions, readinessOf, startHealth, workerReadiness } from './http/health.ts';
 import { type HttpOptions, startHttp } from './http/server.ts';
 import { createLog, type LevelledLog, type Log } from './log/log.ts';
@@ -117,7 +117,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       const running = await connectSocket(socketsOf(config).http);
       return running ?? clientOf(await startSolo({ config, log, version }), log);
     },
-    doctor: async flags => diagnose(await configure(flags)),
+    doctor: async flags => diagnose(await configure(flags), { version }),
     attack: async flags => runAttacksOn(await configure(flags)),
     ...createTransferRoles(configure),
     ...createTokenRoles(configure),

@@ -12,8 +12,11 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0004-sessions': { up: db => addSessions(db, dialect) },
 });
 
+/** The migrations that this program knows, the oldest first. */
+export const migrationNames = (dialect: DialectName): string[] => Object.keys(migrations(dialect)).sort();
+
 /** Name of the newest migration that this program knows. */
-export const schemaVersion = (dialect: DialectName): string => Object.keys(migrations(dialect)).sort().at(-1) ?? '';
+export const schemaVersion = (dialect: DialectName): string => migrationNames(dialect).at(-1) ?? '';
 
 /** Brings the tables up to date. The caller sees to it that only one process does so at a time. */
 export async function migrate<Tables>(db: Kysely<Tables>, dialect: DialectName): Promise<void> {

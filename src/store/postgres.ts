@@ -3,12 +3,12 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { assembleStore } from './assemble.ts';
 import type { BulkTable, Database, OnBadRow } from './database.ts';
+import { OLDEST_VERSION } from './inspect-postgres.ts';
 import { migrate } from './migrations.ts';
 import { warnOfBadRow } from './rows-reader.ts';
 import type { Schema } from './schema.ts';
 import type { Store } from './store.ts';
 
-const OLDEST_VERSION = 150_000;
 const INT8 = 20;
 /** The victim of a deadlock, or of a serialization failure: nothing happened, and trying again is right. */
 const TRY_AGAIN = new Set(['40P01', '40001']);

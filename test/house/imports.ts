@@ -32,6 +32,10 @@ const MAY: Readonly<Record<string, { values: readonly string[]; types?: readonly
   mcp: SURFACE,
   http: { ...SURFACE, values: [...SURFACE.values, 'mcp/mcp.ts', 'blobs/wire.ts'] },
   cli: SURFACE,
+  // Looks at everything, as what stands in src/ itself wires everything.
+  diagnosis: {
+    values: ['cli', 'store', 'blobs', 'fabric', 'protocol', 'worker', 'parts.ts', 'joining.ts', 'tokens.ts'],
+  },
   operations: { values: ['hub', 'protocol', 'auth'], types: ['store'] },
   hub: { values: ['fabric', 'store', 'blobs', 'protocol'], types: ['operations/operation.ts'] },
   worker: { values: ['fabric', 'blobs', 'protocol'] },

@@ -1,32 +1,19 @@
-import { access, chmod, constants, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { access, constants, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectSocket } from './cli/socket-client.ts';
-import type { AttackReport, Check } from './cli/doctor.ts';
-import type { Config } from './config/config.ts';
-import { AppError } from './errors/app-error.ts';
-import type { Log } from './log/log.ts';
-import { createEngine } from './parts.ts';
-import { createSqliteStore } from './store/sqlite.ts';
-import { runAttacks } from './worker/sandbox/attack/run-attacks.ts';
-import type { EngineReport } from './worker/sandbox/engine.ts';
-
-interface Subject {
-  readonly config: Config;
-  readonly log: Log;
-}
+import type { Check } from '../cli/doctor.ts';
+import { connectSocket } from '../cli/socket-client.ts';
+import type { Config } from '../config/config.ts';
+import { createEngine } from '../parts.ts';
+import type { EngineReport } from '../worker/sandbox/engine.ts';
+import type { Subject } from './checks.ts';
 
 const LOW_DISK_BYTES = 1024 ** 3;
 
-/** Everything that Boxswain needs on this machine, looked at for real. */
-export async function diagnose({ config, log }: Subject): Promise<Check[]> {
+/** What boxes need on this machine: an engine that works, and programs. */
+export async function boxChecks({ config, log }: Subject): Promise<Check[]> {
   const report = await createEngine(config, log).probe();
   return [
-    nodeCheck(),
-    await directoryCheck(config.directory),
-    await storeCheck(config.directory),
-    await portCheck(config),
     ...engineChecks(report),
     await programCheck({ name: 'git', path: '/usr/bin/git', use: 'git_clone and git_commit' }),
     await programCheck({
@@ -39,33 +26,13 @@ export async function diagnose({ config, log }: Subject): Promise<Check[]> {
   ];
 }
 
-/** Tries every known way out of a box, in a directory of its own. */
-export async function runAttacksOn({ config, log }: Subject): Promise<AttackReport> {
-  const directory = await mkdtemp(join(tmpdir(), 'boxswain-attack-'));
-  // The users of boxes must be able to pass through it.
-  await chmod(directory, 0o711);
-  try {
-    const engine = createEngine({ ...config, sandbox: { ...config.sandbox, directory } }, log);
-    const report = await engine.probe();
-    if (!report.works) {
-      throw new AppError('CAPABILITY_UNSUPPORTED', 'no sandbox engine works here, so there is nothing to attack', {
-        hint: report.remedy,
-      });
-    }
-    const { name, versions, stale } = report;
-    return { engine: { name, versions, stale }, attempts: await runAttacks({ engine, directory, log }) };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-function nodeCheck(): Check {
+export function nodeCheck(): Check {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const isEnough = major > 22 || (major === 22 && minor >= 13);
   return { name: 'Node', state: isEnough ? 'ok' : 'fail', detail: process.version, fix: 'install Node 22.13 or newer' };
 }
 
-async function directoryCheck(directory: string): Promise<Check> {
+export async function directoryCheck(directory: string): Promise<Check> {
   const name = 'directory';
   try {
     await access(directory, constants.W_OK);
@@ -83,32 +50,7 @@ async function directoryCheck(directory: string): Promise<Check> {
   return { name, state: free < LOW_DISK_BYTES ? 'warn' : 'ok', detail, fix: 'free some disk space' };
 }
 
-async function storeCheck(directory: string): Promise<Check> {
-  const path = join(directory, 'records.db');
-  const isThere = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return { name: 'records', state: 'ok', detail: 'none yet' };
-  const store = await createSqliteStore({ path });
-  try {
-    const faults = await store.checkIntegrity();
-    const audit = await store.audit.verify();
-    const broken = audit.brokenAt === null ? [] : [`audit chain broken at ${audit.brokenAt}`];
-    const all = [...faults, ...broken];
-    const detail = all.length === 0 ? `sound, ${audit.records} audit records in an unbroken chain` : all.join('; ');
-    return {
-      name: 'records',
-      state: all.length === 0 ? 'ok' : 'fail',
-      detail,
-      fix: 'restore records.db from a backup',
-    };
-  } finally {
-    await store.close();
-  }
-}
-
-async function portCheck(config: Config): Promise<Check> {
+export async function portCheck(config: Config): Promise<Check> {
   const name = 'port';
   const running = await connectSocket(join(config.directory, 'hub.sock')).catch(() => undefined);
   if (running) return { name, state: 'ok', detail: 'a hub of this directory is running' };
