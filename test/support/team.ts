@@ -60,7 +60,9 @@ export async function startTeam({ env = {} }: { env?: Record<string, string> } =
     },
     async startWorker(tokenFile, name) {
       const args = ['worker', '--token-file', tokenFile];
-      const worker = await startRole({ directory: join(scratch, name), env, args }, /is worker (\S+)/);
+      // What still runs when a test is over is not waited for.
+      const settings = { BOXSWAIN_WORKER_DRAIN_SECONDS: '0', ...env };
+      const worker = await startRole({ directory: join(scratch, name), env: settings, args }, /is worker (\S+)/);
       open.defer(() => worker.stop());
       return worker;
     },
