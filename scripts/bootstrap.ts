@@ -47,6 +47,15 @@ if (missing.length > 0 && process.platform === 'linux') install(missing);
 else if (missing.length > 0)
   say(`sandboxes need Linux; here everything but the sandbox toolset works (missing: ${names(missing)})`);
 
+if (process.argv.includes('--for-tests') && process.platform === 'linux' && process.arch === 'x64') {
+  try {
+    const { fetchHelm } = await import('./helm.ts');
+    fetchHelm();
+  } catch (error) {
+    say(`Helm could not be fetched, so the tests of the chart will fail: ${String(error)}`);
+  }
+}
+
 function install(wanted: Need[]): void {
   const packages = wanted.map(need => need.debian);
   const command = ['apt-get', 'install', '--yes', '--no-install-recommends', ...packages];
