@@ -167,7 +167,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
       drain: (id, isDraining) => workers.drain(id, isDraining),
       remove: (id, options) => workers.remove(id, options),
     },
-    sessions: store.sessions,
+    clientSessions: store.clientSessions,
     peers,
     close: () => {
       closing ??= close();

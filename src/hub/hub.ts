@@ -14,7 +14,7 @@ import type {
   WorkerRecord,
   WorkspaceRecord,
 } from '../store/rows.ts';
-import type { Page, PageQuery, SessionStore } from '../store/store.ts';
+import type { Page, PageQuery, ClientSessionStore } from '../store/store.ts';
 
 /** The control plane, as operations see it. Every method that takes a caller answers a foreign handle like an unknown one. */
 export interface Hub {
@@ -28,7 +28,7 @@ export interface Hub {
   readonly idempotency: Idempotency;
   readonly lanes: Lanes;
   readonly workers: Workers;
-  readonly sessions: SessionStore;
+  readonly clientSessions: ClientSessionStore;
   readonly peers: Peers;
   close(): Promise<void>;
 }

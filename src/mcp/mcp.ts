@@ -67,7 +67,7 @@ export function createMcp(options: McpOptions): Mcp {
     },
   );
   const sessions: Sessions = new Sessions({
-    records: hub.sessions,
+    records: hub.clientSessions,
     log,
     idleMs: (options.sessions?.idleSeconds ?? 1800) * 1000,
     maxSessions: options.sessions?.maxSessions ?? 10_000,

@@ -4,7 +4,7 @@ import { Server } from '@modelcontextprotocol/server';
 import { authInfoOf } from '../auth/auth-info.ts';
 import { type Caller, localCaller } from '../auth/caller.ts';
 import { silentLog } from '../log/log.ts';
-import { memorySessions } from '../../test/support/memory-sessions.ts';
+import { memoryClientSessions } from '../../test/support/memory-client-sessions.ts';
 import { Sessions } from './sessions.ts';
 
 const other: Caller = { id: 'other', scopes: new Set(['sandbox:read']) };
@@ -17,7 +17,7 @@ const initialize = {
 const IDLE_MS = 1_000;
 
 /** Sessions of one hub. Hubs that are given the same records serve the same sessions. */
-function makeSessions({ maxSessions = 10, records = memorySessions() } = {}) {
+function makeSessions({ maxSessions = 10, records = memoryClientSessions() } = {}) {
   const ended: string[] = [];
   const told: string[] = [];
   const cancelled: unknown[] = [];

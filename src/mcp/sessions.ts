@@ -23,7 +23,7 @@ export interface SessionRequest {
 
 export interface SessionsOptions {
   /** Where sessions are written down, for every hub to find. */
-  readonly records: Hub['sessions'];
+  readonly records: Hub['clientSessions'];
   readonly log: Log;
   /** A session without a request for so long ends. */
   readonly idleMs: number;

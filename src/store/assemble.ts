@@ -9,7 +9,7 @@ import { createHubStore } from './hubs.ts';
 import { createIdempotencyStore } from './idempotency.ts';
 import { checkRows } from './integrity.ts';
 import { referencedBlobs } from './referenced-blobs.ts';
-import { createSessionStore } from './sessions.ts';
+import { createClientSessionStore } from './client-sessions.ts';
 import type { Store } from './store.ts';
 import { createTaskStore } from './tasks.ts';
 import { createWaitingStore } from './waiting.ts';
@@ -29,7 +29,7 @@ export function assembleStore(db: Database): Store {
     artifacts: createArtifactStore(db),
     events: createEventStore(db),
     idempotency: createIdempotencyStore(db),
-    sessions: createSessionStore(db),
+    clientSessions: createClientSessionStore(db),
     audit,
     async now() {
       const { rows } = await sql<{ now: number }>`select ${db.now} as now`.execute(db.kysely);

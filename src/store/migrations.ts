@@ -9,7 +9,7 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0002-call-owners': { up: db => addCallOwners(db, dialect) },
   '0003-automatic-checkpoints': { up: addAutomaticCheckpoints },
   '0003-waiting': { up: db => addWaiting(db, dialect) },
-  '0004-sessions': { up: db => addSessions(db, dialect) },
+  '0004-client-sessions': { up: db => addClientSessions(db, dialect) },
 });
 
 /** The migrations that this program knows, the oldest first. */
@@ -172,19 +172,19 @@ async function addAutomaticCheckpoints(db: Kysely<unknown>): Promise<void> {
 }
 
 /** Sessions of clients, so that every hub knows them. */
-async function addSessions(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+async function addClientSessions(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
   const text = textOf(dialect);
   await db.schema
-    .createTable('session')
+    .createTable('client_session')
     .addColumn('ordinal', dialect === 'sqlite' ? sql`integer` : sql`bigserial`, c => c.primaryKey())
     .addColumn('id', text, c => c.notNull())
     .addColumn('caller', text, c => c.notNull())
     .addColumn('connection', text, c => c.notNull())
     .addColumn('opening', text, c => c.notNull())
     .addColumn('last_used_at', sql`bigint`, c => c.notNull())
-    .addUniqueConstraint('session_id', ['id'])
+    .addUniqueConstraint('client_session_id', ['id'])
     .execute();
-  await db.schema.createIndex('session_use').on('session').columns(['caller', 'last_used_at']).execute();
+  await db.schema.createIndex('client_session_use').on('client_session').columns(['caller', 'last_used_at']).execute();
 }
 
 /** Text compares bytewise on both, so that order and cursors mean the same. */

@@ -130,7 +130,7 @@ export interface WaitingRecord {
 }
 
 /** A session that a client opened by `initialize` over HTTP. */
-export interface SessionRecord {
+export interface ClientSessionRecord {
   readonly id: string;
   readonly caller: string;
   /** The connection that its calls come over. */

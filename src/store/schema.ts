@@ -16,7 +16,7 @@ export interface Schema {
   stream: StreamTable;
   event: EventTable;
   idempotency: IdempotencyTable;
-  session: SessionTable;
+  client_session: ClientSessionTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
 }
@@ -163,7 +163,7 @@ export interface IdempotencyTable {
   expires_at: number;
 }
 
-export interface SessionTable {
+export interface ClientSessionTable {
   ordinal: Generated<number>;
   id: string;
   caller: string;

@@ -1,7 +1,7 @@
 import { callsContract } from './contract/calls.ts';
 import { eventsContract } from './contract/events.ts';
 import { keepingContract } from './contract/keeping.ts';
-import { sessionsContract } from './contract/sessions.ts';
+import { clientSessionsContract } from './contract/client-sessions.ts';
 import type { Use } from './contract/support.ts';
 import { tasksContract } from './contract/tasks.ts';
 import { waitingContract } from './contract/waiting.ts';
@@ -17,5 +17,5 @@ export function storeContract(name: string, use: Use): void {
   keepingContract(name, use);
   eventsContract(name, use);
   callsContract(name, use);
-  sessionsContract(name, use);
+  clientSessionsContract(name, use);
 }

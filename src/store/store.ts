@@ -5,7 +5,7 @@ import type {
   CheckpointRecord,
   EventRecord,
   JsonObject,
-  SessionRecord,
+  ClientSessionRecord,
   TaskRecord,
   TaskStatus,
   WaitingRecord,
@@ -35,7 +35,7 @@ export interface Store {
   readonly artifacts: ArtifactStore;
   readonly events: EventStore;
   readonly idempotency: IdempotencyStore;
-  readonly sessions: SessionStore;
+  readonly clientSessions: ClientSessionStore;
   readonly audit: AuditStore;
   /** Epoch milliseconds by the database's clock. */
   now(): Promise<number>;
@@ -240,15 +240,15 @@ export interface IdempotencyStore {
   prune(): Promise<number>;
 }
 
-export interface SessionStore {
+export interface ClientSessionStore {
   /** Inserts, and ends the sessions of this caller beyond `maxPerCaller`, those unused longest: they are answered. */
-  insert(session: Omit<SessionRecord, 'lastUsedAt'>, options: { maxPerCaller: number }): Promise<SessionRecord[]>;
-  get(id: string): Promise<SessionRecord | undefined>;
+  insert(session: Omit<ClientSessionRecord, 'lastUsedAt'>, options: { maxPerCaller: number }): Promise<ClientSessionRecord[]>;
+  get(id: string): Promise<ClientSessionRecord | undefined>;
   touch(ids: readonly string[]): Promise<void>;
   /** False when it had ended already. */
   end(id: string): Promise<boolean>;
   /** Ends what was not used for so long; of several hubs, each session is answered to one. */
-  endUnused(seconds: number): Promise<SessionRecord[]>;
+  endUnused(seconds: number): Promise<ClientSessionRecord[]>;
 }
 
 export interface AuditStore {

@@ -3,7 +3,7 @@ import { AppError } from '../../src/errors/app-error.ts';
 import type { Hub, WorkerView, WorkspaceView } from '../../src/hub/hub.ts';
 import { LaneBook } from '../../src/hub/lanes.ts';
 import type { ArtifactRecord, EventRecord, TaskRecord, WorkerRecord, WorkspaceRecord } from '../../src/store/rows.ts';
-import { memorySessions } from '../support/memory-sessions.ts';
+import { memoryClientSessions } from '../support/memory-client-sessions.ts';
 
 /** A hub that keeps everything in memory and runs nothing: the surfaces are what is tested here. */
 export interface StandInHub extends Hub {
@@ -171,7 +171,7 @@ export function standInHub(): StandInHub {
         if (at >= 0) workers.splice(at, 1);
       },
     },
-    sessions: memorySessions(),
+    clientSessions: memoryClientSessions(),
     peers: { tell: () => {}, ask: async () => [], hear: () => {} },
     close: async () => {},
   };

@@ -3,7 +3,7 @@ import type { Hub } from '../../src/hub/hub.ts';
 import { silentLog } from '../../src/log/log.ts';
 import type { InvokeCall } from '../../src/operations/invoke.ts';
 import type { AuditRecord, TaskRecord, WorkspaceRecord } from '../../src/store/rows.ts';
-import { memorySessions } from './memory-sessions.ts';
+import { memoryClientSessions } from './memory-client-sessions.ts';
 
 type Parts = { readonly [Part in Exclude<keyof Hub, 'close'>]?: Partial<Hub[Part]> };
 
@@ -69,7 +69,7 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
       remove: unexpected('workers.remove'),
       ...parts.workers,
     },
-    sessions: { ...memorySessions(), ...parts.sessions },
+    clientSessions: { ...memoryClientSessions(), ...parts.clientSessions },
     peers: { tell: () => {}, ask: async () => [], hear: () => {}, ...parts.peers },
     close: async () => {},
   };
