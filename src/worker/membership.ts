@@ -67,15 +67,11 @@ export class Membership {
   }
 
   /** Tells a hub what is new about this worker. Throws like `askHub`: then only the next boot has it on its card. */
-  async change({
-    isDraining = this.#isDraining,
-    ...card
-  }: Partial<Pick<MembershipOptions['card'], 'slots' | 'labels'>> & { isDraining?: boolean }): Promise<
-    HubReply<'worker.change'>
-  > {
+  async change({ isDraining, ...card }: Omit<HubRequest<'worker.change'>, 'boot'>): Promise<HubReply<'worker.change'>> {
     this.#card = { ...this.#card, ...card };
-    this.#isDraining = isDraining;
-    const change = { boot: this.#boot, isDraining, ...card };
+    if (isDraining !== undefined) this.#isDraining = isDraining;
+    // What is not said stays as the hubs have it: an operator may have changed it since the last beat.
+    const change = { boot: this.#boot, ...card, ...(isDraining !== undefined && { isDraining }) };
     return await askHub(this.#options.link, 'worker.change', change, { timeoutMs: ASK_TIMEOUT_MS });
   }
 
