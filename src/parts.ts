@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { chmod, link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Blobs } from './blobs/blobs.ts';
 import { createDirectoryBlobs } from './blobs/directory.ts';
@@ -92,8 +92,23 @@ export async function prepareDirectory(path: string): Promise<string> {
   return directory;
 }
 
-/** The same for every process of this machine that uses this directory: they can open each other's workspaces' files. */
-export async function siteOf(directory: string): Promise<string> {
-  const machine = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+/**
+ * The same for every process of this machine that uses this directory: they can open each other's workspaces' files. Containers of
+ * one image have no machine id, or share it, and all use one path: there a file of the directory tells them apart.
+ */
+export async function siteOf(directory: string, machineIdFile = '/etc/machine-id'): Promise<string> {
+  const machine = (await readFile(machineIdFile, 'utf8').catch(() => '')) || (await ownMark(directory));
   return createHash('sha256').update(`${machine.trim()}\n${directory}`).digest('hex').slice(0, 32);
+}
+
+/** Written once and whole, by whichever process comes first. */
+async function ownMark(directory: string): Promise<string> {
+  const path = join(directory, 'site');
+  const draft = `${path}.${randomUUID()}`;
+  await writeFile(draft, randomUUID());
+  await link(draft, path).catch(error => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  });
+  await unlink(draft);
+  return await readFile(path, 'utf8');
 }
