@@ -78,7 +78,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   peers.hear(FLUSH, async () => {
     await Promise.all([finished.flush(), activity.flush()]);
   });
-  const tails = new Tails(foundation, events);
+  const tails = new Tails(foundation, { events, peers });
   const renderings = new Renderings(log);
 
   // These know each other in a circle: a lost workspace is found a holder, which needs runs, which need holders.
@@ -95,7 +95,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
     resolve: (id, call, where) => workspaces.resolve(id, call, where),
     fileDo: (workspace, file, call) => workspaces.fileDo(workspace, file, call),
   });
-  const ends = new RunEnds(foundation, { artifacts, events, ledger, renderings, tails });
+  const ends = new RunEnds(foundation, { artifacts, events, ledger, peers, renderings, tails });
   const tasks = new TaskDesk(foundation, { catalog, ends, events, finished, holders, ledger, tails });
   const deletion = new Deletion(foundation, { catalog, events, holders, placement, tasks });
   const maker = new WorkspaceMaker(foundation, { catalog, events, holders, placement });
@@ -121,7 +121,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   const recovery = new TaskRecovery(foundation, { catalog, ends, holders, ledger, tails, tasks, workers });
   const lost = new LostWorkspaces(foundation, { catalog, events, holders, workers });
   const auto = new AutoCheckpoints(foundation, events);
-  new Drainer(foundation, { checkpoints, events, holders, ledger, placement, workers });
+  new Drainer(foundation, { checkpoints, holders, ledger, placement, workers });
   new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
   await recovery.start();

@@ -1,18 +1,24 @@
+import { z } from 'zod';
 import type { Outcome } from '../protocol/jobs.ts';
 import type { JsonObject, TaskRecord } from '../store/rows.ts';
 import { countTaskEnd } from '../telemetry/metrics.ts';
 import type { ArtifactShelf } from './artifacts.ts';
 import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
+import type { Peers } from './hub.ts';
 import type { Ledger } from './ledger.ts';
 import { type Ending, type Renderings, rowOfEnding } from './renderings.ts';
 import type { Tails } from './tails.ts';
 import { placedJobSchema } from './task-rows.ts';
 
+const ENDED = 'task.ended';
+const endedSchema = z.object({ task: z.string() });
+
 interface Parts {
   readonly artifacts: ArtifactShelf;
   readonly events: EventLog;
   readonly ledger: Ledger;
+  readonly peers: Peers;
   readonly renderings: Renderings;
   readonly tails: Tails;
 }
@@ -30,6 +36,7 @@ export class RunEnds {
   constructor(foundation: Foundation, parts: Parts) {
     this.#foundation = foundation;
     this.#parts = parts;
+    parts.peers.hear(ENDED, body => this.#ended(endedSchema.parse(body).task));
   }
 
   /** A worker reports an end. Idempotent; unknown and ended tasks are left as they are. */
@@ -47,12 +54,12 @@ export class RunEnds {
     // What it said last comes before its end in the stream of events.
     await this.#parts.tails.drop(task.id);
     const isNew = await this.#foundation.store.tasks.finish(task.id, { status, ...columns, ...options });
-    this.#parts.ledger.end(task.id);
     if (isNew) {
       countTaskEnd(status);
       await this.#announce(task, ending);
+      this.#parts.peers.tell(ENDED, { task: task.id });
     }
-    for (const wake of this.#waiting.get(task.id) ?? []) wake();
+    this.#ended(task.id);
     return isNew;
   }
 
@@ -64,6 +71,12 @@ export class RunEnds {
       waiting.delete(wake);
       if (waiting.size === 0 && this.#waiting.get(id) === waiting) this.#waiting.delete(id);
     };
+  }
+
+  /** Here or at another hub. */
+  #ended(id: string): void {
+    this.#parts.ledger.end(id);
+    for (const wake of this.#waiting.get(id) ?? []) wake();
   }
 
   async #record(id: string, outcome: Outcome, { worker, epoch }: { worker: string; epoch: number }): Promise<void> {

@@ -53,7 +53,7 @@ export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Clos
       const task = await store.tasks.get(commandId);
       if (task === undefined) return { mayStart: false };
       if (isFirst) {
-        await tails.follow(from, commandId);
+        await tails.takeUp(from, commandId);
         await tasks.announce(task, 'task.started');
         return { mayStart: true };
       }

@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import type { Closer } from '../fabric/fabric.ts';
 import type { Progress } from '../operations/operation.ts';
 import { decodeMessage } from '../protocol/envelope.ts';
 import { type RunTail, runTailSchema } from '../protocol/messages.ts';
 import type { EventLog, NewEvent } from './events.ts';
 import type { Foundation } from './foundation.ts';
+import type { Peers } from './hub.ts';
 import { toJsonObject } from './json.ts';
 
 const FLUSH_MS = 200;
@@ -11,17 +13,25 @@ const MAX_MESSAGE_CHARACTERS = 200;
 /** Output of one task that its event stream holds; the result has the rest. */
 const MAX_STREAMED_CHARACTERS = 1_048_576;
 
+const DROP = 'tail.drop';
+const IS_FOLLOWED = 'tail.is_followed';
+const askedSchema = z.object({ task: z.string() });
+
 const topicOf = (worker: string, id: string): string => `t.${worker}.task:${id}`;
 
 /** Live tails of runs: what a worker says while a job runs. They may lose; the end never depends on them. */
 export class Tails {
   readonly #foundation: Foundation;
   readonly #events: EventLog;
+  readonly #peers: Peers;
   readonly #followed = new Map<string, { stop(): Promise<void> }>();
 
-  constructor(foundation: Foundation, events: EventLog) {
+  constructor(foundation: Foundation, { events, peers }: { events: EventLog; peers: Peers }) {
     this.#foundation = foundation;
     this.#events = events;
+    this.#peers = peers;
+    peers.hear(DROP, body => this.#drop(askedSchema.parse(body).task));
+    peers.hear(IS_FOLLOWED, body => ({ isFollowed: this.#followed.has(askedSchema.parse(body).task) }));
   }
 
   /** `heard` is called with everything the run says until the returned function is called. */
@@ -42,15 +52,26 @@ export class Tails {
     recorder.onStop(close);
   }
 
-  /** Writes what is still waiting. */
+  /** Like `follow`, unless another hub does so already: what a run says is to be written once. */
+  async takeUp(worker: string, id: string): Promise<void> {
+    if (this.#followed.has(id)) return;
+    const answers = await this.#peers.ask(IS_FOLLOWED, { task: id });
+    if (!answers.some(({ isFollowed }) => isFollowed === true)) await this.follow(worker, id);
+  }
+
+  /** Writes what is still waiting, at whichever hub that is. */
   async drop(id: string): Promise<void> {
+    await Promise.all([this.#drop(id), this.#peers.ask(DROP, { task: id })]);
+  }
+
+  async #drop(id: string): Promise<void> {
     const recorder = this.#followed.get(id);
     this.#followed.delete(id);
     await recorder?.stop();
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#followed.keys()].map(id => this.drop(id)));
+    await Promise.all([...this.#followed.keys()].map(id => this.#drop(id)));
   }
 }
 

@@ -152,7 +152,7 @@ export class TaskRecovery {
       else await this.#place(task, workspace);
       return 'known';
     }
-    await tails.follow(workspace.worker, task.id);
+    await tails.takeUp(workspace.worker, task.id);
     await tasks.settle(task.id, workspace, said);
     return 'known';
   }

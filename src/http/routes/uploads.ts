@@ -21,14 +21,14 @@ const shared = {
 
 /** `POST /api/artifacts` announces an upload, `PUT upload_url` sends it. What differs from the announcement is refused. */
 export function addUploadRoutes(api: Api, parts: ApiParts): void {
-  const uploads = new Uploads();
+  const uploads = new Uploads(parts.hub.peers);
   const announce = announceOperation(uploads);
   api.post('/api/artifacts', async context => {
     const args = await readArguments(context.req.raw, parts.maxBodyBytes);
     return context.json((await run(parts, announce, { context, args })).output, 201);
   });
   api.put('/api/uploads/:id', async context => {
-    const upload = uploads.find(context.req.param('id'), context.env.caller);
+    const upload = await uploads.find(context.req.param('id'), context.env.caller);
     const bytes = await readBytes(context.req.raw, upload.sizeBytes ?? MAX_UPLOAD_BYTES);
     const operation = receiveOperation(uploads, { upload, bytes });
     const { output } = await run(parts, operation, { context, args: { workspace_id: upload.workspaceId } });
@@ -68,9 +68,9 @@ function announceOperation(uploads: Uploads) {
       const announced = {
         workspaceId: workspace.id,
         name: input.name,
-        sizeBytes: input.size_bytes,
-        sha256: input.sha256,
-        contentType: input.content_type,
+        sizeBytes: input.size_bytes ?? null,
+        sha256: input.sha256 ?? null,
+        contentType: input.content_type ?? null,
         labels: input.labels,
       };
       const upload = uploads.announce(announced, context.caller);
@@ -96,7 +96,11 @@ function receiveOperation(uploads: Uploads, { upload, bytes }: { upload: Upload;
       requireAnnounced(upload, bytes);
       const where = { mayCreate: false, tool: 'artifact_upload' };
       const workspace = await context.hub.workspaces.resolve(workspace_id, context, where);
-      const options = { contentType: upload.contentType, labels: upload.labels, artifactId: upload.artifactId };
+      const options = {
+        contentType: upload.contentType ?? undefined,
+        labels: upload.labels,
+        artifactId: upload.artifactId,
+      };
       const artifact = await context.hub.artifacts.add(workspace, { name: upload.name, bytes }, options, context);
       uploads.done(upload);
       return viewArtifact(artifact);
@@ -105,13 +109,13 @@ function receiveOperation(uploads: Uploads, { upload, bytes }: { upload: Upload;
 }
 
 function requireAnnounced({ sizeBytes, sha256 }: Upload, bytes: Buffer): void {
-  if (sizeBytes !== undefined && sizeBytes !== bytes.length) {
+  if (sizeBytes !== null && sizeBytes !== bytes.length) {
     throw new AppError('VALIDATION_ERROR', `${bytes.length} bytes came, ${sizeBytes} were announced`, {
       hint: 'send the whole file, or announce it again with its true size_bytes',
     });
   }
   const digest = createHash('sha256').update(bytes).digest('hex');
-  if (sha256 === undefined || sha256 === digest) return;
+  if (sha256 === null || sha256 === digest) return;
   throw new AppError('VALIDATION_ERROR', 'the SHA-256 of what came is not the announced one', {
     hint: 'send the file again, or announce it again with its true sha256',
     details: { sha256: digest },
