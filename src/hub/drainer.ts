@@ -1,6 +1,5 @@
 import type { WorkerRecord, WorkspaceRecord } from '../store/rows.ts';
 import type { CheckpointDesk } from './checkpoints.ts';
-import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
 import type { Holders } from './holders.ts';
 import type { Ledger } from './ledger.ts';
@@ -14,7 +13,6 @@ const INSPECT_TIMEOUT_MS = 10_000;
 
 interface Parts {
   readonly checkpoints: CheckpointDesk;
-  readonly events: EventLog;
   readonly holders: Holders;
   readonly ledger: Ledger;
   readonly placement: Placement;
@@ -88,12 +86,10 @@ export class Drainer {
   }
 
   async #move(workspace: WorkspaceRecord, target: WorkerRecord): Promise<void> {
-    const { checkpoints, events, holders, ledger } = this.#parts;
+    const { checkpoints, holders, ledger } = this.#parts;
     // No await between this look and the move, which lets no further request through.
     if (ledger.active(workspace.id) > 0 || holders.underWay(workspace.id) > 0) return;
     if (!(await holders.move(workspace, target, now => checkpoints.saveHeld(now)))) return;
-    const body = { workspace_id: workspace.id, from: workspace.worker, to: target.id, reason: 'drain' };
-    await events.append(`workspace:${workspace.id}`, 'workspace.moved', body);
     this.#foundation.log.info({ workspace: workspace.id, from: workspace.worker, to: target.id }, 'workspace moved');
   }
 

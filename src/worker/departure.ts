@@ -5,6 +5,8 @@ import type { Workspaces } from './workspaces.ts';
 
 const FIRST_LOOK_MS = 100;
 const LOOK_MS = 1_000;
+/** One hub may just be gone; when none answers again and again, nobody moves anything. */
+const MAX_FAILURES = 3;
 
 interface Parts {
   readonly membership: Pick<Membership, 'change'>;
@@ -21,10 +23,13 @@ export async function emptied({ membership, workspaces, log }: Parts, { seconds 
   log.info({ workspaces: workspaces.size, seconds }, 'draining before the end');
   const over = AbortSignal.timeout(seconds * 1000);
   const backoff = new Backoff({ firstMs: FIRST_LOOK_MS, mostMs: LOOK_MS });
+  let failures = 0;
   while (workspaces.size > 0 && !over.aborted) {
     // Said again each time: the hub that heard it may be gone.
     const others = await othersThan(membership, log);
-    if (others === 0 && workspaces.active === 0) break;
+    failures = others === undefined ? failures + 1 : 0;
+    const goNowhere = others === 0 || failures >= MAX_FAILURES;
+    if (goNowhere && workspaces.active === 0) break;
     await backoff.wait(over).catch(error => {
       if (!over.aborted) throw error;
     });
@@ -34,12 +39,12 @@ export async function emptied({ membership, workspaces, log }: Parts, { seconds 
   else log.info({}, 'all workspaces were moved');
 }
 
-/** How many workers could take workspaces; 0 also when no hub answers, which then moves nothing. */
-async function othersThan(membership: Parts['membership'], log: Log): Promise<number> {
+/** How many workers could take workspaces; undefined when no hub answers. */
+async function othersThan(membership: Parts['membership'], log: Log): Promise<number | undefined> {
   try {
     return (await membership.change({ isDraining: true })).others;
   } catch (error) {
     log.debug({ error }, 'no hub has heard that this worker drains');
-    return 0;
+    return undefined;
   }
 }
