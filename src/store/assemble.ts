@@ -1,4 +1,8 @@
 import { sql } from 'kysely';
+import { createCallerStateStore } from './agents/caller-states.ts';
+import { createPermissionStore } from './agents/permissions.ts';
+import { createAgentSessionStore } from './agents/sessions.ts';
+import { createTurnStore } from './agents/turns.ts';
 import { createArtifactStore } from './artifacts.ts';
 import { createAuditStore } from './audit.ts';
 import { createCheckpointStore } from './checkpoints.ts';
@@ -30,6 +34,10 @@ export function assembleStore(db: Database): Store {
     events: createEventStore(db),
     idempotency: createIdempotencyStore(db),
     clientSessions: createClientSessionStore(db),
+    sessions: createAgentSessionStore(db),
+    turns: createTurnStore(db),
+    permissions: createPermissionStore(db),
+    callerStates: createCallerStateStore(db),
     audit,
     async now() {
       const { rows } = await sql<{ now: number }>`select ${db.now} as now`.execute(db.kysely);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Database } from './database.ts';
 import { expiryOfChild, pruneExpired } from './prune.ts';
 import type { CheckpointRecord } from './rows.ts';
-import { createRowsReader, jsonObject, textList, textMap } from './rows-reader.ts';
+import { createRowsReader, flag, jsonObject, textList, textMap } from './rows-reader.ts';
 import type { CheckpointStore } from './store.ts';
 
 export const checkpointColumns = [
@@ -39,7 +39,7 @@ export const checkpointSchema = z.object({
   spec: jsonObject,
   metadata: textMap,
   parentId: z.string().nullable(),
-  isAutomatic: z.number().transform(value => value !== 0),
+  isAutomatic: flag,
   sequence: z.number(),
   createdAt: z.number(),
   expiresAt: z.number().nullable(),

@@ -23,13 +23,8 @@ const bulk: BulkTable = {
 
 type Batch = Parameters<EventStore['append']>[0];
 
-/**
- * The log, keyed (stream, seq). Positions and epochs are kept in `stream`, apart from the events, so that pruning neither
- * reuses a position nor forgets a fence. An outbox may therefore resend whatever it does not know to have arrived.
- */
-export function createEventStore(db: Database): EventStore {
-  const reader = createRowsReader<EventRecord>(db, { table: 'event', schema });
-
+/** Appends within a transaction of the caller's, see `EventStore.append`. */
+export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<AppendOutcome> {
   /** The stream's row with the database's time; on PostgreSQL locked, so that appends to one stream take turns. */
   const readStream = async (tx: Tx, stream: string) => {
     const query = tx
@@ -49,7 +44,7 @@ export function createEventStore(db: Database): EventStore {
     return await readStream(tx, stream);
   };
 
-  const append = async (tx: Tx, batch: Batch): Promise<AppendOutcome> => {
+  return async (tx, batch) => {
     const { stream, epoch, events } = batch;
     const isAhead = batch.first !== 'next' && batch.first > 1;
     const state = (await readStream(tx, stream)) ?? (isAhead ? undefined : await openStream(tx, batch));
@@ -71,6 +66,15 @@ export function createEventStore(db: Database): EventStore {
     }
     return { ack: lastSeq };
   };
+}
+
+/**
+ * The log, keyed (stream, seq). Positions and epochs are kept in `stream`, apart from the events, so that pruning neither
+ * reuses a position nor forgets a fence. An outbox may therefore resend whatever it does not know to have arrived.
+ */
+export function createEventStore(db: Database): EventStore {
+  const reader = createRowsReader<EventRecord>(db, { table: 'event', schema });
+  const append = createAppender(db);
 
   return {
     async append(batch) {

@@ -10,6 +10,7 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0003-automatic-checkpoints': { up: addAutomaticCheckpoints },
   '0003-waiting': { up: db => addWaiting(db, dialect) },
   '0004-client-sessions': { up: db => addClientSessions(db, dialect) },
+  '0005-agent-sessions': { up: db => addAgentSessions(db, dialect) },
 });
 
 /** The migrations that this program knows, the oldest first. */
@@ -185,6 +186,70 @@ async function addClientSessions(db: Kysely<unknown>, dialect: DialectName): Pro
     .addUniqueConstraint('client_session_id', ['id'])
     .execute();
   await db.schema.createIndex('client_session_use').on('client_session').columns(['caller', 'last_used_at']).execute();
+}
+
+/** Sessions with coding agents: their prompts, what they asked leave for, and what callers keep beside them. */
+async function addAgentSessions(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  const text = textOf(dialect);
+  const number = sql`bigint`;
+  const table = (
+    name: string,
+    texts: string[],
+    numbers: string[],
+    nullable: { texts?: string[]; numbers?: string[] },
+  ) => {
+    let builder: CreateTableBuilder<string, string> = db.schema
+      .createTable(name)
+      .addColumn('ordinal', dialect === 'sqlite' ? sql`integer` : sql`bigserial`, c => c.primaryKey());
+    for (const column of texts) builder = builder.addColumn(column, text, c => c.notNull());
+    for (const column of numbers) builder = builder.addColumn(column, number, c => c.notNull());
+    for (const column of nullable.texts ?? []) builder = builder.addColumn(column, text);
+    for (const column of nullable.numbers ?? []) builder = builder.addColumn(column, number);
+    return builder.addUniqueConstraint(`${name}_id`, ['id']);
+  };
+  const index = (name: string, on: string, columns: string[]) =>
+    db.schema.createIndex(name).on(on).columns(columns).execute();
+  await table(
+    'session',
+    ['id', 'caller', 'agent', 'worker', 'slug', 'cwd', 'title', 'permission_mode', 'status', 'usage', 'metadata'],
+    ['epoch', 'message_count', 'reported', 'created_at', 'updated_at'],
+    {
+      texts: [
+        'agent_session_id',
+        'workspace_id',
+        'model',
+        'status_reason',
+        'parent_id',
+        'forked_from',
+        'at_message_id',
+      ],
+      numbers: ['last_message_at'],
+    },
+  ).execute();
+  await index('session_of_caller', 'session', ['caller', 'updated_at', 'ordinal']);
+  await index('session_of_worker', 'session', ['worker', 'status']);
+  await index('session_of_parent', 'session', ['parent_id']);
+  await table('turn', ['id', 'session_id', 'caller', 'state', 'prompt'], ['created_at'], {
+    texts: ['result'],
+    numbers: ['epoch', 'started_at', 'ended_at', 'expires_at'],
+  }).execute();
+  await index('turn_of_session', 'turn', ['session_id', 'ended_at', 'ordinal']);
+  await index('turn_open', 'turn', ['state']);
+  await table(
+    'permission',
+    ['id', 'session_id', 'caller', 'worker', 'source', 'tool_name', 'description', 'input', 'remember', 'state'],
+    ['epoch', 'is_delivered', 'created_at', 'expires_at'],
+    { texts: ['answer'], numbers: ['resolved_at'] },
+  ).execute();
+  await index('permission_of_caller', 'permission', ['caller', 'ordinal']);
+  await index('permission_of_session', 'permission', ['session_id', 'ordinal']);
+  await index('permission_open', 'permission', ['is_delivered', 'state']);
+  await db.schema
+    .createTable('caller_state')
+    .addColumn('caller', text, c => c.primaryKey())
+    .addColumn('version', number, c => c.notNull())
+    .addColumn('state', text, c => c.notNull())
+    .execute();
 }
 
 /** Text compares bytewise on both, so that order and cursors mean the same. */

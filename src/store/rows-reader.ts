@@ -13,8 +13,14 @@ export const jsonObject = z.string().transform((text, context): JsonObject => {
 /** A column that holds a map of text to text. */
 export const textMap = jsonObject.pipe(z.record(z.string(), z.string()));
 
+/** A column that holds 0 or 1. */
+export const flag = z.number().transform(value => value !== 0);
+
+/** A column that holds a list as JSON text. */
+export const listOf = <Item extends z.ZodType>(item: Item) => z.string().transform(parse).pipe(z.array(item));
+
 /** A column that holds a list of text. */
-export const textList = z.string().transform(parse).pipe(z.array(z.string()));
+export const textList = listOf(z.string());
 
 /** Names an unreadable row on stderr, as a warning of the process. */
 export const warnOfBadRow: OnBadRow = ({ table, id, problem }) =>

@@ -17,6 +17,10 @@ export interface Schema {
   event: EventTable;
   idempotency: IdempotencyTable;
   client_session: ClientSessionTable;
+  session: AgentSessionTable;
+  turn: TurnTable;
+  permission: PermissionTable;
+  caller_state: CallerStateTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
 }
@@ -170,6 +174,79 @@ export interface ClientSessionTable {
   connection: string;
   opening: string;
   last_used_at: number;
+}
+
+/** A session with a coding agent. */
+export interface AgentSessionTable {
+  ordinal: Generated<number>;
+  id: string;
+  caller: string;
+  agent: string;
+  agent_session_id: string | null;
+  worker: string;
+  epoch: number;
+  workspace_id: string | null;
+  slug: string;
+  cwd: string;
+  title: string;
+  model: string | null;
+  permission_mode: string;
+  status: string;
+  status_reason: string | null;
+  parent_id: string | null;
+  forked_from: string | null;
+  at_message_id: string | null;
+  usage: string;
+  message_count: number;
+  metadata: string;
+  /** Events that its worker has told in this epoch. */
+  reported: number;
+  created_at: number;
+  updated_at: number;
+  last_message_at: number | null;
+}
+
+/** A prompt that was accepted, and what became of it. */
+export interface TurnTable {
+  ordinal: Generated<number>;
+  id: string;
+  session_id: string;
+  caller: string;
+  state: string;
+  prompt: string;
+  epoch: number | null;
+  result: string | null;
+  created_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  expires_at: number | null;
+}
+
+/** What an agent asked leave for. */
+export interface PermissionTable {
+  ordinal: Generated<number>;
+  id: string;
+  session_id: string;
+  caller: string;
+  worker: string;
+  epoch: number;
+  source: string;
+  tool_name: string;
+  description: string;
+  input: string;
+  remember: string;
+  state: string;
+  answer: string | null;
+  is_delivered: number;
+  created_at: number;
+  expires_at: number;
+  resolved_at: number | null;
+}
+
+export interface CallerStateTable {
+  caller: string;
+  version: number;
+  state: string;
 }
 
 export interface AuditTable {

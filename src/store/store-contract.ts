@@ -1,3 +1,4 @@
+import { agentsContract } from './contract/agents.ts';
 import { callsContract } from './contract/calls.ts';
 import { eventsContract } from './contract/events.ts';
 import { keepingContract } from './contract/keeping.ts';
@@ -18,4 +19,5 @@ export function storeContract(name: string, use: Use): void {
   eventsContract(name, use);
   callsContract(name, use);
   clientSessionsContract(name, use);
+  agentsContract(name, use);
 }

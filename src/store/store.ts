@@ -1,3 +1,4 @@
+import type { AgentSessionStore, CallerStateStore, PermissionStore, TurnStore } from './agents/store.ts';
 import type { DumpedRow, Snapshot } from './dump.ts';
 import type {
   ArtifactRecord,
@@ -36,6 +37,10 @@ export interface Store {
   readonly events: EventStore;
   readonly idempotency: IdempotencyStore;
   readonly clientSessions: ClientSessionStore;
+  readonly sessions: AgentSessionStore;
+  readonly turns: TurnStore;
+  readonly permissions: PermissionStore;
+  readonly callerStates: CallerStateStore;
   readonly audit: AuditStore;
   /** Epoch milliseconds by the database's clock. */
   now(): Promise<number>;
@@ -242,7 +247,10 @@ export interface IdempotencyStore {
 
 export interface ClientSessionStore {
   /** Inserts, and ends the sessions of this caller beyond `maxPerCaller`, those unused longest: they are answered. */
-  insert(session: Omit<ClientSessionRecord, 'lastUsedAt'>, options: { maxPerCaller: number }): Promise<ClientSessionRecord[]>;
+  insert(
+    session: Omit<ClientSessionRecord, 'lastUsedAt'>,
+    options: { maxPerCaller: number },
+  ): Promise<ClientSessionRecord[]>;
   get(id: string): Promise<ClientSessionRecord | undefined>;
   touch(ids: readonly string[]): Promise<void>;
   /** False when it had ended already. */

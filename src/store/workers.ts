@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { chunksOf, type Database, leaseEnd } from './database.ts';
 import type { WorkerRecord } from './rows.ts';
-import { createRowsReader, jsonObject, textMap } from './rows-reader.ts';
+import { createRowsReader, flag, jsonObject, textMap } from './rows-reader.ts';
 import type { WorkerStore } from './store.ts';
 
 /** Conditions on pairs nest, and SQLite limits the depth. */
@@ -29,7 +29,7 @@ const schema = z.object({
   slots: z.number(),
   labels: textMap,
   capabilities: jsonObject,
-  isDraining: z.number().transform(value => value !== 0),
+  isDraining: flag,
   joinedAt: z.number(),
   leaseUntil: z.number(),
 });

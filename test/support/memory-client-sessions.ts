@@ -2,7 +2,7 @@ import type { Hub } from '../../src/hub/hub.ts';
 import type { ClientSessionRecord } from '../../src/store/rows.ts';
 
 /** Sessions as the store keeps them, for tests of what stands above it. After `forgetUse` none counts as used until it is used again. */
-export function memoryClientSessions(): Hub['sessions'] & { forgetUse(): void } {
+export function memoryClientSessions(): Hub['clientSessions'] & { forgetUse(): void } {
   const rows = new Map<string, ClientSessionRecord>();
   let time = 0;
   const use = (row: Omit<ClientSessionRecord, 'lastUsedAt'>) => {

@@ -99,8 +99,9 @@ export function callsContract(name: string, use: Use): void {
         for (const statement of [
           ...['is_automatic', 'sequence'].map(column => `alter table checkpoint drop column ${column}`),
           ...['drained_by', 'is_reaped'].map(column => `alter table worker drop column ${column}`),
-          'drop table waiting',
-          'drop table hub',
+          ...['waiting', 'hub', 'client_session', 'session', 'turn', 'permission', 'caller_state'].map(
+            table => `drop table ${table}`,
+          ),
           'alter table idempotency drop column owner',
           'alter table idempotency drop column nonce',
           `delete from kysely_migration where name >= '0002'`,

@@ -1,0 +1,236 @@
+import { sql } from 'kysely';
+import { z } from 'zod';
+import { permissionModeSchema, sessionStatusSchema } from '../../protocol/sessions.ts';
+import { decodeCursor, pageOf } from '../cursor.ts';
+import type { Database, Tx } from '../database.ts';
+import { createAppender } from '../events.ts';
+import { createRowsReader, jsonObject } from '../rows-reader.ts';
+import { definedOf } from '../workspaces.ts';
+import { insertPermission } from './permissions.ts';
+import type { AgentSessionRecord } from './rows.ts';
+import type { AgentSessionStore, ReportOutcome, SessionPatch, SessionReport } from './store.ts';
+import { endTurn } from './turns.ts';
+
+const columns = [
+  'id',
+  'caller',
+  'agent',
+  'agent_session_id as agentSessionId',
+  'worker',
+  'epoch',
+  'workspace_id as workspaceId',
+  'slug',
+  'cwd',
+  'title',
+  'model',
+  'permission_mode as permissionMode',
+  'status',
+  'status_reason as statusReason',
+  'parent_id as parentId',
+  'forked_from as forkedFrom',
+  'at_message_id as atMessageId',
+  'usage',
+  'message_count as messageCount',
+  'metadata',
+  'reported',
+  'created_at as createdAt',
+  'updated_at as updatedAt',
+  'last_message_at as lastMessageAt',
+] as const;
+
+const schema = z.object({
+  id: z.string(),
+  caller: z.string(),
+  agent: z.string(),
+  agentSessionId: z.string().nullable(),
+  worker: z.string(),
+  epoch: z.number(),
+  workspaceId: z.string().nullable(),
+  slug: z.string(),
+  cwd: z.string(),
+  title: z.string(),
+  model: z.string().nullable(),
+  permissionMode: permissionModeSchema,
+  status: sessionStatusSchema,
+  statusReason: z.string().nullable(),
+  parentId: z.string().nullable(),
+  forkedFrom: z.string().nullable(),
+  atMessageId: z.string().nullable(),
+  usage: jsonObject,
+  messageCount: z.number(),
+  metadata: jsonObject,
+  reported: z.number(),
+  createdAt: z.number(),
+  updatedAt: z.number(),
+  lastMessageAt: z.number().nullable(),
+});
+
+const LIVE = ['starting', 'idle', 'running', 'waiting_permission'] as const;
+/** The log of a session is fenced by the session's own row, so all its appends have one epoch. */
+const LOG_EPOCH = 0;
+
+export const streamOf = (sessionId: string): string => `session:${sessionId}`;
+
+/** Sessions with agents. Whoever drives one is named by worker and epoch, and what it tells is conditional on both. */
+export function createAgentSessionStore(db: Database): AgentSessionStore {
+  const reader = createRowsReader<AgentSessionRecord>(db, { table: 'session', schema });
+  const select = () => db.kysely.selectFrom('session').select(columns);
+  const append = createAppender(db);
+  const get = async (id: string) => reader.maybe(await select().where('id', '=', id).executeTakeFirst());
+
+  const setOf = (patch: SessionPatch) => {
+    const { usage, metadata, agentSessionId, permissionMode, statusReason, messageCount, lastMessageAt, ...plain } =
+      patch;
+    return definedOf({
+      ...plain,
+      agent_session_id: agentSessionId,
+      permission_mode: permissionMode,
+      status_reason: statusReason,
+      message_count: messageCount,
+      last_message_at: lastMessageAt,
+      usage: usage && JSON.stringify(usage),
+      metadata: metadata && JSON.stringify(metadata),
+    });
+  };
+
+  /** On PostgreSQL locked, so that two reports of one session take turns. */
+  const readForReport = (tx: Tx, id: string) => {
+    const query = tx.selectFrom('session').select(['worker', 'epoch', 'reported']).where('id', '=', id);
+    return (db.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+  };
+
+  const report = async (tx: Tx, told: SessionReport): Promise<ReportOutcome> => {
+    const { sessionId, worker, epoch, first } = told;
+    const state = await readForReport(tx, sessionId);
+    if (state === undefined || state.worker !== worker || state.epoch !== epoch) return { fenced: true };
+    const next = state.reported + 1;
+    if (first > next) return { gap: next };
+    const fresh = told.events.slice(next - first);
+    const reported = state.reported + fresh.length;
+    if (fresh.length === 0) return { reported, isNew: false };
+    await append(tx, { stream: streamOf(sessionId), epoch: LOG_EPOCH, first: 'next', events: fresh });
+    for (const permission of told.asked ?? []) await insertPermission(db, tx, permission);
+    for (const { id, state: end } of told.settled ?? []) {
+      await tx
+        .updateTable('permission')
+        .set({ state: end, resolved_at: db.now, is_delivered: 1 })
+        .where('id', '=', id)
+        .where('state', '=', 'pending')
+        .execute();
+    }
+    for (const turn of told.ended ?? []) await endTurn(db, tx, turn);
+    await tx
+      .updateTable('session')
+      .set({ ...setOf(told.patch ?? {}), reported, updated_at: db.now })
+      .where('id', '=', sessionId)
+      .execute();
+    return { reported, isNew: true };
+  };
+
+  return {
+    async insert(session) {
+      const row = await db.kysely
+        .insertInto('session')
+        .values({
+          id: session.id,
+          caller: session.caller,
+          agent: session.agent,
+          agent_session_id: session.agentSessionId,
+          worker: session.worker,
+          epoch: 1,
+          workspace_id: session.workspaceId,
+          slug: session.slug,
+          cwd: session.cwd,
+          title: session.title,
+          model: session.model,
+          permission_mode: session.permissionMode,
+          status: session.status,
+          status_reason: null,
+          parent_id: session.parentId,
+          forked_from: session.forkedFrom,
+          at_message_id: session.atMessageId,
+          usage: JSON.stringify(session.usage),
+          message_count: session.messageCount,
+          metadata: JSON.stringify(session.metadata),
+          reported: 0,
+          created_at: db.now,
+          updated_at: db.now,
+          last_message_at: null,
+        })
+        .onConflict(conflict => conflict.column('id').doNothing())
+        .returning(columns)
+        .executeTakeFirst();
+      const inserted = row === undefined ? await get(session.id) : reader.one(row);
+      if (inserted === undefined) throw new Error('a session was deleted in the moment that it was inserted again');
+      return inserted;
+    },
+
+    get,
+
+    async list({ caller, agent, worker, status, slug, title, since, limit, cursor }) {
+      let query = db.kysely
+        .selectFrom('session')
+        .select([...columns, 'ordinal'])
+        .where('caller', '=', caller)
+        .orderBy('updated_at', 'desc')
+        .orderBy('ordinal', 'desc')
+        .limit(limit + 1);
+      const equal = { agent, worker, status, slug };
+      for (const column of ['agent', 'worker', 'status', 'slug'] as const) {
+        const value = equal[column];
+        if (value !== undefined) query = query.where(column, '=', value);
+      }
+      if (title !== undefined) query = query.where(contains(db, title), '>', 0);
+      if (since !== undefined) query = query.where('updated_at', '>=', since);
+      if (cursor !== undefined) {
+        const [updatedAt = 0, ordinal = 0] = decodeCursor(cursor, 2);
+        query = query.where(sql<boolean>`(updated_at, ordinal) < (${updatedAt}, ${ordinal})`);
+      }
+      const position = (row: { updatedAt: number; ordinal: number }) => [row.updatedAt, row.ordinal];
+      return pageOf(await query.execute(), { limit, position, read: reader.many });
+    },
+
+    async update(id, at, patch) {
+      let query = db.kysely
+        .updateTable('session')
+        .set({ ...setOf(patch), updated_at: db.now })
+        .where('id', '=', id);
+      if (at !== 'any') query = query.where('epoch', '=', at.epoch);
+      return (await query.executeTakeFirst()).numUpdatedRows > 0n;
+    },
+
+    async claim(id, from, to) {
+      const row = await db.kysely
+        .updateTable('session')
+        .set({
+          worker: to.worker,
+          epoch: from.epoch + 1,
+          reported: 0,
+          status: 'starting',
+          status_reason: null,
+          updated_at: db.now,
+        })
+        .where('id', '=', id)
+        .where('epoch', '=', from.epoch)
+        .returning(columns)
+        .executeTakeFirst();
+      return reader.maybe(row);
+    },
+
+    async live(worker) {
+      let query = select().where('status', 'in', LIVE).orderBy('ordinal');
+      if (worker !== undefined) query = query.where('worker', '=', worker);
+      return reader.many(await query.execute());
+    },
+
+    async children(parentId) {
+      return reader.many(await select().where('parent_id', '=', parentId).orderBy('ordinal').execute());
+    },
+
+    report: told => db.write(tx => report(tx, told)),
+  };
+}
+
+/** Where in the title a text stands, whatever its case; 0: nowhere. */
+const contains = ({ dialect }: Database, text: string) =>
+  sql<number>`${sql.raw(dialect === 'postgres' ? 'strpos' : 'instr')}(lower(title), lower(${text}))`;

@@ -1,0 +1,136 @@
+import type { JsonObject } from '../rows.ts';
+import type { Page, PageQuery } from '../store.ts';
+import type {
+  AgentSessionRecord,
+  CallerStateRecord,
+  PermissionRecord,
+  PermissionState,
+  TurnEndState,
+  TurnRecord,
+} from './rows.ts';
+
+export type NewAgentSession = Omit<
+  AgentSessionRecord,
+  'epoch' | 'reported' | 'createdAt' | 'updatedAt' | 'lastMessageAt' | 'statusReason'
+>;
+
+export type SessionPatch = Partial<
+  Pick<
+    AgentSessionRecord,
+    | 'agentSessionId'
+    | 'title'
+    | 'model'
+    | 'permissionMode'
+    | 'status'
+    | 'statusReason'
+    | 'usage'
+    | 'messageCount'
+    | 'lastMessageAt'
+    | 'metadata'
+  >
+>;
+
+export type NewPermission = Omit<
+  PermissionRecord,
+  'state' | 'answer' | 'isDelivered' | 'createdAt' | 'expiresAt' | 'resolvedAt'
+> & { readonly holdSeconds: number };
+
+/** What a worker tells of a session that it drives, with all that follows from it. */
+export interface SessionReport {
+  readonly sessionId: string;
+  readonly worker: string;
+  readonly epoch: number;
+  /** Number of the first event among all that were told in this epoch, from 1. */
+  readonly first: number;
+  readonly events: readonly { readonly type: string; readonly body: JsonObject }[];
+  readonly patch?: SessionPatch;
+  readonly asked?: readonly NewPermission[];
+  readonly settled?: readonly { readonly id: string; readonly state: Exclude<PermissionState, 'pending'> }[];
+  readonly ended?: readonly TurnEnding[];
+}
+
+export interface TurnEnding {
+  readonly id: string;
+  readonly state: TurnEndState;
+  readonly result: JsonObject;
+}
+
+/** `reported`: how many events of this epoch are written now. */
+export type ReportOutcome = { reported: number; isNew: boolean } | { fenced: true } | { gap: number };
+
+export interface AgentSessionStore {
+  /** Epoch 1. One of this id that is there already stays as it is and is answered. */
+  insert(session: NewAgentSession): Promise<AgentSessionRecord>;
+  get(id: string): Promise<AgentSessionRecord | undefined>;
+  /** Newest first, by the last change. */
+  list(
+    query: PageQuery & {
+      caller: string;
+      agent?: string;
+      worker?: string;
+      status?: string;
+      slug?: string;
+      title?: string;
+      since?: number;
+    },
+  ): Promise<Page<AgentSessionRecord>>;
+  /** False when the epoch has moved on, or it is gone. */
+  update(id: string, at: { epoch: number } | 'any', patch: SessionPatch): Promise<boolean>;
+  /** A start of its agent: raises the epoch, status `starting`. Undefined when somebody else was first. */
+  claim(id: string, from: { epoch: number }, to: { worker: string }): Promise<AgentSessionRecord | undefined>;
+  /** Those that a worker drives now: starting, idle, running, waiting for a permission. */
+  live(worker?: string): Promise<AgentSessionRecord[]>;
+  children(parentId: string): Promise<AgentSessionRecord[]>;
+  /**
+   * Writes events and all that follows from them in one transaction, once, however often it is told. Events that were told before
+   * are left out, and the rest of a report with no new event changes nothing.
+   */
+  report(report: SessionReport): Promise<ReportOutcome>;
+}
+
+export interface TurnStore {
+  /** Refused when so many wait for this session already. One of this id that is there is answered as it is. */
+  enqueue(
+    turn: Pick<TurnRecord, 'id' | 'sessionId' | 'caller' | 'prompt' | 'expiresAt'> & { state: 'queued' | 'waiting' },
+    options: { most: number },
+  ): Promise<{ turn: TurnRecord; position: number } | 'full'>;
+  get(id: string): Promise<TurnRecord | undefined>;
+  /** The oldest that is queued begins, if none is running. */
+  begin(sessionId: string, epoch: number): Promise<TurnRecord | undefined>;
+  /** One end, the first. */
+  end(turn: TurnEnding): Promise<boolean>;
+  /** Those that wait for a session which is free now are queued. */
+  release(sessionId: string): Promise<number>;
+  /** Not ended, in their order; of one session, or of all. */
+  open(sessionId?: string): Promise<TurnRecord[]>;
+  /** Ends those that waited too long; they are answered. */
+  expire(): Promise<TurnRecord[]>;
+}
+
+export interface PermissionStore {
+  insert(permission: NewPermission): Promise<PermissionRecord>;
+  get(id: string): Promise<PermissionRecord | undefined>;
+  list(
+    query: PageQuery & { caller: string; sessionId?: string; pendingOnly: boolean },
+  ): Promise<Page<PermissionRecord>>;
+  /** The first answer wins; what the record is now. Undefined when there is none. */
+  resolve(
+    id: string,
+    to: { state: Exclude<PermissionState, 'pending'>; answer: JsonObject | null },
+  ): Promise<{ record: PermissionRecord; isFirst: boolean } | undefined>;
+  delivered(id: string): Promise<void>;
+  /** Answered, and whoever asked has not got the answer. */
+  undelivered(): Promise<PermissionRecord[]>;
+  /** Ends those whose time is over; they are answered. */
+  expire(): Promise<PermissionRecord[]>;
+}
+
+export interface CallerStateStore {
+  get(caller: string): Promise<CallerStateRecord>;
+  /** `change` makes the new state of the old one, and may throw. `ifVersion`: only of that version, else undefined. */
+  update(
+    caller: string,
+    change: (state: JsonObject) => JsonObject,
+    options: { ifVersion?: number },
+  ): Promise<CallerStateRecord | undefined>;
+}
