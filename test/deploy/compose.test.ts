@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -11,7 +13,9 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { configKeys } from '../../src/config/keys.ts';
 import { startS3 } from '../support/s3-server.ts';
+import { mainFile } from '../support/server.ts';
 
+const run = promisify(execFile);
 const folder = new URL('../../deploy/', import.meta.url);
 /** The schema of the Compose Specification, as that package has it. */
 const { id: _, $schema: __, ...schema } = z.looseObject({}).parse(composeSchema);
@@ -149,11 +153,45 @@ describe('what goes with it', () => {
         AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
         AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
       };
-      const run = () => promisify(execFile)(process.execPath, [program], { env });
-      assert.match((await run()).stdout, /made the bucket crew/);
-      assert.match((await run()).stdout, /the bucket crew is there/);
+      const make = () => run(process.execPath, [program], { env });
+      assert.match((await make()).stdout, /made the bucket crew/);
+      assert.match((await make()).stdout, /the bucket crew is there/);
     } finally {
       await s3.close();
+    }
+  });
+
+  it('sets up a token for each role, once, and a configuration that nats-server takes', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'boxswain-setup-'));
+    try {
+      for (const name of ['hub', 'worker-1', 'worker-2'])
+        for (const kind of ['tokens', 'data']) await mkdir(join(directory, kind, name), { recursive: true });
+      for (const name of ['nats', 'bin']) await mkdir(join(directory, name));
+      const program = `#!/bin/sh\nexec '${process.execPath}' '${mainFile}' "$@"\n`;
+      await writeFile(join(directory, 'bin/boxswain'), program, { mode: 0o755 });
+      const env = {
+        PATH: `${join(directory, 'bin')}:${process.env.PATH}`,
+        SETUP_ROOT: directory,
+        SETUP_UID: String(process.getuid?.()),
+        BOXSWAIN_DIRECTORY: join(directory, 'authority'),
+        BOXSWAIN_FABRIC_SERVERS: 'nats://nats:4222',
+      };
+      const setUp = async () => {
+        await run('/bin/sh', [fileURLToPath(new URL('compose/setup.sh', folder))], { env });
+        const files = ['hub', 'worker-1', 'worker-2'].map(name => join(directory, 'tokens', name, 'role.token'));
+        for (const file of files) assert.equal((await stat(file)).mode & 0o777, 0o600);
+        return await Promise.all(files.map(file => readFile(file, 'utf8')));
+      };
+      const tokens = await setUp();
+      assert.equal(new Set(tokens).size, 3);
+      assert.deepEqual(await setUp(), tokens, 'what is there stays');
+      const file = join(directory, 'nats/nats.conf');
+      const config = await readFile(file, 'utf8');
+      await writeFile(file, config.replace('/var/lib/nats/resolver', join(directory, 'resolver')));
+      const { PATH } = process.env;
+      await run('nats-server', ['-t', '-c', file], { env: { PATH: `${PATH}:/usr/sbin` } });
+    } finally {
+      await rm(directory, { recursive: true, force: true });
     }
   });
 
