@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { connect } from '@nats-io/transport-node';
 import { createDirectoryBlobs } from '../../src/blobs/directory.ts';
 import { readJoinToken } from '../../src/fabric/credentials/join-token.ts';
+import { proverOf } from '../../src/fabric/credentials/proof.ts';
 import { authenticatorFor } from '../../src/fabric/nats/dial.ts';
 import { connectNats } from '../../src/fabric/nats/nats-fabric.ts';
 import { silentLog } from '../../src/log/log.ts';
@@ -12,7 +13,7 @@ import type { Outcome } from '../../src/protocol/jobs.ts';
 import { askHub } from '../../src/protocol/link.ts';
 import type { HubReply, HubRequest, HubVerb } from '../../src/protocol/messages.ts';
 import { eventually } from '../support/eventually.ts';
-import { runCli } from '../support/server.ts';
+import { runCli, startServer } from '../support/server.ts';
 import { startTeam, type Team } from '../support/team.ts';
 
 const LIMIT = { timeout: 120_000 };
@@ -88,6 +89,32 @@ describe('a worker can do nothing as another', () => {
       assert.match(await refused(), /permissions violation.*subscription/i, subject);
     }
     await client.close();
+  });
+
+  test('a hub whose authority lives elsewhere joins with a token, and learns who is revoked', LIMIT, async () => {
+    const file = await team.tokenFile('hub-3', '--role', 'hub');
+    const directory = join(team.scratch, 'hub-3');
+    const hub = await startServer({ role: 'hub', directory, args: ['--token-file', file] });
+    try {
+      const { credential } = await readJoinToken(await readFile(await team.tokenFile('worker-3'), 'utf8'));
+      const prove = await proverOf(credential);
+      const subject = '0'.repeat(64);
+      const ask = async () => {
+        const headers = { authorization: prove({ method: 'GET', subject }, Date.now()) };
+        const response = await fetch(`${hub.url}/internal/blobs/${subject}`, { headers });
+        await response.body?.cancel();
+        return response.status;
+      };
+      // It is trusted; there is no such content.
+      assert.equal(await ask(), 404);
+      assert.equal((await team.token('revoke', 'worker-3')).code, 0);
+      await eventually(async () => (await ask()) === 401);
+      const made = await fetch(`${hub.url}/api/workers/tokens`, { method: 'POST' });
+      assert.equal(made.status, 422);
+      assert.match(await made.text(), /the authority that makes tokens does not live here/);
+    } finally {
+      await hub.stop();
+    }
   });
 
   test('what a worker says of a workspace that it held once is void', LIMIT, async () => {

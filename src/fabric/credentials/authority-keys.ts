@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, link, open, readFile, rm, stat } from 'node:fs/promises';
 import { createAccount, createOperator, fromSeed, type KeyPair } from '@nats-io/nkeys';
 import { z } from 'zod';
+import { AppError } from '../../errors/app-error.ts';
 
 /** Whoever holds these can make credentials for anybody. */
 export interface AuthorityKeys {
@@ -32,17 +33,15 @@ export async function openKeys(file: string): Promise<AuthorityKeys> {
 }
 
 async function readKeys(file: string): Promise<AuthorityKeys | undefined> {
-  const found = await stat(file).catch(undefinedIfMissing);
+  const found = await stat(file).catch(undefinedIfMissing).catch(explainDenial);
   if (!found) return undefined;
   if ((found.mode & 0o077) !== 0 || (process.getuid !== undefined && found.uid !== process.getuid())) {
-    throw new Error(
-      'the keys of the NATS authority must belong to this user and be readable by nobody else (chmod 600)',
-    );
+    throw refused('the keys of the NATS authority must belong to this user and be readable by nobody else (chmod 600)');
   }
   const parsed = fileSchema.safeParse(jsonOf(await readFile(file, 'utf8')));
   // Neither the path nor what is wrong with a value is told: both could end up in a log.
   if (!parsed.success)
-    throw new Error('the file with the keys of the NATS authority is damaged; restore it from a backup');
+    throw refused('the file with the keys of the NATS authority is damaged; restore it from a backup');
   const { operator, system, account, signing } = parsed.data;
   return { operator: pair(operator), system: pair(system), account: pair(account), signing: pair(signing) };
 }
@@ -70,6 +69,17 @@ async function makeKeys(file: string): Promise<void> {
     await rm(draft, { force: true });
   }
 }
+
+/** The directory belongs to another user: nothing in it can even be looked at. */
+export function explainDenial(error: unknown): never {
+  if (!isCode(error, 'EACCES')) throw error;
+  throw refused('the directory of the NATS authority belongs to another user');
+}
+
+const refused = (message: string): AppError =>
+  new AppError('POLICY_DENIED', message, {
+    hint: 'authority/ in the data directory must belong to the user who runs this; a hub may join with a token instead',
+  });
 
 const pair = (text: string): KeyPair => fromSeed(new TextEncoder().encode(text));
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Account, encodeAccount, encodeOperator, encodeUser, type User } from '@nats-io/jwt';
 import { createUser } from '@nats-io/nkeys';
 import type { Identity } from '../identity.ts';
-import { type AuthorityKeys, openKeys, undefinedIfMissing } from './authority-keys.ts';
+import { type AuthorityKeys, explainDenial, openKeys, undefinedIfMissing } from './authority-keys.ts';
 import { type Credential, credentialOf, nameInJwt } from './credential.ts';
 import { errandPermissions, hubPermissions, lookupPermissions, workerPermissions } from './permissions.ts';
 
@@ -49,7 +49,9 @@ export class Authority {
 
   /** The authority of a directory that has one already. */
   static async find(directory: string): Promise<Authority | undefined> {
-    const isThere = await access(join(directory, KEYS)).then(() => true, undefinedIfMissing);
+    const isThere = await access(join(directory, KEYS))
+      .then(() => true, undefinedIfMissing)
+      .catch(explainDenial);
     return isThere ? await Authority.open(directory) : undefined;
   }
 
