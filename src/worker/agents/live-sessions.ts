@@ -1,0 +1,217 @@
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute, sep } from 'node:path';
+import { AppError } from '../../errors/app-error.ts';
+import type { Log } from '../../log/log.ts';
+import { NotHere } from '../../protocol/link.ts';
+import type { SessionTold, SessionWorkerRequest } from '../../protocol/session-messages.ts';
+import type { AgentKind } from '../../protocol/sessions.ts';
+import type { Driver, PermissionAnswer } from './driver.ts';
+import { LiveSession, type Opening } from './live-session.ts';
+
+const PARK_LOOK_MS = 5_000;
+
+export interface LiveSessionsOptions {
+  readonly worker: string;
+  readonly drivers: readonly Driver[];
+  readonly log: Log;
+  /** Directories in which sessions may be had, absolute; empty: nowhere. */
+  readonly roots: readonly string[];
+  readonly maxLive: number;
+  readonly parkAfterMs: number;
+  readonly permissionTimeoutMs: number;
+  readonly allowsBypass: boolean;
+  /** False while this worker may not act, see `Membership`. */
+  mayWork(): boolean;
+  tell(told: SessionTold): Promise<{ isFenced: boolean; expected: number }>;
+  spawned(sessionId: string, process: { readonly pid: number }): Promise<void>;
+  /** All processes of the session are gone. */
+  gone(sessionId: string): Promise<void>;
+  /** The bytes of an attachment as a file that the agent can read. */
+  fetch(sessionId: string, attachment: SessionWorkerRequest<'session.prompt'>['attachments'][number]): Promise<string>;
+}
+
+type Named = { readonly sessionId: string; readonly epoch: number };
+
+/** The sessions that this worker drives. */
+export class LiveSessions {
+  readonly #options: LiveSessionsOptions;
+  readonly #sessions = new Map<string, LiveSession>();
+  readonly #starting = new Map<string, { readonly epoch: number; readonly started: Promise<string> }>();
+  readonly #parking: NodeJS.Timeout;
+
+  constructor(options: LiveSessionsOptions) {
+    this.#options = options;
+    this.#parking = setInterval(() => this.#parkIdle(), Math.min(PARK_LOOK_MS, options.parkAfterMs));
+    this.#parking.unref();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  async describe(signal: AbortSignal): Promise<AgentKind[]> {
+    return await Promise.all(this.#options.drivers.map(driver => driver.describe(signal)));
+  }
+
+  /** The directory, resolved. Throws INVALID_CWD, AGENT_UNAVAILABLE. */
+  async check({ agent, cwd }: { agent: string; cwd: string }): Promise<string> {
+    this.#driver(agent);
+    const { roots } = this.#options;
+    const found = isAbsolute(cwd) ? await realpath(cwd).catch(() => undefined) : undefined;
+    const isDirectory = found !== undefined && (await stat(found)).isDirectory();
+    if (found !== undefined && isDirectory && roots.some(root => isWithin(found, root))) return found;
+    throw new AppError(
+      'INVALID_CWD',
+      `cwd must be an existing directory inside the allowed roots: ${cwd.slice(0, 500)}`,
+      {
+        hint: roots.length === 0 ? 'set sessions.roots on the worker' : `the allowed roots are ${roots.join(', ')}`,
+        details: { roots: [...roots] },
+      },
+    );
+  }
+
+  /** Answers the agent's own id of the session. A repeat for the same epoch gets the same answer. */
+  async start(opening: Opening): Promise<string> {
+    const { sessionId, epoch } = opening;
+    const known = this.#starting.get(sessionId);
+    if (known?.epoch === epoch) return await known.started;
+    if (known !== undefined && known.epoch > epoch) throw new NotHere();
+    const started = this.#start(opening);
+    this.#starting.set(sessionId, { epoch, started });
+    started.catch(() => {
+      if (this.#starting.get(sessionId)?.started === started) this.#starting.delete(sessionId);
+    });
+    return await started;
+  }
+
+  async prompt({ turnId, text, attachments, ...named }: SessionWorkerRequest<'session.prompt'>): Promise<void> {
+    const session = this.#held(named);
+    const files = attachments.map(async attachment => ({
+      path: await this.#options.fetch(session.id, attachment),
+      contentType: attachment.contentType,
+    }));
+    session.prompt({ turnId, text, attachments: await Promise.all(files) });
+  }
+
+  async interrupt(named: Named): Promise<boolean> {
+    return await this.#held(named).interrupt();
+  }
+
+  /** Legal in every state: what is not live is stopped already. */
+  async stop({ sessionId, epoch, as }: SessionWorkerRequest<'session.stop'>): Promise<boolean> {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined || session.epoch > epoch) return false;
+    await session.stop(as);
+    return true;
+  }
+
+  answer(requestId: string, answer: PermissionAnswer, named: Named): boolean {
+    return this.#held(named).answer(requestId, answer);
+  }
+
+  async fork({
+    agent,
+    agentSessionId,
+    cwd,
+    atMessageId,
+    title,
+  }: SessionWorkerRequest<'session.fork'>): Promise<string> {
+    const driver = this.#driver(agent);
+    if (driver.fork === undefined)
+      throw new AppError('CAPABILITY_UNSUPPORTED', `${agent} does not support fork`, {
+        hint: 'create a session and tell it what it needs to know',
+      });
+    const request = {
+      agentSessionId,
+      cwd,
+      ...(atMessageId !== null && { atMessageId }),
+      ...(title !== null && { title }),
+    };
+    return (await driver.fork(request)).agentSessionId;
+  }
+
+  /** Ends all, as the worker leaves: they can be gone on with later. */
+  async close(): Promise<void> {
+    clearInterval(this.#parking);
+    await Promise.all([...this.#sessions.values()].map(session => session.stop('parked')));
+  }
+
+  /** The lease was lost: others may drive them by now. */
+  async abandonAll(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map(session => session.stop('failed')));
+  }
+
+  async #start(opening: Opening): Promise<string> {
+    const { sessionId, permissionMode, workspaceId, agent } = opening;
+    const { log, allowsBypass, permissionTimeoutMs, tell } = this.#options;
+    if (!this.#options.mayWork()) throw new NotHere();
+    if (permissionMode === 'bypassPermissions' && workspaceId === null && !allowsBypass)
+      throw new AppError('POLICY_DENIED', 'permission_mode bypassPermissions is not allowed outside a workspace', {
+        hint: 'use another permission_mode, or create the session with a workspace_id',
+      });
+    const driver = this.#driver(agent);
+    await this.#sessions.get(sessionId)?.stop('parked');
+    await this.#makeRoom();
+    const session = new LiveSession(opening, {
+      driver,
+      log: log.child({ session: sessionId }),
+      permissionTimeoutMs,
+      tell,
+      spawned: process => this.#options.spawned(sessionId, process),
+      ended: () => this.#forget(session),
+    });
+    this.#sessions.set(sessionId, session);
+    return await session.start();
+  }
+
+  #forget(session: LiveSession): void {
+    if (this.#sessions.get(session.id) !== session) return;
+    this.#sessions.delete(session.id);
+    this.#starting.delete(session.id);
+    const { log } = this.#options;
+    this.#options.gone(session.id).catch(error => log.error({ err: error }, 'a session that ended was not struck off'));
+  }
+
+  async #makeRoom(): Promise<void> {
+    const { maxLive } = this.#options;
+    while (this.#sessions.size >= maxLive) {
+      const idle = [...this.#sessions.values()].filter(({ status }) => status === 'idle');
+      const [longest] = idle.sort((a, b) => b.idleMs - a.idleMs);
+      if (longest === undefined)
+        throw new AppError('CAPACITY_EXCEEDED', `all ${maxLive} live sessions of the worker are busy`, {
+          hint: 'dispose a session with dispose_session, or wait for a turn to end',
+          details: { max_live: maxLive, retry_after_seconds: 5 },
+        });
+      await longest.stop('parked');
+    }
+  }
+
+  #parkIdle(): void {
+    const { parkAfterMs, log } = this.#options;
+    for (const session of this.#sessions.values()) {
+      if (session.idleMs < parkAfterMs || session.status !== 'idle') continue;
+      session.stop('parked').catch(error => log.error({ err: error, session: session.id }, 'a session was not parked'));
+    }
+  }
+
+  #held({ sessionId, epoch }: Named): LiveSession {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined || session.epoch !== epoch || !this.#options.mayWork()) throw new NotHere();
+    return session;
+  }
+
+  #driver(kind: string): Driver {
+    const driver = this.#options.drivers.find(one => one.kind === kind);
+    if (driver !== undefined) return driver;
+    throw new AppError(
+      'AGENT_UNAVAILABLE',
+      `Agent ${kind} is not available on ${this.#options.worker}: not configured`,
+      {
+        hint: 'call list_agents_available; sessions.agents of the worker names what it may start',
+      },
+    );
+  }
+}
+
+const isWithin = (path: string, root: string): boolean =>
+  path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);

@@ -1,0 +1,122 @@
+import type { Log } from '../../log/log.ts';
+import type { SessionTold } from '../../protocol/session-messages.ts';
+import { Backoff } from '../backoff.ts';
+
+/** Events of one message to a hub; what an agent says in a moment goes together. */
+const MOST_EVENTS = 200;
+const MOST_CHARACTERS = 150_000;
+/** What waits while no hub answers; beyond it the agent is paused by not being read. */
+const MOST_WAITING = 64 * 1024 * 1024;
+
+export interface ToldOptions {
+  readonly sessionId: string;
+  readonly epoch: number;
+  readonly log: Log;
+  /** Rejects when no hub answered. */
+  tell(told: SessionTold): Promise<{ isFenced: boolean; expected: number }>;
+  /** Somebody else drives the session by now: what is told here is nobody's any more. */
+  fenced(): void;
+}
+
+type Happening = Omit<SessionTold, 'sessionId' | 'epoch' | 'first' | 'events'> & {
+  readonly event: SessionTold['events'][number];
+};
+export type Told = Pick<Happening, 'event'> & Partial<Happening>;
+
+/**
+ * Tells hubs what happens in a session: in order, in batches, each again until one has answered. A batch that a hub has written
+ * already does no harm.
+ */
+export class ToldQueue {
+  readonly #options: ToldOptions;
+  #waiting: { told: Happening; size: number }[] = [];
+  #size = 0;
+  #next = 1;
+  #sending: Promise<void> | undefined;
+  #room: PromiseWithResolvers<void> | undefined;
+  readonly #closed = new AbortController();
+
+  constructor(options: ToldOptions) {
+    this.#options = options;
+  }
+
+  add({ event, patch = {}, asked = [], settled = [], ended = [] }: Told): void {
+    if (this.#closed.signal.aborted) return;
+    const told = { event, patch, asked, settled, ended };
+    const size = JSON.stringify(told).length;
+    this.#waiting.push({ told, size });
+    this.#size += size;
+    this.#sending ??= this.#send();
+  }
+
+  /** Settles when there is room for more. */
+  async room(): Promise<void> {
+    if (this.#size < MOST_WAITING || this.#closed.signal.aborted) return;
+    this.#room ??= Promise.withResolvers<void>();
+    await this.#room.promise;
+  }
+
+  /** Settles when all is told, or nobody wants to hear it any more. */
+  async flush(): Promise<void> {
+    while (this.#sending !== undefined) await this.#sending;
+  }
+
+  close(): void {
+    this.#closed.abort(new Error('the session is closed'));
+    this.#waiting = [];
+    this.#size = 0;
+    this.#room?.resolve();
+  }
+
+  async #send(): Promise<void> {
+    const backoff = new Backoff({ firstMs: 50, mostMs: 2_000 });
+    const { signal } = this.#closed;
+    // What is said in the same turn of the event loop goes together.
+    await new Promise(resolve => setImmediate(resolve));
+    while (this.#waiting.length > 0 && !signal.aborted) {
+      const batch = this.#batch();
+      try {
+        const { isFenced, expected } = await this.#options.tell(batch);
+        if (isFenced) {
+          this.close();
+          this.#options.fenced();
+          break;
+        }
+        this.#drop(expected - this.#next);
+      } catch (error) {
+        this.#options.log.debug({ err: error }, 'no hub has heard yet what happens in a session');
+        await backoff.wait(signal).catch(() => {});
+      }
+    }
+    this.#sending = undefined;
+  }
+
+  #batch(): SessionTold {
+    const { sessionId, epoch } = this.#options;
+    let characters = 0;
+    const taken = this.#waiting.slice(0, MOST_EVENTS).filter(({ size }, at) => {
+      characters += size;
+      return at === 0 || characters <= MOST_CHARACTERS;
+    });
+    const all = taken.map(({ told }) => told);
+    return {
+      sessionId,
+      epoch,
+      first: this.#next,
+      events: all.map(({ event }) => event),
+      patch: Object.assign({}, ...all.map(({ patch }) => patch)),
+      asked: all.flatMap(({ asked }) => asked),
+      settled: all.flatMap(({ settled }) => settled),
+      ended: all.flatMap(({ ended }) => ended),
+    };
+  }
+
+  #drop(count: number): void {
+    const gone = this.#waiting.splice(0, Math.max(0, count));
+    this.#next += gone.length;
+    for (const { size } of gone) this.#size -= size;
+    if (this.#size >= MOST_WAITING) return;
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+}
