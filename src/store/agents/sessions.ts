@@ -69,6 +69,12 @@ const LIVE = ['starting', 'idle', 'running', 'waiting_permission'] as const;
 /** The log of a session is fenced by the session's own row, so all its appends have one epoch. */
 const LOG_EPOCH = 0;
 
+/**
+ * All that happens in the sessions of one caller, in one order: each event of this stream names a range of a session's log. So a
+ * reader of everything needs one cursor, however many sessions there are.
+ */
+export const feedOf = (caller: string): string => `feed:${caller}`;
+
 export const streamOf = (sessionId: string): string => `session:${sessionId}`;
 
 /** Sessions with agents. Whoever drives one is named by worker and epoch, and what it tells is conditional on both. */
@@ -95,8 +101,20 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
 
   /** On PostgreSQL locked, so that two reports of one session take turns. */
   const readForReport = (tx: Tx, id: string) => {
-    const query = tx.selectFrom('session').select(['worker', 'epoch', 'reported']).where('id', '=', id);
+    const query = tx.selectFrom('session').select(['caller', 'worker', 'epoch', 'reported']).where('id', '=', id);
     return (db.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+  };
+
+  const write = async (
+    tx: Tx,
+    { id, caller, events }: { id: string; caller: string; events: SessionReport['events'] },
+  ) => {
+    const stream = streamOf(id);
+    const outcome = await append(tx, { stream, epoch: LOG_EPOCH, first: 'next', events });
+    if (!('ack' in outcome)) throw new Error(`the log of session ${id} refused an event: ${JSON.stringify(outcome)}`);
+    const body = { session_id: id, first: outcome.ack - events.length + 1, last: outcome.ack };
+    const range = { type: 'range', body };
+    await append(tx, { stream: feedOf(caller), epoch: LOG_EPOCH, first: 'next', events: [range] });
   };
 
   const report = async (tx: Tx, told: SessionReport): Promise<ReportOutcome> => {
@@ -108,7 +126,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
     const fresh = told.events.slice(next - first);
     const reported = state.reported + fresh.length;
     if (fresh.length === 0) return { reported, isNew: false };
-    await append(tx, { stream: streamOf(sessionId), epoch: LOG_EPOCH, first: 'next', events: fresh });
+    await write(tx, { id: sessionId, caller: state.caller, events: fresh });
     for (const permission of told.asked ?? []) await insertPermission(db, tx, permission);
     for (const { id, state: end } of told.settled ?? []) {
       await tx
@@ -226,6 +244,19 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
     async children(parentId) {
       return reader.many(await select().where('parent_id', '=', parentId).orderBy('ordinal').execute());
     },
+
+    append: (id, events, patch = {}) =>
+      db.write(async tx => {
+        const state = await readForReport(tx, id);
+        if (state === undefined) return false;
+        if (events.length > 0) await write(tx, { id, caller: state.caller, events });
+        await tx
+          .updateTable('session')
+          .set({ ...setOf(patch), updated_at: db.now })
+          .where('id', '=', id)
+          .execute();
+        return true;
+      }),
 
     report: told => db.write(tx => report(tx, told)),
   };

@@ -35,6 +35,11 @@ export type NewPermission = Omit<
   'state' | 'answer' | 'isDelivered' | 'createdAt' | 'expiresAt' | 'resolvedAt'
 > & { readonly holdSeconds: number };
 
+export interface NewSessionEvent {
+  readonly type: string;
+  readonly body: JsonObject;
+}
+
 /** What a worker tells of a session that it drives, with all that follows from it. */
 export interface SessionReport {
   readonly sessionId: string;
@@ -42,7 +47,7 @@ export interface SessionReport {
   readonly epoch: number;
   /** Number of the first event among all that were told in this epoch, from 1. */
   readonly first: number;
-  readonly events: readonly { readonly type: string; readonly body: JsonObject }[];
+  readonly events: readonly NewSessionEvent[];
   readonly patch?: SessionPatch;
   readonly asked?: readonly NewPermission[];
   readonly settled?: readonly { readonly id: string; readonly state: Exclude<PermissionState, 'pending'> }[];
@@ -81,6 +86,8 @@ export interface AgentSessionStore {
   /** Those that a worker drives now: starting, idle, running, waiting for a permission. */
   live(worker?: string): Promise<AgentSessionRecord[]>;
   children(parentId: string): Promise<AgentSessionRecord[]>;
+  /** What hubs themselves add to the log of a session, with what follows from it; false when it is gone. */
+  append(id: string, events: readonly NewSessionEvent[], patch?: SessionPatch): Promise<boolean>;
   /**
    * Writes events and all that follows from them in one transaction, once, however often it is told. Events that were told before
    * are left out, and the rest of a report with no new event changes nothing.

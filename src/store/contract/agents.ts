@@ -127,6 +127,17 @@ export function agentsContract(name: string, use: Use): void {
             [4, 'session.idle'],
           ],
         );
+        assert.equal(await store.sessions.append(id, [{ type: 'prompt.queued', body: {} }], { title: 'new' }), true);
+        assert.equal(await store.sessions.append(randomUUID(), []), false);
+        const feed = await store.events.read('feed:alice', 0, 100);
+        assert.deepEqual(
+          feed.map(({ body }) => [body.session_id, body.first, body.last]),
+          [
+            [id, 1, 3],
+            [id, 4, 4],
+            [id, 5, 5],
+          ],
+        );
         assert.equal((await store.permissions.get(permission.id))?.state, 'denied');
         assert.equal((await store.turns.get(turn.id))?.state, 'completed');
         const { status, messageCount, reported } = (await store.sessions.get(id)) ?? assert.fail('gone');
