@@ -1,10 +1,9 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { rememberSchema } from '../../protocol/sessions.ts';
 import { decodeCursor, pageOf } from '../cursor.ts';
 import type { Database, Tx } from '../database.ts';
 import { createRowsReader, flag, jsonObject, listOf } from '../rows-reader.ts';
-import type { PermissionRecord } from './rows.ts';
+import { type PermissionRecord, rememberWords } from './rows.ts';
 import type { NewPermission, PermissionStore } from './store.ts';
 
 const columns = [
@@ -36,7 +35,7 @@ const schema = z.object({
   toolName: z.string(),
   description: z.string(),
   input: jsonObject,
-  remember: listOf(rememberSchema),
+  remember: listOf(z.enum(rememberWords)),
   state: z.enum(['pending', 'allowed', 'denied', 'expired', 'resolved_locally']),
   answer: jsonObject.nullable(),
   isDelivered: flag,

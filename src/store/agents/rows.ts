@@ -1,5 +1,19 @@
-import type { PermissionMode, Remember, SessionStatus } from '../../protocol/sessions.ts';
 import type { JsonObject } from '../rows.ts';
+
+export const sessionStates = [
+  'starting',
+  'idle',
+  'running',
+  'waiting_permission',
+  'parked',
+  'mirror',
+  'closed',
+  'failed',
+] as const;
+export type SessionState = (typeof sessionStates)[number];
+
+export const permissionModes = ['default', 'auto', 'plan', 'acceptEdits', 'dontAsk', 'bypassPermissions'] as const;
+export const rememberWords = ['once', 'session', 'always'] as const;
 
 /** A session with a coding agent that was created or gone on with here. */
 export interface AgentSessionRecord {
@@ -16,8 +30,8 @@ export interface AgentSessionRecord {
   readonly cwd: string;
   readonly title: string;
   readonly model: string | null;
-  readonly permissionMode: PermissionMode;
-  readonly status: SessionStatus;
+  readonly permissionMode: (typeof permissionModes)[number];
+  readonly status: SessionState;
   readonly statusReason: string | null;
   /** The session that created it, as one agent directs others. */
   readonly parentId: string | null;
@@ -74,7 +88,7 @@ export interface PermissionRecord {
   readonly toolName: string;
   readonly description: string;
   readonly input: JsonObject;
-  readonly remember: readonly Remember[];
+  readonly remember: readonly (typeof rememberWords)[number][];
   readonly state: PermissionState;
   /** What was answered, once it was. */
   readonly answer: JsonObject | null;

@@ -1,13 +1,12 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { permissionModeSchema, sessionStatusSchema } from '../../protocol/sessions.ts';
 import { decodeCursor, pageOf } from '../cursor.ts';
 import type { Database, Tx } from '../database.ts';
 import { createAppender } from '../events.ts';
 import { createRowsReader, jsonObject } from '../rows-reader.ts';
 import { definedOf } from '../workspaces.ts';
 import { insertPermission } from './permissions.ts';
-import type { AgentSessionRecord } from './rows.ts';
+import { type AgentSessionRecord, permissionModes, sessionStates } from './rows.ts';
 import type { AgentSessionStore, ReportOutcome, SessionPatch, SessionReport } from './store.ts';
 import { endTurn } from './turns.ts';
 
@@ -50,8 +49,8 @@ const schema = z.object({
   cwd: z.string(),
   title: z.string(),
   model: z.string().nullable(),
-  permissionMode: permissionModeSchema,
-  status: sessionStatusSchema,
+  permissionMode: z.enum(permissionModes),
+  status: z.enum(sessionStates),
   statusReason: z.string().nullable(),
   parentId: z.string().nullable(),
   forkedFrom: z.string().nullable(),
