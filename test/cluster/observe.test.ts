@@ -86,12 +86,15 @@ describe('a cluster whose calls are watched', () => {
     for (const line of [...linesOf(worker(), id), ...linesOf(hub(), id)]) assert.notEqual(line.level, 50);
     const records = new pg.Client({ connectionString: cluster.services.databaseUrl });
     await records.connect();
-    const { rows } = await records.query('select operation, details from audit where details like $1', [`%"${id}"%`]);
+    const found = async () => {
+      const text = 'select operation from audit where details like $1';
+      const { rows } = await records.query(text, [`%"${id}"%`]);
+      return rows.map(({ operation }) => operation);
+    };
+    // It is written behind the answer.
+    await eventually(async () => (await found()).length > 0);
+    assert.deepEqual(await found(), ['run_python']);
     await records.end();
-    assert.deepEqual(
-      rows.map(({ operation }) => operation),
-      ['run_python'],
-    );
     await call('workspace_delete', { workspace_id });
   });
 
