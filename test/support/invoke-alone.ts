@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +35,7 @@ export async function invokeAlone(
       hub,
       caller: localCaller,
       signal: new AbortController().signal,
-      requestId: 'alone',
+      requestId: randomUUID(),
       wantsTask: false,
       report: () => {},
       surface: 'cli',
