@@ -10,6 +10,7 @@ import { createDirectoryBlobs } from '../blobs/directory.ts';
 import { AppError } from '../errors/app-error.ts';
 import { NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
 import { createInProcessBus } from '../fabric/in-process.ts';
+import { currentScope, inScope } from '../telemetry/scope.ts';
 import { decodeMessage, encodeMessage, ProtocolError, SPILL_BYTES } from './envelope.ts';
 import {
   askHub,
@@ -195,6 +196,24 @@ describe('asking a worker', () => {
       return true;
     });
     assert.match(String(errors[0]?.error), /secret path/);
+  });
+
+  it('serves within the scope of the request, whose id is the reference of a failure', async () => {
+    const seen: (string | undefined)[] = [];
+    await serveWorker(worker, {
+      worker: 'w1',
+      handlers: workerHandlers({
+        'worker.status': async () => {
+          seen.push(currentScope()?.requestId);
+          throw new Error('unforeseen');
+        },
+      }),
+      onError: () => void seen.push(currentScope()?.requestId),
+    });
+    const ask = () => askWorker(hub, 'worker.status', {}, options);
+    await assert.rejects(inScope({ requestId: 'ticket-1' }, ask), /internal error, reference ticket-1$/);
+    await assert.rejects(ask(), /internal error, reference req_/);
+    assert.deepEqual(seen, ['ticket-1', 'ticket-1', undefined, undefined]);
   });
 
   it('is NO_WORKER_AVAILABLE where nobody serves and where no answer comes', async () => {

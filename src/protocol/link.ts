@@ -3,6 +3,7 @@ import type { Blobs } from '../blobs/blobs.ts';
 import { AppError } from '../errors/app-error.ts';
 import { type Address, type Closer, type Fabric, NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
 import { newId } from '../ids/ids.ts';
+import { inScope } from '../telemetry/scope.ts';
 import { type CarriedScope, carriedScope, continueScope, traced } from '../telemetry/tracing.ts';
 import { decodeMessage, encodeMessage, ProtocolError } from './envelope.ts';
 import { InOrder } from './in-order.ts';
@@ -183,7 +184,7 @@ function failure(error: unknown, { verb, from, request, onError }: Failed) {
   }
   if (error instanceof AppError) return { ok: false, error: error.toShape() };
   const reference = request ?? newId('req');
-  onError(error, { verb, from, reference });
+  inScope(request === undefined ? undefined : { requestId: request }, () => onError(error, { verb, from, reference }));
   const shape = new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } });
   return { ok: false, error: shape.toShape() };
 }

@@ -91,10 +91,13 @@ describe('a cluster whose calls are watched', () => {
       const { rows } = await records.query(text, [`%"${id}"%`]);
       return rows.map(({ operation }) => operation);
     };
-    // It is written behind the answer.
-    await eventually(async () => (await found()).length > 0);
-    assert.deepEqual(await found(), ['run_python']);
-    await records.end();
+    try {
+      // It is written behind the answer.
+      await eventually(async () => (await found()).length > 0);
+      assert.deepEqual(await found(), ['run_python']);
+    } finally {
+      await records.end();
+    }
     await call('workspace_delete', { workspace_id });
   });
 
