@@ -30,6 +30,11 @@ export class EventLog implements Events {
   async appendAll(stream: string, events: readonly NewEvent[]): Promise<void> {
     const outcome = await this.#store.append({ stream, epoch: HUB_EPOCH, first: 'next', events });
     if (!('ack' in outcome)) throw new Error(`the stream ${stream} refused its hub: ${JSON.stringify(outcome)}`);
+    this.wake(stream);
+  }
+
+  /** Something was appended to the stream past this log. */
+  wake(stream: string): void {
     for (const wake of this.#readers.get(stream) ?? []) wake();
   }
 

@@ -107,6 +107,7 @@ export class TestWorker {
   #handlers(): HubHandlers {
     const { heard, hub } = this;
     return {
+      'session.told': (...of) => hub['session.told']?.(...of) ?? Promise.resolve({ isFenced: true, expected: 0 }),
       'worker.join': (...of) => hub['worker.join']?.(...of) ?? Promise.resolve({ leaseSeconds: 15 }),
       'worker.beat': (...of) => hub['worker.beat']?.(...of) ?? Promise.resolve({ isLive: true, isDraining: false }),
       'worker.change': (...of) => hub['worker.change']?.(...of) ?? Promise.resolve({ isLive: true, others: 0 }),
@@ -144,6 +145,8 @@ export class TestWorker {
 export class TestWorkspace {
   readonly id: string;
   epoch = 1;
+  /** The checkpoint with whose files it is opened. */
+  restore: WorkerRequest<'workspace.open'>['restore'];
   readonly #worker: TestWorker;
 
   constructor(worker: TestWorker, id: string) {
@@ -171,6 +174,7 @@ export class TestWorkspace {
       generation,
       lastSequence: 0,
       fresh: isFresh,
+      ...(this.restore && { restore: this.restore }),
     });
   }
 

@@ -6,7 +6,8 @@ import type { Fabric } from '../../src/fabric/fabric.ts';
 import { encodeMessage } from '../../src/protocol/envelope.ts';
 import type { Job, Outcome } from '../../src/protocol/jobs.ts';
 import { askHub, NotHere, serveWorker } from '../../src/protocol/link.ts';
-import type { RunTail, WorkerReply, WorkerRequest, WorkerVerb } from '../../src/protocol/messages.ts';
+import type { HubRequest, RunTail, WorkerReply, WorkerRequest, WorkerVerb } from '../../src/protocol/messages.ts';
+import { noSessions } from './no-sessions.ts';
 
 type End = Outcome['end'];
 type Open = WorkerRequest<'workspace.open'>;
@@ -118,6 +119,10 @@ export class ScriptedWorker {
     return askHub(this.#link, 'run.ended', { workspaceId, ...told }, { timeoutMs: TIMEOUT_MS });
   }
 
+  checkpointTaken(workspaceId: string, told: Omit<HubRequest<'checkpoint.taken'>, 'workspaceId'>) {
+    return askHub(this.#link, 'checkpoint.taken', { workspaceId, ...told }, { timeoutMs: TIMEOUT_MS });
+  }
+
   boxChanged(workspaceId: string, told: { epoch: number; generation: number; state: 'ready' | 'stopped' | 'failed' }) {
     return askHub(this.#link, 'box.changed', { workspaceId, reason: null, ...told }, { timeoutMs: TIMEOUT_MS });
   }
@@ -137,6 +142,7 @@ export class ScriptedWorker {
       worker: this.id,
       onError: () => {},
       handlers: {
+        ...noSessions,
         'workspace.open': async open => {
           saw('workspace.open', open);
           this.#options.onOpen?.(open);
