@@ -242,6 +242,42 @@ export const configSchema = z
           .describe('a worker or hub that is silent for so long is lost'),
       })
       .prefault({}),
+    sessions: z
+      .strictObject({
+        roots: z
+          .array(z.string())
+          .default([])
+          .describe('directories in which agents may work, absolute; none: no sessions'),
+        agents: z
+          .record(
+            z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+            z.strictObject({
+              command: z.array(z.string().min(1)).min(1).describe('program and arguments that speak ACP on stdio'),
+              name: z.string().optional().describe('name for people'),
+            }),
+          )
+          .default({})
+          .describe('further agents by kind, each with the command that speaks ACP'),
+        default_agent: z.string().default('claude').describe('the agent of a session for which none is named'),
+        max_live: z.int().min(1).max(1000).default(10).describe('agents that run at a time on this worker'),
+        park_after_seconds: z
+          .int()
+          .min(1)
+          .max(86_400)
+          .default(600)
+          .describe('an agent unused for so long is ended; its session can be gone on with'),
+        permission_timeout_seconds: z
+          .int()
+          .min(1)
+          .max(86_400)
+          .default(3600)
+          .describe('a request for leave that nobody answers for so long is denied'),
+        allow_bypass_permissions: z
+          .boolean()
+          .default(false)
+          .describe('whether permission_mode bypassPermissions is allowed outside workspaces'),
+      })
+      .prefault({}),
     tasks: z
       .strictObject({
         retention_seconds: z.int().min(60).default(604_800).describe('how long results of tasks are kept'),

@@ -35,8 +35,8 @@ export class AuditTrail implements Audit {
 
   admit(): void {
     if (this.#retry === undefined) return;
-    throw new AppError('INTERNAL_ERROR', 'the audit log cannot be written, so nothing may be changed', {
-      hint: 'free space on the disk of the server, or run boxswain doctor there; then call again',
+    throw new AppError('SERVICE_UNAVAILABLE', 'the audit log cannot be written, so nothing may be changed', {
+      hint: 'call again in a moment; if that does not help, free space on the disk of the server, or run boxswain doctor there',
     });
   }
 

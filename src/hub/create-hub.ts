@@ -28,6 +28,7 @@ import { Renderings } from './renderings.ts';
 import { RunEnds } from './run-ends.ts';
 import { RunDesk } from './runs.ts';
 import { serveWorkers } from './serve-workers.ts';
+import { openSessions } from './sessions/open-sessions.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskRecovery } from './task-recovery.ts';
 import { Tails } from './tails.ts';
@@ -124,6 +125,8 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
   new Drainer(foundation, { checkpoints, holders, ledger, placement, workers });
   new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
+  const { sessions, recorder } = openSessions(foundation, { events, idempotency, workers });
+
   await recovery.start();
   const stopHearing = [await placement.start(), await peers.start()];
   const stopServing = await serveWorkers(foundation, {
@@ -133,6 +136,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
     ends,
     events,
     lost,
+    recorder,
     tails,
     tasks,
     workers,
@@ -168,6 +172,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
       remove: (id, options) => workers.remove(id, options),
     },
     clientSessions: store.clientSessions,
+    sessions,
     peers,
     close: () => {
       closing ??= close();

@@ -14,6 +14,7 @@ import type {
   WorkerRecord,
   WorkspaceRecord,
 } from '../store/rows.ts';
+import type { Sessions } from './sessions/open-sessions.ts';
 import type { Page, PageQuery, ClientSessionStore } from '../store/store.ts';
 
 /** The control plane, as operations see it. Every method that takes a caller answers a foreign handle like an unknown one. */
@@ -29,6 +30,7 @@ export interface Hub {
   readonly lanes: Lanes;
   readonly workers: Workers;
   readonly clientSessions: ClientSessionStore;
+  readonly sessions: Sessions;
   readonly peers: Peers;
   close(): Promise<void>;
 }

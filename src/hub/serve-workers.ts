@@ -8,6 +8,7 @@ import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
 import type { LostWorkspaces } from './lost-workspaces.ts';
 import type { RunEnds } from './run-ends.ts';
+import type { SessionRecorder } from './sessions/recorder.ts';
 import type { Tails } from './tails.ts';
 import type { TaskDesk } from './tasks.ts';
 import type { WorkerBook } from './workers.ts';
@@ -19,6 +20,7 @@ interface Parts {
   readonly ends: RunEnds;
   readonly events: EventLog;
   readonly lost: LostWorkspaces;
+  readonly recorder: SessionRecorder;
   readonly tails: Tails;
   readonly tasks: TaskDesk;
   readonly workers: WorkerBook;
@@ -27,7 +29,7 @@ interface Parts {
 /** Serves what workers tell their hub. `from` is the worker's authenticated id; what it says of others' workspaces is void. */
 export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Closer> {
   const { store, log, link } = foundation;
-  const { audit, auto, catalog, ends, events, lost, tails, tasks, workers } = parts;
+  const { audit, auto, catalog, ends, events, lost, recorder, tails, tasks, workers } = parts;
 
   /** The workspace, if this worker holds it at that epoch. */
   const held = async (
@@ -39,6 +41,7 @@ export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Clos
   };
 
   const handlers: HubHandlers = {
+    'session.told': (told, { from }) => recorder.record(from, told),
     'worker.join': (worker, { from }) => workers.join({ ...worker, id: from }),
     'worker.beat': ({ boot }, { from }) => workers.beat(from, boot),
     'worker.change': (change, { from }) => workers.change(from, change),

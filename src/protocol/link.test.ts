@@ -47,6 +47,14 @@ const unused = async () => {
   throw new Error('not expected to be asked');
 };
 const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
+  'agents.describe': unused,
+  'session.check': unused,
+  'session.start': unused,
+  'session.prompt': unused,
+  'session.interrupt': unused,
+  'session.stop': unused,
+  'session.answer': unused,
+  'session.fork': unused,
   'workspace.open': unused,
   'workspace.release': unused,
   'workspace.close': unused,
@@ -59,6 +67,7 @@ const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
   ...some,
 });
 const hubHandlers = (some: Partial<HubHandlers>): HubHandlers => ({
+  'session.told': unused,
   'worker.join': unused,
   'worker.beat': unused,
   'worker.change': unused,

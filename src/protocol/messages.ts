@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { fileRequestSchema } from './files.ts';
 import { checkpointOutputSchema, collectedArtifactSchema, errorShapeSchema, jobSchema, outcomeSchema } from './jobs.ts';
 import { json } from './json.ts';
+import { sessionHubRequests, sessionWorkerRequests } from './session-messages.ts';
 import { enforcementSchema, workspaceSpecSchema } from './workspace-spec.ts';
 
 /** Names the workspace and the hold under which the hub believes the worker has it. */
@@ -9,6 +10,7 @@ const held = { workspaceId: z.string(), epoch: z.number() };
 
 /** What a hub asks of a worker. */
 export const workerRequests = {
+  ...sessionWorkerRequests,
   /**
    * Takes the workspace on; no box starts yet. `fresh` false: its files are on this site already. `checkpoint`: the manifest of the
    * newest one, on which the next builds. With `restore` the files of that checkpoint are put in before anything else is done
@@ -100,6 +102,7 @@ export const workerRequests = {
 
 /** What a worker tells a hub; each is repeated until it is acknowledged. */
 export const hubRequests = {
+  ...sessionHubRequests,
   'worker.join': {
     request: z.object({
       boot: z.string(),

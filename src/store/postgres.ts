@@ -45,6 +45,8 @@ class PostgresDatabase implements Database {
     const pool = new pg.Pool({ connectionString: url, max: connections, types: { getTypeParser } });
     // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
     pool.on('error', () => {});
+    // The same for one that is in use, whose query or transaction fails by itself.
+    pool.on('connect', client => client.on('error', () => {}));
     this.onBadRow = onBadRow;
     this.kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   }

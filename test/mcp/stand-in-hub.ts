@@ -172,6 +172,9 @@ export function standInHub(): StandInHub {
       },
     },
     clientSessions: memoryClientSessions(),
+    get sessions(): never {
+      throw new Error('there are no sessions with agents here');
+    },
     peers: { tell: () => {}, ask: async () => [], hear: () => {} },
     close: async () => {},
   };

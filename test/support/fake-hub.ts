@@ -70,6 +70,9 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
       ...parts.workers,
     },
     clientSessions: { ...memoryClientSessions(), ...parts.clientSessions },
+    get sessions(): never {
+      throw new Error('the test did not expect sessions');
+    },
     peers: { tell: () => {}, ask: async () => [], hear: () => {}, ...parts.peers },
     close: async () => {},
   };

@@ -104,6 +104,8 @@ export interface TurnStore {
   get(id: string): Promise<TurnRecord | undefined>;
   /** The oldest that is queued begins, if none is running. */
   begin(sessionId: string, epoch: number): Promise<TurnRecord | undefined>;
+  /** It did not reach its agent after all, and waits again; false when it has ended. */
+  retract(id: string): Promise<boolean>;
   /** One end, the first. */
   end(turn: TurnEnding): Promise<boolean>;
   /** Those that wait for a session which is free now are queued. */

@@ -102,6 +102,16 @@ export function createTurnStore(db: Database): TurnStore {
         return reader.maybe(row);
       }),
 
+    async retract(id) {
+      const { numUpdatedRows } = await db.kysely
+        .updateTable('turn')
+        .set({ state: 'queued', epoch: null, started_at: null })
+        .where('id', '=', id)
+        .where('state', '=', 'running')
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+
     end: turn => db.write(tx => endTurn(db, tx, turn)),
 
     async release(sessionId) {

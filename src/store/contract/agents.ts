@@ -173,6 +173,12 @@ export function agentsContract(name: string, use: Use): void {
         }
         assert.equal(await store.turns.begin(id, 1), undefined);
         assert.deepEqual(await store.turns.open(id), []);
+        const undelivered = prompt(id);
+        await store.turns.enqueue(undelivered, { most: 3 });
+        assert.equal(await store.turns.retract(undelivered.id), false);
+        await store.turns.begin(id, 1);
+        assert.equal(await store.turns.retract(undelivered.id), true);
+        assert.deepEqual([(await store.turns.begin(id, 2))?.epoch], [2]);
       }));
 
     it('that wait for a session to become free are released, or expire', () =>

@@ -1,0 +1,160 @@
+import { AppError } from '../../errors/app-error.ts';
+import { NotHere } from '../../protocol/link.ts';
+import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
+import type { Foundation } from '../foundation.ts';
+import { promptSchema } from './prompt.ts';
+import { sessionNotFound } from './errors.ts';
+import type { SessionLink } from './session-link.ts';
+import type { SessionLog } from './session-log.ts';
+
+const START_TIMEOUT_MS = 120_000;
+const ASK_TIMEOUT_MS = 30_000;
+/** Once for what was there and has ended meanwhile, once for its successor. */
+const MAX_STARTS = 2;
+const LIVE: ReadonlySet<string> = new Set(['starting', 'idle', 'running', 'waiting_permission']);
+
+export const isLive = ({ status }: AgentSessionRecord): boolean => LIVE.has(status);
+
+interface Parts {
+  readonly log: SessionLog;
+  readonly link: SessionLink;
+}
+
+/**
+ * Gives prompts to agents: starts what is not live, one turn at a time, each prompt once. Whatever the hub dies of on the way, the
+ * records say how far it was, and another hub goes on from there.
+ */
+export class Driving {
+  readonly #foundation: Foundation;
+  readonly #parts: Parts;
+  /** One at a time for a session here; across hubs the records decide. */
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(foundation: Foundation, parts: Parts) {
+    this.#foundation = foundation;
+    this.#parts = parts;
+  }
+
+  /** The next prompt of the session goes to its agent, if one waits and none runs. Never rejects: what fails is told as an event. */
+  advance(sessionId: string): void {
+    const before = this.#underWay.get(sessionId) ?? Promise.resolve();
+    const mine = before.then(() => this.#advance(sessionId));
+    this.#underWay.set(sessionId, mine);
+    this.#foundation.background.run('drive a session', async () => {
+      try {
+        await mine;
+      } finally {
+        if (this.#underWay.get(sessionId) === mine) this.#underWay.delete(sessionId);
+      }
+    });
+  }
+
+  /**
+   * For a turn whose hub may have been lost on the way: the worker knows whether the agent has it. `gone`: the agent that had it, or
+   * never got it, is not there any more.
+   */
+  async giveAgain(session: AgentSessionRecord, turn: TurnRecord): Promise<'given' | 'gone' | 'unknown'> {
+    if (this.#underWay.has(session.id)) return 'unknown';
+    try {
+      await this.#tell(session, turn);
+      return 'given';
+    } catch (error) {
+      if (isGone(error)) return 'gone';
+      this.#foundation.log.debug({ err: error, session: session.id }, 'a prompt could not be given again yet');
+      return 'unknown';
+    }
+  }
+
+  /** Starts the agent of a session that is not live, or finds it live. Throws what the worker throws. */
+  async start(session: AgentSessionRecord): Promise<AgentSessionRecord> {
+    const { store } = this.#foundation;
+    let current = session;
+    if (!isLive(current)) {
+      const claimed = await store.sessions.claim(current.id, { epoch: current.epoch }, { worker: current.worker });
+      current = claimed ?? (await this.#read(current.id));
+    }
+    // Starting once more what another hub has begun to start does no harm, and brings it to its end when that hub is gone.
+    if (current.status !== 'starting') return current;
+    await this.#begin(current);
+    return await this.#read(current.id);
+  }
+
+  async #begin(session: AgentSessionRecord): Promise<void> {
+    const { id: sessionId, epoch, agent, cwd, model, permissionMode, workspaceId, agentSessionId: resume } = session;
+    const request = { sessionId, epoch, agent, cwd, resume, model, permissionMode, workspaceId };
+    try {
+      await this.#parts.link.ask(session.worker, 'session.start', request, { timeoutMs: START_TIMEOUT_MS });
+    } catch (error) {
+      if (error instanceof AppError && error.code !== 'WORKER_UNREACHABLE') {
+        const statusReason = error.message;
+        await this.#foundation.store.sessions.update(sessionId, { epoch }, { status: 'failed', statusReason });
+        await this.#parts.log.append(sessionId, [
+          { type: 'session.updated', body: { session: { id: sessionId, status: 'failed', statusReason } } },
+        ]);
+      }
+      throw error;
+    }
+  }
+
+  async #advance(sessionId: string): Promise<void> {
+    const { store, log } = this.#foundation;
+    for (let starts = 0; starts < MAX_STARTS; starts += 1) {
+      const open = await store.turns.open(sessionId);
+      const next = open.find(({ state }) => state === 'queued');
+      if (next === undefined || open.some(({ state }) => state === 'running')) return;
+      try {
+        const session = await this.start(await this.#read(sessionId));
+        const turn = await store.turns.begin(sessionId, session.epoch);
+        if (turn === undefined) return;
+        if (await this.#give(session, turn)) return;
+      } catch (error) {
+        if (error instanceof AppError && error.code === 'WORKER_UNREACHABLE') return;
+        log.warn({ err: error, session: sessionId }, 'a prompt could not be given to its agent');
+        await this.#fail(next, error);
+        return;
+      }
+    }
+  }
+
+  /** False when the agent has ended before it got the prompt, which therefore waits again. */
+  async #give(session: AgentSessionRecord, turn: TurnRecord): Promise<boolean> {
+    const { store } = this.#foundation;
+    try {
+      await this.#tell(session, turn);
+      return true;
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      if (!(await store.turns.retract(turn.id))) return true;
+      await store.sessions.update(session.id, { epoch: session.epoch }, { status: 'parked' });
+      return false;
+    }
+  }
+
+  async #tell({ id: sessionId, epoch, worker }: AgentSessionRecord, { id: turnId, prompt }: TurnRecord): Promise<void> {
+    const { text, attachments } = promptSchema.parse(prompt);
+    const request = { sessionId, epoch, turnId, text, attachments };
+    await this.#parts.link.ask(worker, 'session.prompt', request, { timeoutMs: ASK_TIMEOUT_MS });
+  }
+
+  async #fail({ id, sessionId }: TurnRecord, cause: unknown): Promise<void> {
+    const { code, message } =
+      cause instanceof AppError ? cause : new AppError('SESSION_FAILED', 'the prompt could not be given to the agent');
+    const result = { outcome: 'failed', error: message };
+    if (!(await this.#foundation.store.turns.end({ id, state: 'failed', result }))) return;
+    await this.#parts.log.append(sessionId, [
+      { type: 'session.error', body: { error: message, code } },
+      { type: 'session.idle', body: { turnId: id, result } },
+    ]);
+    this.advance(sessionId);
+  }
+
+  async #read(id: string): Promise<AgentSessionRecord> {
+    const session = await this.#foundation.store.sessions.get(id);
+    if (session === undefined) throw sessionNotFound(id);
+    return session;
+  }
+}
+
+/** The agent of that start is not there. */
+const isGone = (error: unknown): boolean =>
+  error instanceof NotHere || (error instanceof AppError && error.code === 'SESSION_FAILED');

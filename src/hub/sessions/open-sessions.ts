@@ -1,0 +1,45 @@
+import type { EventLog } from '../events.ts';
+import type { Foundation } from '../foundation.ts';
+import type { Idempotency } from '../hub.ts';
+import type { WorkerBook } from '../workers.ts';
+import { Driving } from './drive.ts';
+import { PermissionDesk } from './permission-desk.ts';
+import { SessionRecorder } from './recorder.ts';
+import { SessionDesk } from './session-desk.ts';
+import { SessionFeed } from './session-feed.ts';
+import { SessionLink } from './session-link.ts';
+import { SessionLog } from './session-log.ts';
+import { SessionRecovery } from './session-recovery.ts';
+
+/** Sessions with agents, as operations see them. */
+export interface Sessions {
+  readonly desk: SessionDesk;
+  readonly permissions: PermissionDesk;
+  readonly feed: SessionFeed;
+}
+
+interface Parts {
+  readonly events: EventLog;
+  readonly idempotency: Idempotency;
+  readonly workers: WorkerBook;
+}
+
+/** Everything that a hub does for sessions; `recorder` hears what workers tell of them. */
+export function openSessions(
+  foundation: Foundation,
+  { events, idempotency, workers }: Parts,
+): { sessions: Sessions; recorder: SessionRecorder } {
+  const { store, config } = foundation;
+  const log = new SessionLog(store, events);
+  const link = new SessionLink(foundation, workers);
+  const driving = new Driving(foundation, { log, link });
+  const recorder = new SessionRecorder(foundation, {
+    log,
+    permissionSeconds: config.sessions.permission_timeout_seconds,
+    turnEnded: ({ id }) => driving.advance(id),
+  });
+  new SessionRecovery(foundation, { driving, log, workers });
+  const desk = new SessionDesk(foundation, { driving, idempotency, link, log, workers });
+  const permissions = new PermissionDesk(foundation, link);
+  return { sessions: { desk, permissions, feed: new SessionFeed(store, events) }, recorder };
+}

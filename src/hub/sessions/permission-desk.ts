@@ -1,0 +1,112 @@
+import type { Caller } from '../../auth/caller.ts';
+import { AppError } from '../../errors/app-error.ts';
+import { NotHere } from '../../protocol/link.ts';
+import { permissionAnswerSchema } from '../../protocol/session-messages.ts';
+import type { Remember } from '../../protocol/sessions.ts';
+import type { PermissionRecord } from '../../store/agents/rows.ts';
+import type { JsonObject } from '../../store/rows.ts';
+import type { Page, PageQuery } from '../../store/store.ts';
+import type { Foundation } from '../foundation.ts';
+import { hashJson } from '../json.ts';
+import { permissionNotPending } from './errors.ts';
+import type { SessionLink } from './session-link.ts';
+
+const DELIVER_TIMEOUT_MS = 15_000;
+
+export interface Answer {
+  readonly behavior: 'allow' | 'deny';
+  readonly remember: Remember;
+  readonly message?: string;
+  readonly updatedInput?: JsonObject;
+}
+
+/**
+ * What agents ask leave for. The first answer wins, whichever hub or surface it comes through; it is written down before it is
+ * delivered, and delivered until whoever asked has it.
+ */
+export class PermissionDesk {
+  readonly #foundation: Foundation;
+  readonly #link: SessionLink;
+
+  constructor(foundation: Foundation, link: SessionLink) {
+    this.#foundation = foundation;
+    this.#link = link;
+    const { background, timing } = foundation;
+    background.every(timing.retryMs, 'end requests for leave', () => this.#sweep());
+  }
+
+  list(
+    query: PageQuery & { caller: string; sessionId?: string; pendingOnly: boolean },
+  ): Promise<Page<PermissionRecord>> {
+    return this.#foundation.store.permissions.list(query);
+  }
+
+  /** `isRepeat`: it was answered in this way before. Throws PERMISSION_NOT_PENDING, CAPABILITY_UNSUPPORTED. */
+  async respond(
+    { sessionId, requestId, answer }: { sessionId: string; requestId: string; answer: Answer },
+    caller: Caller,
+  ): Promise<{ record: PermissionRecord; isRepeat: boolean }> {
+    const { permissions } = this.#foundation.store;
+    const asked = await permissions.get(requestId);
+    if (asked === undefined || asked.caller !== caller.id || asked.sessionId !== sessionId)
+      throw permissionNotPending(requestId, 'unknown');
+    if (asked.state === 'pending') refuseWhatIsNotThere(asked, answer);
+    const told = toJson(answer);
+    const state = answer.behavior === 'allow' ? 'allowed' : 'denied';
+    const outcome = await permissions.resolve(requestId, { state, answer: told });
+    if (outcome === undefined) throw permissionNotPending(requestId, 'unknown');
+    const { record, isFirst } = outcome;
+    if (isFirst) {
+      await this.#deliver(record);
+      return { record, isRepeat: false };
+    }
+    const isSame = record.state === state && record.answer !== null && hashJson(record.answer) === hashJson(told);
+    if (!isSame) throw permissionNotPending(requestId, record.state);
+    return { record, isRepeat: true };
+  }
+
+  async #deliver(record: PermissionRecord): Promise<void> {
+    const { store, log } = this.#foundation;
+    const { id: requestId, sessionId, epoch, worker } = record;
+    try {
+      const request = { sessionId, epoch, requestId, answer: answerOf(record) };
+      await this.#link.ask(worker, 'session.answer', request, { timeoutMs: DELIVER_TIMEOUT_MS });
+    } catch (error) {
+      // A worker that does not drive it any more has nobody who waits; one that does not answer is asked again.
+      if (!(error instanceof NotHere)) {
+        log.debug({ err: error, permission: requestId }, 'an answer was not delivered yet');
+        return;
+      }
+    }
+    await store.permissions.delivered(requestId);
+  }
+
+  async #sweep(): Promise<void> {
+    const { permissions } = this.#foundation.store;
+    await permissions.expire();
+    for (const record of await permissions.undelivered()) if (record.source === 'session') await this.#deliver(record);
+  }
+}
+
+function answerOf({ state, answer }: PermissionRecord) {
+  if (state === 'allowed' || state === 'denied') return permissionAnswerSchema.parse(answer);
+  const message = 'nobody answered in time, so it was denied';
+  return { behavior: 'deny', remember: 'once', message } as const;
+}
+
+const toJson = ({ behavior, remember, message, updatedInput }: Answer): JsonObject =>
+  behavior === 'allow'
+    ? { behavior, remember, ...(updatedInput && { updatedInput }) }
+    : { behavior, remember, message: message ?? 'it was denied' };
+
+function refuseWhatIsNotThere({ remember, toolName }: PermissionRecord, answer: Answer): void {
+  if (remember.includes(answer.remember)) return;
+  throw new AppError(
+    'CAPABILITY_UNSUPPORTED',
+    `the agent does not support remember: ${answer.remember} for ${toolName}`,
+    {
+      hint: `answer with remember: ${remember.join(' or ')}`,
+      details: { remember: [...remember] },
+    },
+  );
+}

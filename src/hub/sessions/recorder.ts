@@ -1,0 +1,69 @@
+import type { SessionTold } from '../../protocol/session-messages.ts';
+import type { AgentSessionRecord, TurnEndState } from '../../store/agents/rows.ts';
+import type { SessionReport } from '../../store/agents/store.ts';
+import type { Foundation } from '../foundation.ts';
+import { toJsonObject } from '../json.ts';
+import type { SessionLog } from './session-log.ts';
+
+interface Parts {
+  readonly log: SessionLog;
+  /** How long a request for leave may wait for its answer. */
+  readonly permissionSeconds: number;
+  /** A turn has ended: the next one may begin. */
+  turnEnded(session: AgentSessionRecord): void;
+}
+
+/** Writes down what workers tell of the sessions that they drive. */
+export class SessionRecorder {
+  readonly #foundation: Foundation;
+  readonly #parts: Parts;
+
+  constructor(foundation: Foundation, parts: Parts) {
+    this.#foundation = foundation;
+    this.#parts = parts;
+  }
+
+  async record(worker: string, told: SessionTold): Promise<{ isFenced: boolean; expected: number }> {
+    const { store } = this.#foundation;
+    const { sessionId } = told;
+    const session = await store.sessions.get(sessionId);
+    if (session === undefined) return { isFenced: true, expected: 0 };
+    const outcome = await store.sessions.report(this.#reportOf(worker, told, session));
+    if ('fenced' in outcome) return { isFenced: true, expected: 0 };
+    if ('gap' in outcome) return { isFenced: false, expected: outcome.gap };
+    if (outcome.isNew) {
+      await this.#parts.log.wake(sessionId);
+      if (told.ended.length > 0) this.#parts.turnEnded(session);
+    }
+    return { isFenced: false, expected: outcome.reported + 1 };
+  }
+
+  #reportOf(worker: string, told: SessionTold, { caller }: AgentSessionRecord): SessionReport {
+    const { sessionId, epoch, first, events, patch, asked, settled, ended } = told;
+    const { usage, ...plain } = patch;
+    return {
+      sessionId,
+      worker,
+      epoch,
+      first,
+      events,
+      patch: { ...plain, ...(usage && { usage: toJsonObject(usage) }) },
+      asked: asked.map(({ requestId, ...question }) => ({
+        ...question,
+        id: requestId,
+        sessionId,
+        caller,
+        worker,
+        epoch,
+        source: 'session',
+        holdSeconds: this.#parts.permissionSeconds,
+      })),
+      settled: settled.map(({ requestId, state }) => ({ id: requestId, state })),
+      ended: ended.map(({ turnId, outcome, result }) => ({
+        id: turnId,
+        state: outcome satisfies TurnEndState,
+        result,
+      })),
+    };
+  }
+}

@@ -1,0 +1,308 @@
+import { randomUUID } from 'node:crypto';
+import type { Caller } from '../../auth/caller.ts';
+import { AppError } from '../../errors/app-error.ts';
+import { NotHere } from '../../protocol/link.ts';
+import type { AgentKind } from '../../protocol/sessions.ts';
+import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
+import type { NewAgentSession } from '../../store/agents/store.ts';
+import type { Page, PageQuery } from '../../store/store.ts';
+import type { Foundation } from '../foundation.ts';
+import type { Call, Idempotency } from '../hub.ts';
+import { toJsonObject } from '../json.ts';
+import type { WorkerBook } from '../workers.ts';
+import { type Driving, isLive } from './drive.ts';
+import { promptQueueFull, sessionBusy, sessionNotFound } from './errors.ts';
+import type { Prompt } from './prompt.ts';
+import type { SessionLink } from './session-link.ts';
+import { streamOf } from '../../store/agents/sessions.ts';
+import type { SessionLog } from './session-log.ts';
+
+const ASK_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 60_000;
+const MAX_PROMPTS = 20;
+const MAX_TITLE = 120;
+
+export interface NewSession {
+  readonly agent: string;
+  readonly cwd: string;
+  readonly worker?: string;
+  readonly workspaceId?: string;
+  readonly model?: string;
+  readonly permissionMode: AgentSessionRecord['permissionMode'];
+  readonly title?: string;
+  readonly parentId?: string;
+  readonly prompt?: string;
+  readonly idempotencyKey?: string;
+}
+
+export interface SendRequest {
+  readonly session: AgentSessionRecord;
+  readonly prompt: Prompt;
+  readonly whenBusy: 'queue' | 'interrupt' | 'error';
+  readonly idempotencyKey?: string;
+}
+
+export interface Sent {
+  readonly turn: TurnRecord;
+  readonly session: AgentSessionRecord;
+  readonly via: 'resume' | 'queue';
+  /** Among those that wait; 1 is next. */
+  readonly position: number;
+  /** Position in the session's log just before this turn. */
+  readonly cursor: number;
+}
+
+interface Parts {
+  readonly driving: Driving;
+  readonly idempotency: Idempotency;
+  readonly link: SessionLink;
+  readonly log: SessionLog;
+  readonly workers: WorkerBook;
+}
+
+/** Sessions with agents, as callers direct them. */
+export class SessionDesk {
+  readonly #foundation: Foundation;
+  readonly #parts: Parts;
+
+  constructor(foundation: Foundation, parts: Parts) {
+    this.#foundation = foundation;
+    this.#parts = parts;
+  }
+
+  /** Throws SESSION_NOT_FOUND, for a foreign one too. */
+  async find(id: string, caller: Caller): Promise<AgentSessionRecord> {
+    const session = await this.#foundation.store.sessions.get(id);
+    if (session === undefined || session.caller !== caller.id) throw sessionNotFound(id);
+    return session;
+  }
+
+  list(
+    query: PageQuery & {
+      caller: string;
+      agent?: string;
+      worker?: string;
+      status?: string;
+      slug?: string;
+      title?: string;
+      since?: number;
+    },
+  ): Promise<Page<AgentSessionRecord>> {
+    return this.#foundation.store.sessions.list(query);
+  }
+
+  /** The agents of all workers that answer, and the names of those that did not. */
+  async agents(worker?: string): Promise<{ agents: (AgentKind & { workerId: string })[]; silent: string[] }> {
+    const live = (await this.#parts.workers.live()).filter(({ id }) => worker === undefined || id === worker);
+    const silent: string[] = [];
+    const asked = live.map(async ({ id }) => {
+      try {
+        const { agents } = await this.#parts.link.ask(id, 'agents.describe', {}, { timeoutMs: ASK_TIMEOUT_MS });
+        return agents.map(agent => ({ ...agent, workerId: id }));
+      } catch (error) {
+        this.#foundation.log.debug({ err: error, worker: id }, 'a worker did not say which agents it has');
+        silent.push(id);
+        return [];
+      }
+    });
+    return { agents: (await Promise.all(asked)).flat(), silent };
+  }
+
+  async create(request: NewSession, call: Call): Promise<AgentSessionRecord> {
+    const { idempotencyKey: key, ...args } = request;
+    const { session_id } = await this.#parts.idempotency.once(
+      { caller: call.caller, operation: 'create_session', key, args: toJsonObject(args) },
+      async ids => ({ session_id: (await this.#create(request, call.caller, ids?.taskId() ?? randomUUID())).id }),
+    );
+    return await this.find(session_id, call.caller);
+  }
+
+  async send({ session, prompt, whenBusy, idempotencyKey: key }: SendRequest, call: Call): Promise<Sent> {
+    const { store } = this.#foundation;
+    const open = await store.turns.open(session.id);
+    const running = open.find(({ state }) => state === 'running');
+    if (running !== undefined && whenBusy === 'error') throw sessionBusy(session.id, running.id);
+    const cursor = await store.events.lastSeq(streamOf(session.id));
+    const args = { session_id: session.id, ...prompt };
+    const { turn_id } = await this.#parts.idempotency.once(
+      { caller: call.caller, operation: 'send_prompt', key, args: toJsonObject(args) },
+      async ids => ({ turn_id: (await this.#enqueue(session, prompt, ids?.taskId() ?? randomUUID())).id }),
+    );
+    if (running !== undefined && whenBusy === 'interrupt') await this.abort(session);
+    this.#parts.driving.advance(session.id);
+    const turn = await store.turns.get(turn_id);
+    if (turn === undefined) throw new Error('a prompt that was accepted is gone');
+    const position = open.filter(({ id, state }) => state === 'queued' && id !== turn_id).length + 1;
+    const waits = running !== undefined || position > 1;
+    if (waits) {
+      const body = { turnId: turn_id, position };
+      await this.#parts.log.append(session.id, [{ type: 'prompt.queued', body }]);
+    }
+    return { turn, session, via: waits ? 'queue' : 'resume', position, cursor };
+  }
+
+  /** Interrupts the running turn; the session stays usable. False when none runs. */
+  async abort(session: AgentSessionRecord): Promise<boolean> {
+    if (!isLive(session)) return false;
+    const { id: sessionId, epoch, worker } = session;
+    const options = { timeoutMs: ASK_TIMEOUT_MS };
+    const asked = this.#parts.link.ask(worker, 'session.interrupt', { sessionId, epoch }, options);
+    return (await this.#unlessGone(asked, { wasRunning: false })).wasRunning;
+  }
+
+  /** Ends the agent's processes; prompts that wait are ended too. False when it was not live. */
+  async dispose(session: AgentSessionRecord): Promise<boolean> {
+    const { store } = this.#foundation;
+    const { id: sessionId, epoch, worker } = session;
+    const waiting = (await store.turns.open(sessionId)).filter(({ state }) => state !== 'running');
+    for (const { id } of waiting) await this.#endWaiting(sessionId, id);
+    const wasLive = isLive(session);
+    if (wasLive) {
+      const asked = this.#parts.link.ask(
+        worker,
+        'session.stop',
+        { sessionId, epoch, as: 'closed' },
+        { timeoutMs: STOP_TIMEOUT_MS },
+      );
+      await this.#unlessGone(asked, { wasLive: false });
+    }
+    await store.sessions.update(sessionId, { epoch }, { status: 'closed', statusReason: null });
+    return wasLive;
+  }
+
+  async rename(session: AgentSessionRecord, title: string): Promise<string> {
+    const trimmed = title.trim().slice(0, MAX_TITLE);
+    const body = { session: { id: session.id, title: trimmed } };
+    await this.#parts.log.append(session.id, [{ type: 'session.updated', body }], { title: trimmed });
+    return trimmed;
+  }
+
+  /** A copy up to a message, without a process; the original stays as it is. */
+  async fork(
+    session: AgentSessionRecord,
+    { atMessageId, title, idempotencyKey: key }: { atMessageId?: string; title?: string; idempotencyKey?: string },
+    call: Call,
+  ): Promise<AgentSessionRecord> {
+    const args = { session_id: session.id, at_message_id: atMessageId ?? null, title: title ?? null };
+    const { session_id } = await this.#parts.idempotency.once(
+      { caller: call.caller, operation: 'fork_session', key, args },
+      async ids => ({
+        session_id: await this.#fork(session, { atMessageId, title, id: ids?.taskId() ?? randomUUID() }),
+      }),
+    );
+    return await this.find(session_id, call.caller);
+  }
+
+  async #create(request: NewSession, caller: Caller, id: string): Promise<AgentSessionRecord> {
+    const { store } = this.#foundation;
+    const known = await store.sessions.get(id);
+    const session = known ?? (await this.#insert(request, caller, id));
+    await this.#parts.driving.start(session);
+    if (request.prompt !== undefined) {
+      await this.#enqueue(session, { text: request.prompt, attachments: [] }, `${id}-first`);
+      this.#parts.driving.advance(id);
+    }
+    return session;
+  }
+
+  async #insert(request: NewSession, caller: Caller, id: string): Promise<AgentSessionRecord> {
+    const { agent, model, permissionMode, workspaceId, parentId } = request;
+    const { worker, cwd, slug } = await this.#place(request);
+    const title = request.title?.trim().slice(0, MAX_TITLE) ?? '';
+    const row: NewAgentSession = {
+      ...{
+        id,
+        caller: caller.id,
+        agent,
+        agentSessionId: null,
+        worker,
+        workspaceId: workspaceId ?? null,
+        slug,
+        cwd,
+        title,
+      },
+      ...{ model: model ?? null, permissionMode, status: 'starting', parentId: parentId ?? null, forkedFrom: null },
+      ...{ atMessageId: null, usage: {}, messageCount: 0, metadata: {} },
+    };
+    const session = await this.#foundation.store.sessions.insert(row);
+    const body = { session: { id, agent, cwd, projectSlug: slug, title, status: 'starting', workerId: worker } };
+    await this.#parts.log.append(id, [{ type: 'session.created', body }]);
+    return session;
+  }
+
+  /** The worker that has the agent and the directory: of several the one with the fewest live sessions. */
+  async #place({ agent, cwd, worker }: NewSession): Promise<{ worker: string; cwd: string; slug: string }> {
+    const all = await this.#parts.workers.live();
+    const live = all.filter(({ id, isDraining }) => (worker === undefined ? !isDraining : id === worker));
+    if (worker !== undefined && live.length === 0)
+      throw new AppError('WORKER_NOT_FOUND', `Worker not found: ${worker}`);
+    const sessions = await this.#foundation.store.sessions.live();
+    const load = (id: string) => sessions.filter(one => one.worker === id).length;
+    let refusal: unknown = new AppError('AGENT_UNAVAILABLE', `Agent ${agent} is not available on any worker`);
+    for (const { id } of live.toSorted((a, b) => load(a.id) - load(b.id))) {
+      try {
+        const options = { timeoutMs: ASK_TIMEOUT_MS };
+        return { worker: id, ...(await this.#parts.link.ask(id, 'session.check', { agent, cwd }, options)) };
+      } catch (error) {
+        // What is wrong with the directory says more than that another worker lacks the agent.
+        const saysMore = error instanceof AppError && error.code === 'INVALID_CWD';
+        if (saysMore || !(refusal instanceof AppError && refusal.code === 'INVALID_CWD')) refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  async #enqueue(session: AgentSessionRecord, prompt: Prompt, id: string): Promise<TurnRecord> {
+    const { id: sessionId, caller } = session;
+    const accepted = await this.#foundation.store.turns.enqueue(
+      { id, sessionId, caller, prompt: toJsonObject(prompt), expiresAt: null, state: 'queued' },
+      { most: MAX_PROMPTS },
+    );
+    if (accepted === 'full') throw promptQueueFull(MAX_PROMPTS);
+    return accepted.turn;
+  }
+
+  async #endWaiting(sessionId: string, turnId: string): Promise<void> {
+    const result = { outcome: 'aborted', error: 'the session was disposed before this prompt had its turn' };
+    if (!(await this.#foundation.store.turns.end({ id: turnId, state: 'aborted', result }))) return;
+    await this.#parts.log.append(sessionId, [
+      { type: 'session.error', body: { error: result.error, code: 'SESSION_FAILED' } },
+      { type: 'session.idle', body: { turnId, result } },
+    ]);
+  }
+
+  async #fork(
+    session: AgentSessionRecord,
+    { atMessageId, title, id }: { atMessageId: string | undefined; title: string | undefined; id: string },
+  ): Promise<string> {
+    const { store } = this.#foundation;
+    if ((await store.sessions.get(id)) !== undefined) return id;
+    const { agent, agentSessionId: original, cwd, worker } = session;
+    if (original === null)
+      throw new AppError('CONFLICT', `Session ${session.id} has not started yet, so there is nothing to fork`, {
+        hint: 'wait for session.updated with status idle',
+      });
+    const request = { agent, agentSessionId: original, cwd, atMessageId: atMessageId ?? null, title: title ?? null };
+    const forked = await this.#parts.link.ask(worker, 'session.fork', request, { timeoutMs: ASK_TIMEOUT_MS });
+    const { epoch: _epoch, reported: _reported, createdAt: _createdAt, ...copied } = session;
+    const { updatedAt: _updatedAt, lastMessageAt: _lastMessageAt, statusReason: _statusReason, ...row } = copied;
+    await store.sessions.insert({
+      ...row,
+      ...{ id, agentSessionId: forked.agentSessionId, status: 'parked', forkedFrom: session.id, parentId: null },
+      ...{ atMessageId: atMessageId ?? null, title: title ?? row.title, usage: {}, messageCount: 0 },
+    });
+    const body = { session: { id, agent, cwd, forkedFrom: session.id, status: 'parked', workerId: worker } };
+    await this.#parts.log.append(id, [{ type: 'session.created', body }]);
+    return id;
+  }
+
+  /** A worker that does not drive the session any more has nothing to end. */
+  async #unlessGone<Value>(answer: Promise<Value>, otherwise: Value): Promise<Value> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof NotHere) return otherwise;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { feedOf, streamOf } from '../../store/agents/sessions.ts';
+import type { NewSessionEvent, SessionPatch } from '../../store/agents/store.ts';
+import type { Store } from '../../store/store.ts';
+import type { EventLog } from '../events.ts';
+
+/** The logs of sessions, as hubs add to them. */
+export class SessionLog {
+  readonly #store: Store;
+  readonly #events: EventLog;
+
+  constructor(store: Store, events: EventLog) {
+    this.#store = store;
+    this.#events = events;
+  }
+
+  /** False when the session is gone. */
+  async append(id: string, events: readonly NewSessionEvent[], patch?: SessionPatch): Promise<boolean> {
+    const isThere = await this.#store.sessions.append(id, events, patch);
+    if (isThere) await this.wake(id);
+    return isThere;
+  }
+
+  /** Something was added to the log of the session. */
+  async wake(id: string): Promise<void> {
+    this.#events.wake(streamOf(id));
+    const session = await this.#store.sessions.get(id);
+    if (session !== undefined) this.#events.wake(feedOf(session.caller));
+  }
+}
