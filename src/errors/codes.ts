@@ -119,6 +119,13 @@ export const errorCodes = {
     'call list_agents_available to see what is there and why',
   ),
   WORKER_UNREACHABLE: row(503, 7, 'the worker of a session has no lease', 'retry, or fork it on another worker', true),
+  SERVICE_UNAVAILABLE: row(
+    503,
+    7,
+    'the records, or another service that the hub needs, cannot be reached',
+    'call again in a moment',
+    true,
+  ),
   INTERNAL_ERROR: row(500, 1, 'anything unforeseen', 'report the reference id to the operator'),
 } as const satisfies Record<string, ErrorCodeRow>;
 

@@ -1,5 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import { errorCodes } from '../errors/codes.ts';
+import { unavailable } from '../errors/unavailable.ts';
 import type { Log } from '../log/log.ts';
 import { requestIdHere } from '../telemetry/scope.ts';
 
@@ -33,6 +34,8 @@ export function errorResponse(error: AppError, status: number = errorCodes[error
 export function responseOf(thrown: unknown, log: Log): Response {
   if (thrown instanceof HttpRefusal) return errorResponse(thrown.error, thrown.status);
   if (thrown instanceof AppError) return errorResponse(thrown);
+  const passing = unavailable(thrown);
+  if (passing) return errorResponse(passing);
   const reference = requestIdHere();
   log.error({ err: thrown, reference }, 'an HTTP request failed');
   return errorResponse(

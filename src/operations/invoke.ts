@@ -1,5 +1,6 @@
 import type { Caller } from '../auth/caller.ts';
 import { AppError } from '../errors/app-error.ts';
+import { unavailable } from '../errors/unavailable.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { Log } from '../log/log.ts';
 import type { JsonObject } from '../store/rows.ts';
@@ -139,6 +140,11 @@ function asAppError(error: unknown, { operation, call }: { operation: Operation;
   if (error instanceof AppError) return error;
   if (call.signal.aborted && (error === call.signal.reason || isAbort(error))) {
     return new AppError('TASK_CANCELLED', `the call of ${operation.name} was cancelled`);
+  }
+  const passing = unavailable(error);
+  if (passing) {
+    call.log.warn({ err: error, operation: operation.name }, 'a service that the hub needs was away');
+    return passing;
   }
   const reference = call.requestId;
   call.log.error({ err: error, reference, operation: operation.name }, 'operation failed');
