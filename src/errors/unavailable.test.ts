@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import pg from 'pg';
+import { unavailable } from './unavailable.ts';
+
+test('a service that is not there is told as worth another call', async () => {
+  const missing = connect('/nonexistent/socket');
+  const [error] = await once(missing, 'error').catch(thrown => [thrown]);
+  const told = unavailable(error);
+  assert.equal(told?.code, 'SERVICE_UNAVAILABLE');
+  assert.equal(told?.retryable, true);
+  assert.doesNotMatch(told?.message ?? '', /nonexistent/);
+});
+
+test('what PostgreSQL says when it goes away counts, also as a cause', () => {
+  const stopping = new pg.DatabaseError('terminating connection due to administrator command', 0, 'error');
+  stopping.code = '57P01';
+  for (const error of [
+    stopping,
+    new Error('Connection terminated unexpectedly'),
+    new Error('wrapped', { cause: stopping }),
+  ])
+    assert.equal(unavailable(error)?.code, 'SERVICE_UNAVAILABLE');
+});
+
+test('any other failure is none of these', () => {
+  const unique = new pg.DatabaseError('duplicate key', 0, 'error');
+  unique.code = '23505';
+  for (const error of [unique, new Error('at /secret'), Object.assign(new Error('open'), { code: 'ENOENT' }), 'text'])
+    assert.equal(unavailable(error), undefined);
+});

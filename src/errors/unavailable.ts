@@ -1,0 +1,47 @@
+import { AppError } from './app-error.ts';
+
+/** Of sockets, and of SQL: connections that end, a server that starts or stops, and one that takes no more. */
+const SIGNS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  '08000',
+  '08003',
+  '08006',
+  '53300',
+  '57P01',
+  '57P02',
+  '57P03',
+]);
+/** What `pg` says without a code, of a connection that broke under a query. */
+const WORDS =
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/;
+const MAX_CAUSES = 4;
+
+/**
+ * What a caller is told when something that the hub stands on, such as the records or the contents, could not be reached. Undefined
+ * for any other failure.
+ */
+export function unavailable(error: unknown): AppError | undefined {
+  let at = error;
+  for (let depth = 0; depth < MAX_CAUSES && at instanceof Error; depth++) {
+    if (at instanceof AppError && at.code === 'SERVICE_UNAVAILABLE') return at;
+    if (('code' in at && SIGNS.has(String(at.code))) || isMissingSocket(at) || WORDS.test(at.message)) {
+      return new AppError('SERVICE_UNAVAILABLE', 'a service that this hub needs cannot be reached at the moment', {
+        details: { retry_after_seconds: 1 },
+        cause: error,
+      });
+    }
+    at = at.cause;
+  }
+  return undefined;
+}
+
+/** A server that listens on a unix socket has taken it with it. */
+const isMissingSocket = (error: Error): boolean =>
+  'code' in error && error.code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect';
