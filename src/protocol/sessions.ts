@@ -15,14 +15,7 @@ export const sessionStatusSchema = z.enum([
 ]);
 export type SessionStatus = z.output<typeof sessionStatusSchema>;
 
-export const permissionModeSchema = z.enum([
-  'default',
-  'auto',
-  'plan',
-  'acceptEdits',
-  'dontAsk',
-  'bypassPermissions',
-]);
+export const permissionModeSchema = z.enum(['default', 'auto', 'plan', 'acceptEdits', 'dontAsk', 'bypassPermissions']);
 export type PermissionMode = z.output<typeof permissionModeSchema>;
 
 export const rememberSchema = z.enum(['once', 'session', 'always']);
