@@ -2,8 +2,9 @@ import type { z } from 'zod';
 import type { Caller } from '../auth/caller.ts';
 import type { Hub } from '../hub/hub.ts';
 
+/** Those that make tasks. */
 export const toolsets = ['sandbox'] as const;
-export type Toolset = (typeof toolsets)[number];
+export type Toolset = (typeof toolsets)[number] | 'sessions';
 
 /** `<toolset>:read`, `<toolset>:write`, `admin`; `any` means any scope at all, `any:read` the read scope of the task's toolset. */
 export type RequiredScope = `${Toolset}:${'read' | 'write'}` | 'any' | 'any:read' | 'any:write' | 'admin';

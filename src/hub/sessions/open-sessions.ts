@@ -39,7 +39,7 @@ export function openSessions(
     turnEnded: ({ id }) => driving.advance(id),
   });
   new SessionRecovery(foundation, { driving, log, workers });
-  const desk = new SessionDesk(foundation, { driving, idempotency, link, log, workers });
+  const desk = new SessionDesk(foundation, { driving, events, idempotency, link, log, workers });
   const permissions = new PermissionDesk(foundation, link);
   return { sessions: { desk, permissions, feed: new SessionFeed(store, events) }, recorder };
 }

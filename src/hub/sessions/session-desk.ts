@@ -6,6 +6,7 @@ import type { AgentKind } from '../../protocol/sessions.ts';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
 import type { NewAgentSession } from '../../store/agents/store.ts';
 import type { Page, PageQuery } from '../../store/store.ts';
+import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Call, Idempotency } from '../hub.ts';
 import { toJsonObject } from '../json.ts';
@@ -16,6 +17,7 @@ import type { Prompt } from './prompt.ts';
 import type { SessionLink } from './session-link.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
 import type { SessionLog } from './session-log.ts';
+import { type TurnSeen, watchTurn } from './turn-watch.ts';
 
 const ASK_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -54,6 +56,7 @@ export interface Sent {
 
 interface Parts {
   readonly driving: Driving;
+  readonly events: EventLog;
   readonly idempotency: Idempotency;
   readonly link: SessionLink;
   readonly log: SessionLog;
@@ -68,6 +71,11 @@ export class SessionDesk {
   constructor(foundation: Foundation, parts: Parts) {
     this.#foundation = foundation;
     this.#parts = parts;
+  }
+
+  /** Of a session for which none is named. */
+  get defaultAgent(): string {
+    return this.#foundation.config.sessions.default_agent;
   }
 
   /** Throws SESSION_NOT_FOUND, for a foreign one too. */
@@ -139,6 +147,15 @@ export class SessionDesk {
       await this.#parts.log.append(session.id, [{ type: 'prompt.queued', body }]);
     }
     return { turn, session, via: waits ? 'queue' : 'resume', position, cursor };
+  }
+
+  /** Follows the turn until it ends, waits for leave, or the time is over. */
+  watch(
+    { session, turn, cursor }: Sent,
+    { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<TurnSeen> {
+    const watched = { sessionId: session.id, turnId: turn.id, after: cursor, timeoutMs, signal };
+    return watchTurn(this.#parts.events, watched);
   }
 
   /** Interrupts the running turn; the session stays usable. False when none runs. */

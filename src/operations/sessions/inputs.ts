@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { permissionModeSchema } from '../../protocol/sessions.ts';
+
+/** Arguments that several operations on sessions share. */
+export const sessionId = z
+  .string()
+  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be a UUID')
+  .transform(id => id.toLowerCase())
+  .describe('handle of the session');
+export const slug = z.string().max(512).optional().describe('its project; not needed');
+export const at = { worker_id: z.string().max(128).optional().describe('only this worker') };
+export const agent = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a kind of agent, such as claude');
+export const permissionMode = permissionModeSchema.optional().describe('what the agent may do without asking');
+export const since = z.int().min(0).optional().describe('epoch milliseconds');
+export const paging = (usual: number, most: number) => ({
+  limit: z.int().min(1).max(most).default(usual).describe('most entries to return'),
+  cursor: z.string().max(4096).optional().describe('nextCursor of the page before'),
+});
+/** How a prompt is delivered. */
+export const deliver = {
+  when_open: z
+    .enum(['error', 'fork', 'queue', 'wait'])
+    .default('error')
+    .meta({ brief: 'session open in a terminal', description: 'what to do with a session that is open in a terminal' }),
+  when_busy: z
+    .enum(['queue', 'interrupt', 'error'])
+    .default('queue')
+    .meta({ brief: 'turn running', description: 'what to do while a turn runs' }),
+};
+export const reading = { readOnly: true, destructive: false, idempotent: true, openWorld: false };
+export const acting = { readOnly: false, destructive: false, idempotent: false, openWorld: true };
+export const ending = { readOnly: false, destructive: true, idempotent: true, openWorld: false };

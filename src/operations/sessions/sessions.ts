@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { sessionStatusSchema } from '../../protocol/sessions.ts';
+import { badArgument } from '../arguments.ts';
+import { idem } from '../sandbox/inputs.ts';
+import { defineOperation } from '../define.ts';
+import { cursorOf } from './cursors.ts';
+import { acting, agent, at, paging, permissionMode, reading, sessionId, since, slug } from './inputs.ts';
+import { agentsOutput, createdOutput, forkedOutput, renamedOutput, sessionsOutput } from './outputs.ts';
+import { viewSession } from './views.ts';
+
+const title = z.string().max(1000);
+
+export const listSessions = defineOperation({
+  name: 'list_sessions',
+  toolset: 'sessions',
+  title: 'List sessions',
+  description: 'List sessions with coding agents, newest first.',
+  input: z.strictObject({
+    slug,
+    ...at,
+    agent: agent.optional().describe('only of this kind of agent'),
+    status: sessionStatusSchema.optional().describe('only those in this state'),
+    query: z.string().max(500).optional().describe('words of the title'),
+    since,
+    ...paging(50, 200),
+  }),
+  output: sessionsOutput,
+  hints: reading,
+  scope: 'sessions:read',
+  core: true,
+  cli: { words: ['sessions', 'list'], examples: ['boxswain sessions list --status running'] },
+  async run({ query, worker_id, ...rest }, { hub, caller }) {
+    const page = await hub.sessions.desk.list({ ...rest, caller: caller.id, worker: worker_id, title: query });
+    return { sessions: page.rows.map(row => viewSession(row)), nextCursor: page.nextCursor, warnings: [] };
+  },
+});
+
+export const createSession = defineOperation({
+  name: 'create_session',
+  toolset: 'sessions',
+  title: 'Create session',
+  description: 'Start a coding agent in a directory.',
+  input: z.strictObject({
+    slug,
+    cwd: z.string().max(4096).optional().describe('absolute directory, or one of the workspace'),
+    ...at,
+    agent: agent.optional().describe('claude, codex, gemini, opencode or a configured one'),
+    model: z.string().max(200).optional().describe('of those that the agent has'),
+    permission_mode: permissionMode,
+    title: title.optional().describe('name for people'),
+    prompt: z.string().min(1).max(1_048_576).optional().describe('first prompt'),
+    ...idem,
+  }),
+  output: createdOutput,
+  hints: acting,
+  scope: 'sessions:write',
+  core: true,
+  cli: {
+    words: ['sessions', 'create'],
+    examples: ['boxswain sessions create --cwd "$PWD" --prompt "explain this project"'],
+  },
+  async run(input, context) {
+    const { cwd, worker_id, model, permission_mode, prompt, idempotency_key } = input;
+    if (cwd === undefined)
+      throw badArgument('cwd', 'is required: a session works in a directory', 'name an absolute directory in cwd');
+    const { desk } = context.hub.sessions;
+    const session = await desk.create(
+      {
+        agent: input.agent ?? desk.defaultAgent,
+        cwd,
+        worker: worker_id,
+        model,
+        permissionMode: permission_mode ?? 'default',
+        title: input.title,
+        prompt,
+        idempotencyKey: idempotency_key,
+      },
+      context,
+    );
+    const { id, agentSessionId, status, resumeCommand, workerId } = viewSession(session);
+    const place = { cwd: session.cwd, agent: session.agent, workerId, agentSessionId };
+    return { sessionId: session.id, ...place, status: String(status), resumeCommand, cursor: cursorOf(String(id), 0) };
+  },
+});
+
+export const forkSession = defineOperation({
+  name: 'fork_session',
+  toolset: 'sessions',
+  title: 'Fork session',
+  description: 'Copy a session up to a message. Starts no agent.',
+  input: z.strictObject({
+    session_id: sessionId,
+    slug,
+    at_message_id: z.string().max(128).optional().describe('last message of the copy; default: the last'),
+    title: title.optional().describe('name for people'),
+    ...idem,
+  }),
+  output: forkedOutput,
+  hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
+  scope: 'sessions:write',
+  cli: { words: ['sessions', 'fork'], positional: 'session_id', examples: ['boxswain sessions fork SESSION_ID'] },
+  async run({ session_id, at_message_id, title: name, idempotency_key }, context) {
+    const { desk } = context.hub.sessions;
+    const original = await desk.find(session_id, context.caller);
+    const request = { atMessageId: at_message_id, title: name, idempotencyKey: idempotency_key };
+    const fork = await desk.fork(original, request, context);
+    return { sessionId: fork.id, forkedFrom: original.id, atMessageId: at_message_id ?? null };
+  },
+});
+
+export const renameSession = defineOperation({
+  name: 'rename_session',
+  toolset: 'sessions',
+  title: 'Rename session',
+  description: 'Give a session another title.',
+  input: z.strictObject({ session_id: sessionId, title: title.min(1).describe('at most 120 characters are kept') }),
+  output: renamedOutput,
+  hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
+  scope: 'sessions:write',
+  cli: {
+    words: ['sessions', 'rename'],
+    positional: 'session_id',
+    examples: ['boxswain sessions rename SESSION_ID --title "Mend the gate"'],
+  },
+  async run({ session_id, title: name }, { hub, caller }) {
+    const { desk } = hub.sessions;
+    if (name.trim() === '') throw badArgument('title', 'must not be blank', 'name the session');
+    return { ok: true, title: await desk.rename(await desk.find(session_id, caller), name) };
+  },
+});
+
+export const listAgentsAvailable = defineOperation({
+  name: 'list_agents_available',
+  toolset: 'sessions',
+  title: 'List kinds of agents',
+  description: 'Which coding agents can be started, and what each can do.',
+  input: z.strictObject(at),
+  output: agentsOutput,
+  hints: reading,
+  scope: 'sessions:read',
+  cli: { words: ['sessions', 'agents'], examples: ['boxswain sessions agents'] },
+  async run({ worker_id }, { hub }) {
+    const { agents } = await hub.sessions.desk.agents(worker_id);
+    return { agents };
+  },
+});

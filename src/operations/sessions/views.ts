@@ -1,0 +1,57 @@
+import type { AgentSessionRecord, PermissionRecord } from '../../store/agents/rows.ts';
+import type { EventRecord, JsonObject } from '../../store/rows.ts';
+
+const MAX_PREVIEW = 500;
+
+/** What a user types in a terminal to go on with a session. */
+function resumeCommand({ agent, agentSessionId, cwd }: AgentSessionRecord): string {
+  if (agentSessionId === null) return '';
+  const program = { claude: 'claude --resume', codex: 'codex resume', opencode: 'opencode --session' }[agent];
+  return program === undefined ? '' : `cd ${quoted(cwd)} && ${program} ${quoted(agentSessionId)}`;
+}
+
+/** As one word of a shell's command line. */
+const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+export function viewSession(session: AgentSessionRecord, pendingPermissionCount = 0): JsonObject {
+  const { workspaceId, model, statusReason, forkedFrom, parentId } = session;
+  return {
+    id: session.id,
+    agentSessionId: session.agentSessionId,
+    projectSlug: session.slug,
+    title: session.title,
+    cwd: session.cwd,
+    createdAt: session.createdAt,
+    updatedAt: session.updatedAt,
+    lastMessageAt: session.lastMessageAt,
+    status: session.status,
+    agent: session.agent,
+    permissionMode: session.permissionMode,
+    workerId: session.worker,
+    messageCount: session.messageCount,
+    pendingPermissionCount,
+    usage: session.usage,
+    resumeCommand: resumeCommand(session),
+    metadata: session.metadata,
+    ...(statusReason !== null && { statusReason }),
+    ...(model !== null && { model }),
+    ...(workspaceId !== null && { workspaceId }),
+    ...(forkedFrom !== null && { forkedFrom }),
+    ...(parentId !== null && { parentId }),
+  };
+}
+
+export function viewPermission(permission: PermissionRecord): JsonObject {
+  const { id, sessionId, toolName, description, input, source, createdAt, expiresAt, state, remember } = permission;
+  return {
+    ...{ requestId: id, sessionId, toolName, description, input, source, createdAt, expiresAt, state },
+    inputPreview: JSON.stringify(input).slice(0, MAX_PREVIEW),
+    remember: [...remember],
+  };
+}
+
+/** An event as callers see it; `sessionId` of those of a session. */
+export function viewEvent({ stream, seq, type, body, time }: EventRecord): JsonObject {
+  const event = { ...body, seq, stream, type, time };
+  return stream.startsWith('session:') ? { ...event, sessionId: stream.slice('session:'.length) } : event;
+}
