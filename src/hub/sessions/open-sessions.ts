@@ -1,3 +1,4 @@
+import type { CallerStateStore } from '../../store/agents/store.ts';
 import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Idempotency } from '../hub.ts';
@@ -16,6 +17,7 @@ export interface Sessions {
   readonly desk: SessionDesk;
   readonly permissions: PermissionDesk;
   readonly feed: SessionFeed;
+  readonly states: CallerStateStore;
 }
 
 interface Parts {
@@ -41,5 +43,8 @@ export function openSessions(
   new SessionRecovery(foundation, { driving, log, workers });
   const desk = new SessionDesk(foundation, { driving, events, idempotency, link, log, workers });
   const permissions = new PermissionDesk(foundation, link);
-  return { sessions: { desk, permissions, feed: new SessionFeed(store, events) }, recorder };
+  return {
+    sessions: { desk, permissions, feed: new SessionFeed(store, events), states: store.callerStates },
+    recorder,
+  };
 }

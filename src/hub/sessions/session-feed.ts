@@ -38,6 +38,11 @@ export class SessionFeed {
     this.#events = events;
   }
 
+  /** The last position of one stream. */
+  lastOf(stream: string): Promise<number> {
+    return this.#store.events.lastSeq(stream);
+  }
+
   /** The position after the newest `back` ranges, where there are so many. */
   async newest(caller: string, back: number): Promise<FeedPosition> {
     return { seq: Math.max(0, (await this.#store.events.lastSeq(feedOf(caller))) - back), offset: 0 };
