@@ -1,0 +1,166 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '../../../errors/app-error.ts';
+import { isProcessThere, type ProcessName, processNameOf } from '../../../ids/process-name.ts';
+import type { Log } from '../../../log/log.ts';
+import { type AgentProcess, type Exit, exitText } from './agent-process.ts';
+import { ProcessRecords } from './records.ts';
+import { killTree, type ProcessTree } from './tree.ts';
+
+/** Agents hide variables with KEY, SECRET or TOKEN in their name from what they run, so this has none of them. */
+const MARK = 'BOXSWAIN_AGENT_PROCESS';
+const GRACE_MS = 2000;
+/** The kernel may be busy writing out what a killed process had; this is far beyond that. */
+const KILL_MS = 10_000;
+const COMPLAINTS_LENGTH = 4096;
+
+export interface StartAgent {
+  readonly kind: string;
+  readonly sessionId?: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** The whole of it: nothing of ours is added but the mark. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The agents' processes of one worker: each in its own group, known on disk before it runs, ended with all that it started. */
+export class AgentProcesses {
+  readonly #records: ProcessRecords;
+  readonly #log: Log;
+  readonly #owner: Promise<ProcessName>;
+  readonly #running = new Set<AgentProcess>();
+
+  /** `directory` belongs to this worker alone. */
+  constructor(options: { directory: string; log: Log }) {
+    this.#records = new ProcessRecords(options.directory);
+    this.#log = options.log;
+    this.#owner = processNameOf(process.pid);
+  }
+
+  /** Rejects with AGENT_UNAVAILABLE when the program cannot be started. */
+  async start(request: StartAgent): Promise<AgentProcess> {
+    const starting = this.#launch(request, await this.#owner);
+    const [error] = await Promise.race([once(starting.child, 'spawn').then(() => []), once(starting.child, 'error')]);
+    if (error === undefined) return starting;
+    this.#log.warn({ kind: request.kind, error: String(error) }, 'an agent does not start');
+    throw new AppError('AGENT_UNAVAILABLE', `Agent ${request.kind} is not available: its program does not start`);
+  }
+
+  /** For callers that may not wait between asking for a process and having it. Its `exited` tells when it does not start. */
+  async prepare(
+    request: Omit<StartAgent, 'command' | 'args'>,
+  ): Promise<(command: string, args: string[]) => AgentProcess> {
+    const owner = await this.#owner;
+    return (command, args) => this.#launch({ ...request, command, args }, owner);
+  }
+
+  #launch(request: StartAgent, owner: ProcessName): AgentProcess {
+    const id = randomUUID();
+    const mark = `${MARK}=${id}`;
+    const { kind, sessionId } = request;
+    const record = { mark, kind, sessionId, owner, boot: bootId(), startedAt: Date.now() };
+    this.#records.write(id, record);
+    const child = spawn(request.command, request.args, {
+      cwd: request.cwd,
+      env: { ...request.environment, [MARK]: id },
+      // A group and kernel session of its own: what is meant for us, such as Ctrl-C, does not reach it.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const leader = nameAtOnce(child.pid);
+    if (leader) this.#records.write(id, { ...record, leader });
+    return this.#watch({ child, id, kind, tree: { leader, mark } });
+  }
+
+  #watch(started: { child: AgentProcess['child']; id: string; kind: string; tree: ProcessTree }): AgentProcess {
+    const { child, id, kind, tree } = started;
+    let complaints = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      complaints = (complaints + text).slice(-COMPLAINTS_LENGTH);
+    });
+    // A write to a process that has ended is told by its exit.
+    child.stdin.on('error', () => undefined);
+    const over = new Promise<Exit>(resolve => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+      child.once('error', () => child.pid === undefined && resolve({ code: null, signal: null }));
+    });
+    const exited = over.then(async exit => {
+      await this.#clear({ id, kind, tree });
+      this.#running.delete(running);
+      return exit;
+    });
+    const running: AgentProcess = {
+      pid: child.pid ?? -1,
+      child,
+      exited,
+      complaints: () => complaints,
+      end: async ({ graceMs = GRACE_MS } = {}) => {
+        child.stdin.end();
+        const patience = new AbortController();
+        const late = delay(graceMs, 'late', { signal: patience.signal }).catch(() => 'ended');
+        const first = await Promise.race([over, late]);
+        patience.abort();
+        if (first === 'late') await killTree(tree, { withinMs: KILL_MS });
+        const exit = await exited;
+        this.#log.debug({ kind, exit: exitText(exit) }, 'an agent was ended');
+        return exit;
+      },
+    };
+    this.#running.add(running);
+    return running;
+  }
+
+  /** Ends what is left of a tree and forgets it; a record of what cannot be ended stays, for the next start. */
+  async #clear({ id, kind, tree }: { id: string; kind: string; tree: ProcessTree }): Promise<number> {
+    const left = await killTree(tree, { withinMs: KILL_MS });
+    if (left.length === 0) this.#records.remove(id);
+    else this.#log.error({ kind, pids: left.map(({ pid }) => pid) }, 'processes of an agent cannot be ended');
+    return left.length;
+  }
+
+  /** Of the agents that run: a terminal's presence list holds them too. */
+  pids(): number[] {
+    return [...this.#running].map(({ pid }) => pid);
+  }
+
+  /** Ends what processes left that were started here and are gone. At the start of a worker, before it starts any agent. */
+  async reap(): Promise<{ reaped: string[] }> {
+    const reaped: string[] = [];
+    for (const { id, record } of this.#records.list()) {
+      if (record.boot !== bootId()) this.#records.remove(id);
+      else if (!(await isProcessThere(record.owner))) {
+        await this.#clear({ id, kind: record.kind, tree: record });
+        reaped.push(record.sessionId ?? record.kind);
+        this.#log.info({ kind: record.kind, session: record.sessionId }, 'ended an agent that a crash had left');
+      }
+    }
+    return { reaped };
+  }
+
+  /** Ends all of them. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#running].map(running => running.end()));
+  }
+}
+
+const bootId = (): string => readKernelFile('/proc/sys/kernel/random/boot_id').trim();
+
+/** Read without waiting: the child stays a zombie until our loop turns, so its number cannot be anybody else's yet. */
+function nameAtOnce(pid: number | undefined): ProcessName | undefined {
+  if (pid === undefined) return undefined;
+  const stat = readKernelFile(`/proc/${pid}/stat`);
+  return { pid, startTime: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '' };
+}
+
+/** Empty where the kernel has no such file, as outside of Linux. */
+function readKernelFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
