@@ -48,18 +48,27 @@ export class RunEnds {
     return recording;
   }
 
-  /** Ends a task without an outcome; false when it had ended before. */
-  async conclude(task: TaskRecord, ending: Ending, options: { sequence?: number } = {}): Promise<boolean> {
+  /**
+   * Ends a task without an outcome; false when it had ended before. With `onlyIfQueued` also when it has started: then somebody else
+   * has placed it meanwhile, and it will end by itself.
+   */
+  async conclude(
+    task: TaskRecord,
+    ending: Ending,
+    options: { sequence?: number; onlyIfQueued?: boolean } = {},
+  ): Promise<boolean> {
     const { status, ...columns } = rowOfEnding(ending);
+    const { tasks } = this.#foundation.store;
+    if (options.onlyIfQueued && (await tasks.get(task.id))?.status !== 'queued') return false;
     // What it said last comes before its end in the stream of events.
     await this.#parts.tails.drop(task.id);
-    const isNew = await this.#foundation.store.tasks.finish(task.id, { status, ...columns, ...options });
+    const isNew = await tasks.finish(task.id, { status, ...columns, ...options });
     if (isNew) {
       countTaskEnd(status);
       await this.#announce(task, ending);
       this.#parts.peers.tell(ENDED, { task: task.id });
     }
-    this.#ended(task.id);
+    if (isNew || !options.onlyIfQueued) this.#ended(task.id);
     return isNew;
   }
 

@@ -201,7 +201,7 @@ export class TaskRecovery {
     log.warn({ err: error, task: task.id, attempts }, 'a task could not be placed again');
     if (attempts >= MAX_ATTEMPTS || workspaceId === null) {
       const failure = error instanceof NotHere ? workerLost() : asAppError(error);
-      await this.#parts.ends.conclude(task, { status: 'failed', error: failure });
+      await this.#parts.ends.conclude(task, { status: 'failed', error: failure }, { onlyIfQueued: true });
       return;
     }
     if (this.#retrying.has(workspaceId)) return;

@@ -103,7 +103,7 @@ export class TaskDesk implements Tasks {
     if (at.startedAt !== null) await this.announce(row, 'task.started');
   }
 
-  /** Puts an accepted task into the line of its workspace. What keeps it out is thrown, and ends the task. */
+  /** Puts an accepted task into the line of its workspace. What keeps it out is thrown, and ends the task, unless it has started all the same. */
   async send(run: Run, { sent = () => {} }: { sent?: () => void }): Promise<void> {
     const { holders, catalog, ends } = this.#parts;
     const submit = { commandId: run.id, job: run.placed.job, waitMs: 0, detached: true };
@@ -117,8 +117,9 @@ export class TaskDesk implements Tasks {
       const failure = asAppError(error);
       // Without an answer it may be in the line all the same; the next look at the workspace's tasks will tell.
       if (failure.code === 'NO_WORKER_AVAILABLE' && failure.details.reason === 'no_answer') return;
-      await ends.conclude(queuedRow(run), { status: 'failed', error: failure });
-      throw error;
+      // The worker was lost, and whoever found its workspace another one has placed this task there: it runs.
+      const isOver = await ends.conclude(queuedRow(run), { status: 'failed', error: failure }, { onlyIfQueued: true });
+      if (isOver) throw error;
     }
   }
 

@@ -151,6 +151,8 @@ export interface TaskStore {
       result?: JsonObject;
       error?: JsonObject;
       sequence?: number;
+      /** Left as it is once it has started. */
+      onlyIfQueued?: boolean;
     },
   ): Promise<boolean>;
   update(

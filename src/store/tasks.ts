@@ -106,7 +106,7 @@ export function createTaskStore(db: Database): TaskStore {
       return numUpdatedRows > 0n;
     },
 
-    async finish(id, { status, result, error, sequence }) {
+    async finish(id, { status, result, error, sequence, onlyIfQueued = false }) {
       const { numUpdatedRows } = await db.kysely
         .updateTable('task')
         .set({
@@ -118,7 +118,7 @@ export function createTaskStore(db: Database): TaskStore {
         })
         .where('id', '=', id)
         // A task that never started may end as well: cancelled, not placeable, or ended before its start was recorded.
-        .where('status', 'in', ['queued', 'running'])
+        .where('status', 'in', onlyIfQueued ? ['queued'] : ['queued', 'running'])
         .executeTakeFirst();
       return numUpdatedRows > 0n;
     },

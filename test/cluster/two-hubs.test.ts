@@ -200,7 +200,7 @@ describe('two hubs that serve one client in turn', () => {
     );
     assert.deepEqual(seen, await readEvents(`${hub(0)}${path}`, seen.length));
     const output = seen.map(({ data }) => Object(JSON.parse(data)).body?.text ?? '').join('');
-    assert.match(output, /line 1\n[^]*line 12\n/);
+    assert.match(output, /line 1\n[\s\S]*line 12\n/);
     await operate(hub(0), 'workspace_delete', { workspace_id });
   });
 

@@ -25,7 +25,7 @@ export interface Home {
   readonly env: Record<string, string>;
 }
 
-export async function startClusterServices(): Promise<ClusterServices> {
+export async function startClusterServices({ isDurable = false } = {}): Promise<ClusterServices> {
   await using started = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'boxswain-cluster-'));
   started.defer(() => rm(directory, { recursive: true, force: true }));
@@ -36,7 +36,7 @@ export async function startClusterServices(): Promise<ClusterServices> {
   // The test's own server chooses its ports.
   const nats = await startNats({ config: () => config.replace(/^listen: .*$/m, '') });
   started.defer(() => nats.close());
-  const postgres = await startPostgres();
+  const postgres = await startPostgres({ isDurable });
   started.defer(() => postgres.close());
   const s3 = await startS3({});
   started.defer(() => s3.close());

@@ -33,6 +33,8 @@ export interface WorkerStart {
 export interface ClusterOptions {
   readonly hubs: number;
   readonly workers: number;
+  /** What PostgreSQL has acknowledged is on disk. */
+  readonly isDurable?: boolean;
   /** Further settings of every hub and worker. */
   readonly env?: Record<string, string>;
   /** Further settings of one role, by its name: `hub-1`, `worker-3`. */
@@ -43,9 +45,10 @@ export interface ClusterOptions {
  * A whole cluster on this machine: nats-server that checks credentials, PostgreSQL, an S3-compatible service, hubs behind
  * balancers, and workers, each in a process of its own.
  */
-export async function startCluster({ hubs, workers, env = {}, envOf = () => ({}) }: ClusterOptions): Promise<Cluster> {
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { hubs, workers, env = {}, envOf = () => ({}), isDurable } = options;
   await using started = new AsyncDisposableStack();
-  const services = started.adopt(await startClusterServices(), open => open.close());
+  const services = started.adopt(await startClusterServices({ isDurable }), open => open.close());
   const running: { hubs: RunningServer[]; workers: RunningWorker[] } = { hubs: [], workers: [] };
   const ports = () => running.hubs.filter(isRunning).map(hub => Number(new URL(hub.url).port));
   const byConnection = started.adopt(await balanceConnections(ports), balancer => balancer.close());

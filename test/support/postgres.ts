@@ -1,9 +1,10 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 
@@ -12,16 +13,22 @@ const PACKAGED = '/usr/lib/postgresql';
 const USER = 'boxswain';
 
 export interface PostgresServer {
+  readonly pid: number;
   /** Makes an empty database; its URL for `createPostgresStore`. */
   createDatabase(): Promise<string>;
+  /** `kill -9` of all its processes, waited for. */
+  kill(): Promise<void>;
+  /** Starts it again on the same records. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
  * Starts a real PostgreSQL of Debian's packages in a temporary directory, on a unix socket. It refuses to run as root, so
- * root starts it as `nobody`. Installs the package where that is possible; throws where it is not.
+ * root starts it as `nobody`. Installs the package where that is possible; throws where it is not. `isDurable`: what it has
+ * acknowledged is on disk, as in earnest.
  */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres({ isDurable = false } = {}): Promise<PostgresServer> {
   const bin = (await findBinaries()) ?? (await installBinaries());
   const owner = await unprivileged();
   const directory = await mkdtemp(join(tmpdir(), 'pg-'));
@@ -29,16 +36,70 @@ export async function startPostgres(): Promise<PostgresServer> {
   const data = join(directory, 'data');
   const options = { ...owner, cwd: directory };
   await run(join(bin, 'initdb'), ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'], options);
-  const settings = { listen_addresses: '', unix_socket_directories: directory, fsync: 'off', max_connections: '200' };
+  const settings = {
+    listen_addresses: '',
+    unix_socket_directories: directory,
+    fsync: isDurable ? 'on' : 'off',
+    max_connections: '200',
+  };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const server = spawn(join(bin, 'postgres'), ['-D', data, ...flags], {
-    ...options,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const exited = once(server, 'exit');
+  const start = () =>
+    readiness(
+      spawn(join(bin, 'postgres'), ['-D', data, ...flags], { ...options, stdio: ['ignore', 'ignore', 'pipe'] }),
+    );
+  let server = await start();
   const killed = () => server.kill('SIGKILL');
   process.once('exit', killed);
 
+  const urlOf = (database: string) => `postgres://${USER}@localhost/${database}?host=${encodeURIComponent(directory)}`;
+  let databases = 0;
+  return {
+    get pid() {
+      return server.pid ?? 0;
+    },
+    async createDatabase() {
+      databases += 1;
+      const admin = new pg.Client({ connectionString: urlOf('postgres') });
+      await admin.connect();
+      await admin.query(`create database test_${databases}`);
+      await admin.end();
+      return urlOf(`test_${databases}`);
+    },
+    async kill() {
+      const backends = await childrenOf(server.pid ?? 0);
+      const exited = once(server, 'exit');
+      server.kill('SIGKILL');
+      for (const pid of backends) killIfThere(pid);
+      await exited;
+    },
+    async restart() {
+      // The memory of those that were killed is theirs until the kernel is done with them.
+      for (let attempt = 1; ; attempt++) {
+        try {
+          server = await start();
+          return;
+        } catch (error) {
+          if (attempt === 20) throw error;
+          await delay(100);
+        }
+      }
+    },
+    async close() {
+      if (server.exitCode === null && server.signalCode === null) {
+        const exited = once(server, 'exit');
+        // A fast shutdown: whoever is still connected is sent away.
+        server.kill('SIGINT');
+        await exited;
+      }
+      process.removeListener('exit', killed);
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** Waits for the server to say that it is ready, for connections also after a recovery. */
+async function readiness(server: ChildProcess): Promise<ChildProcess> {
+  if (!server.stderr) throw new Error('the log of PostgreSQL is not read');
   const lines = createInterface(server.stderr);
   const output: string[] = [];
   const ready = Promise.withResolvers<void>();
@@ -48,26 +109,21 @@ export async function startPostgres(): Promise<PostgresServer> {
   });
   lines.on('close', () => ready.reject(new Error(`PostgreSQL did not start:\n${output.join('\n')}`)));
   await ready.promise;
+  return server;
+}
 
-  const urlOf = (database: string) => `postgres://${USER}@localhost/${database}?host=${encodeURIComponent(directory)}`;
-  const admin = new pg.Client({ connectionString: urlOf('postgres') });
-  await admin.connect();
-  let databases = 0;
-  return {
-    async createDatabase() {
-      databases += 1;
-      await admin.query(`create database test_${databases}`);
-      return urlOf(`test_${databases}`);
-    },
-    async close() {
-      await admin.end();
-      // A fast shutdown: whoever is still connected is sent away.
-      server.kill('SIGINT');
-      await exited;
-      process.removeListener('exit', killed);
-      await rm(directory, { recursive: true });
-    },
-  };
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It saw its postmaster die and has left already.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 /** The directory of the newest installed version. */

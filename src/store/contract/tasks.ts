@@ -76,6 +76,17 @@ export function tasksContract(name: string, use: Use): void {
         );
       }));
 
+    it('leaves a task that has started to those who run it, where it is to end only in the line', () =>
+      use(async ({ store }) => {
+        const [waiting, started] = [await store.tasks.insert(newTask()), await store.tasks.insert(newTask())];
+        await store.tasks.start(started.id, { worker: 'w1', epoch: 1, sequence: 1 });
+        const refused = { status: 'failed', error: { code: 'SANDBOX_DIED' }, onlyIfQueued: true } as const;
+        assert.equal(await store.tasks.finish(waiting.id, refused), true);
+        assert.equal(await store.tasks.finish(started.id, refused), false);
+        assert.equal((await store.tasks.get(started.id))?.status, 'running');
+        assert.equal(await store.tasks.finish(started.id, { status: 'completed' }), true);
+      }));
+
     it('takes many finished runs at once, and the same ones again', () =>
       use(async ({ store }) => {
         const tasks = Array.from({ length: 600 }, (_, i) =>

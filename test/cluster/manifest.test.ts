@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * The sandbox contract in a cluster: the same verifications as in solo mode, with two hubs that take turns with every request. Here
+ * over HTTP in both eras, without the rows that start processes of their own; `npm run test:cluster` verifies every row on every wire.
+ */
+const FILES = ['files', 'golden', 'runs', 'shared', 'surfaces', 'tasks', 'tools', 'workspaces'];
+
+describe('every requirement holds in a cluster', () => {
+  for (const name of FILES) {
+    test(name, async context => {
+      const file = fileURLToPath(new URL(`../requirements/${name}.test.ts`, import.meta.url));
+      const { code, output } = await runFile(file);
+      const count = (what: string) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(output)?.[1]);
+      context.diagnostic(`${count('pass')} verifications`);
+      const failures = output.match(/^ *not ok [\s\S]*?^ *\.\.\.$/gm) ?? [];
+      assert.equal(code, 0, failures.join('\n').slice(0, 10_000) || output.slice(-10_000));
+      assert.ok(count('pass') > 10 && count('fail') === 0, output.slice(-2_000));
+    });
+  }
+});
+
+async function runFile(file: string): Promise<{ code: number | null; output: string }> {
+  const { NODE_TEST_CONTEXT, ...inherited } = process.env;
+  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', file], {
+    env: { ...inherited, BOXSWAIN_TEST_TARGET: 'cluster', BOXSWAIN_TEST_WIRES: 'http' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const [code] = await once(child, 'close');
+  return { code, output };
+}
