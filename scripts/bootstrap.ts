@@ -3,7 +3,7 @@
  * passwordless sudo, saying so. Elsewhere it prints the one command. Never fails a start: everything but the sandbox works without.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 interface Need {
@@ -36,6 +36,12 @@ const testNeeds: Need[] = [
     debian: 'nats-server',
     isThere: () => onPath('nats-server'),
     unwantedService: 'nats-server.service',
+  },
+  { what: 'ip', debian: 'iproute2', isThere: () => onPath('ip') },
+  {
+    what: 'faketime',
+    debian: 'faketime',
+    isThere: () => globSync('/usr/lib/*/faketime/libfaketimeMT.so.1').length > 0,
   },
   { what: 'ps, pgrep and kill', debian: 'procps', isThere: () => onPath('ps') && onPath('pgrep') && onPath('kill') },
   { what: 'patch', debian: 'patch', isThere: () => onPath('patch') },

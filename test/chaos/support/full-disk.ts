@@ -16,7 +16,7 @@ export interface SmallDisk {
 }
 
 /** A file system of a few megabytes, in memory. Needs root. */
-export async function mountSmallDisk(megabytes = 4): Promise<SmallDisk> {
+export async function mountSmallDisk(megabytes = 16): Promise<SmallDisk> {
   const path = await mkdtemp(join(tmpdir(), 'small-disk-'));
   await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0700`, 'tmpfs', path]);
   const ballast = join(path, 'ballast');
