@@ -89,7 +89,12 @@ export class Holders {
   ): Promise<WorkerReply<Verb>> {
     const moving = this.#moves.get(workspace.id);
     if (moving !== undefined) await moving;
-    let current = this.#parts.catalog.latest(workspace);
+    const { catalog, workers } = this.#parts;
+    let current = catalog.latest(workspace);
+    if (workers.mayBeLost(current.worker) && !(await workers.holds(current.worker))) {
+      current = await this.#again(current, { isGone: true, isEnding, error: workerLost() });
+      options.signal?.throwIfAborted();
+    }
     for (let looks = 0; ; looks += 1) {
       try {
         return await this.send(current, verb, body, options);

@@ -18,7 +18,11 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
   /** Those that spoke to this very hub, which can therefore reach them; with their current boot. */
   readonly #heard = new Map<string, { boot: string; site: string }>();
   /** Ends what waits for a worker when that is lost. */
-  readonly #waiting = new Map<string, Set<(reason: unknown) => void>>();
+  readonly #waiting = new Map<string, Map<(reason: unknown) => void, number>>();
+  /** How often was looked for workers that others have lost. */
+  #looks = 0;
+  /** As of the last look. */
+  #holding: ReadonlyMap<string, string> | undefined;
   readonly #listeners: WorkerListener[] = [];
   readonly #offerListeners: (() => void)[] = [];
   readonly #watch: LeaseWatch;
@@ -131,6 +135,14 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
     return (await this.#foundation.store.workers.holding()).has(id);
   }
 
+  /**
+   * As of the last look it was reaped, or it has joined since: worth a question to `holds`, as a worker that only stood still takes
+   * requests and answers none.
+   */
+  mayBeLost(id: string): boolean {
+    return this.#holding !== undefined && !this.#holding.has(id) && !this.#heard.has(id);
+  }
+
   /** Ends the leases that ran out while the store was there, and what waits here for workers that any hub has lost. */
   async reap(): Promise<void> {
     const { store, log } = this.#foundation;
@@ -151,8 +163,8 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
   /** Settles like `answer`, but fails with SANDBOX_DIED as soon as the worker is lost. */
   whileAlive<Value>(worker: string, answer: Promise<Value>): Promise<Value> {
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
-    const waiting = this.#waiting.get(worker) ?? new Set();
-    this.#waiting.set(worker, waiting.add(reject));
+    const waiting = this.#waiting.get(worker) ?? new Map();
+    this.#waiting.set(worker, waiting.set(reject, this.#looks));
     const left = () => {
       waiting.delete(reject);
       if (waiting.size === 0 && this.#waiting.get(worker) === waiting) this.#waiting.delete(worker);
@@ -172,16 +184,25 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
 
   /** Another hub has reaped or taken in the next boot of a worker from which somebody here waits for an answer. */
   async #missOthers(): Promise<void> {
-    if (this.#heard.size === 0 && this.#waiting.size === 0) return;
+    const known = [...this.#heard];
     const holding = await this.#foundation.store.workers.holding();
-    for (const [id, { boot, site }] of this.#heard) {
+    for (const [id, last] of known) {
       const now = holding.get(id);
-      if (now === boot) continue;
-      if (now === undefined) this.#heard.delete(id);
-      else this.#heard.set(id, { boot: now, site });
-      this.#failWaiting(id);
+      // Heard again in the meantime: what was read is older than that.
+      if (now === last.boot || this.#heard.get(id) !== last) continue;
+      if (now === undefined) {
+        this.#heard.delete(id);
+        continue;
+      }
+      this.#heard.set(id, { ...last, boot: now });
+      // What was asked since the last look was asked of the new boot.
+      this.#failWaiting(id, { before: this.#looks });
     }
-    for (const id of this.#waiting.keys()) if (!holding.has(id)) this.#failWaiting(id);
+    for (const id of this.#waiting.keys()) {
+      if (!holding.has(id)) this.#failWaiting(id, { before: this.#looks });
+    }
+    this.#looks += 1;
+    this.#holding = holding;
   }
 
   #lose(worker: { id: string; site: string }, change: 'left' | 'lost'): void {
@@ -190,9 +211,8 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
     this.#tell({ id: worker.id, site: worker.site }, change);
   }
 
-  #failWaiting(id: string): void {
-    for (const reject of this.#waiting.get(id) ?? []) reject(workerLost());
-    this.#waiting.delete(id);
+  #failWaiting(id: string, { before = Number.POSITIVE_INFINITY }: { before?: number } = {}): void {
+    for (const [reject, look] of this.#waiting.get(id) ?? []) if (look < before) reject(workerLost());
   }
 
   #tell(worker: { id: string; site: string }, change: 'joined' | 'left' | 'lost'): void {

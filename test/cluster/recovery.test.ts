@@ -163,9 +163,10 @@ describe('a cluster that loses workers', () => {
   test('what a worker could tell no hub before it was killed, it tells when it is back', async () => {
     const { workspace_id, worker_id } = await done(url(), 'workspace_create', {});
     const worker = workerOf(worker_id);
-    const run = { workspace_id, command: 'sleep 2; echo told', wait_seconds: 0 };
+    const run = { workspace_id, command: 'echo begun; sleep 2; echo told', wait_seconds: 0 };
     const { task_id } = await done(url(), 'run_command', run);
-    await eventually(() => taskIs(task_id, 'running'), LONG_MS);
+    // Its row says that it runs before its worker has heard that it may.
+    await eventually(async () => (await eventsOf(`task:${task_id}`, 'task.output')).length > 0, LONG_MS);
     const ended = (log: string) => log.split('a job ended').length - 1;
     const endedBefore = ended(worker.log());
     const signalHubs = (signal: 'SIGSTOP' | 'SIGCONT') => cluster.hubs.map(hub => hub.child.kill(signal));
@@ -179,7 +180,7 @@ describe('a cluster that loses workers', () => {
     const again = await cluster.startWorker(worker.id);
     assert.match(again.log(), /sending reports that an earlier process has left/);
     await eventually(() => taskIs(task_id, 'completed'), LONG_MS);
-    assert.equal(Object((await done(url(), 'task_get_result', { task_id })).result).stdout, 'told\n');
+    assert.equal(Object((await done(url(), 'task_get_result', { task_id })).result).stdout, 'begun\ntold\n');
     assert.equal((await eventsOf(`task:${task_id}`, 'task.ended')).length, 1);
     await done(url(), 'workspace_delete', { workspace_id });
   });
