@@ -1,4 +1,17 @@
 import { z } from 'zod';
+import {
+  memoryFileSchema,
+  messagesRequestSchema,
+  projectFilterSchema,
+  projectPageSchema,
+  searchPageSchema,
+  searchRequestSchema,
+  sessionFilterSchema,
+  sessionMessagesSchema,
+  sessionPageSchema,
+  usageFilterSchema,
+  usageReportSchema,
+} from './history.ts';
 import { json } from './json.ts';
 import { agentKindSchema, permissionModeSchema, rememberSchema, sessionStatusSchema, usageSchema } from './sessions.ts';
 
@@ -59,6 +72,16 @@ export const sessionWorkerRequests = {
   'session.answer': {
     request: z.object({ ...driven, requestId: z.string(), answer: permissionAnswerSchema }),
     reply: z.object({ wasPending: z.boolean() }),
+  },
+  /** What agents did on the worker's machine before; `found` and `files` are null for what is not there. */
+  'history.projects': { request: projectFilterSchema, reply: projectPageSchema },
+  'history.sessions': { request: sessionFilterSchema, reply: sessionPageSchema },
+  'history.messages': { request: messagesRequestSchema, reply: z.object({ found: sessionMessagesSchema.nullable() }) },
+  'history.search': { request: searchRequestSchema, reply: searchPageSchema },
+  'history.usage': { request: usageFilterSchema, reply: usageReportSchema },
+  'history.memory': {
+    request: z.object({ slug: z.string(), include: z.enum(['memory', 'all']) }),
+    reply: z.object({ files: z.array(memoryFileSchema).nullable() }),
   },
   'session.fork': {
     request: z.object({

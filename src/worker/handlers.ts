@@ -1,6 +1,6 @@
 import { AppError } from '../errors/app-error.ts';
 import type { WorkerHandlers } from '../protocol/link.ts';
-import { sessionHandlers } from './agents/handlers.ts';
+import { type PastSessions, sessionHandlers } from './agents/handlers.ts';
 import type { LiveSessions } from './agents/live-sessions.ts';
 import type { EngineReport } from './sandbox/engine.ts';
 import type { HostedWorkspace } from './sandbox/hosted-workspace.ts';
@@ -11,19 +11,20 @@ export interface HandlerParts {
   readonly engine: EngineReport;
   /** Absent where no agent is configured. */
   readonly sessions?: LiveSessions;
+  readonly past?: PastSessions;
   /** False while the worker is closing, or has not heard a hub for most of its lease. */
   mayWork(): boolean;
 }
 
 /** What the worker does for each request of a hub. */
-export function workerHandlers({ workspaces, engine, sessions, mayWork }: HandlerParts): WorkerHandlers {
+export function workerHandlers({ workspaces, engine, sessions, past, mayWork }: HandlerParts): WorkerHandlers {
   /** Others may hold it by now when this worker was silent for too long: the hub looks at the record, and waits for the lease. */
   const held = (hold: { workspaceId: string; epoch: number }): HostedWorkspace => {
     if (!mayWork()) throw fenced();
     return workspaces.get(hold);
   };
   return {
-    ...sessionHandlers(sessions),
+    ...sessionHandlers(sessions, past),
     'workspace.open': async request => {
       if (!mayWork()) throw fenced();
       return await workspaces.open(request);

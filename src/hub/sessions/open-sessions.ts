@@ -4,6 +4,7 @@ import type { Foundation } from '../foundation.ts';
 import type { Idempotency } from '../hub.ts';
 import type { WorkerBook } from '../workers.ts';
 import { Driving } from './drive.ts';
+import { HistoryDesk } from './history-desk.ts';
 import { PermissionDesk } from './permission-desk.ts';
 import { SessionRecorder } from './recorder.ts';
 import { SessionDesk } from './session-desk.ts';
@@ -18,6 +19,7 @@ export interface Sessions {
   readonly permissions: PermissionDesk;
   readonly feed: SessionFeed;
   readonly states: CallerStateStore;
+  readonly history: HistoryDesk;
 }
 
 interface Parts {
@@ -42,9 +44,10 @@ export function openSessions(
   });
   new SessionRecovery(foundation, { driving, log, workers });
   const desk = new SessionDesk(foundation, { driving, events, idempotency, link, log, workers });
+  const history = new HistoryDesk(foundation, { link, workers });
   const permissions = new PermissionDesk(foundation, link);
   return {
-    sessions: { desk, permissions, feed: new SessionFeed(store, events), states: store.callerStates },
+    sessions: { desk, permissions, feed: new SessionFeed(store, events), states: store.callerStates, history },
     recorder,
   };
 }

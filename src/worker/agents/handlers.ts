@@ -1,14 +1,40 @@
 import { AppError } from '../../errors/app-error.ts';
 import type { WorkerHandlers } from '../../protocol/link.ts';
+import type {
+  MemoryFile,
+  MessagesRequest,
+  ProjectFilter,
+  ProjectPage,
+  SearchPage,
+  SearchRequest,
+  SessionFilter,
+  SessionMessages,
+  SessionPage,
+  UsageFilter,
+  UsageReport,
+} from '../../protocol/history.ts';
 import type { sessionWorkerRequests } from '../../protocol/session-messages.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import { slugOf } from './slug.ts';
 
+/** What agents did on this machine before. */
+export interface PastSessions {
+  projects(filter: ProjectFilter): Promise<ProjectPage>;
+  sessions(filter: SessionFilter): Promise<SessionPage>;
+  /** Undefined for a session that it does not know. */
+  messages(request: MessagesRequest): Promise<SessionMessages | undefined>;
+  search(request: SearchRequest): Promise<SearchPage>;
+  usage(filter: UsageFilter): Promise<UsageReport>;
+  /** Undefined for a project that it does not know. */
+  memory(request: { readonly slug: string; readonly include: 'memory' | 'all' }): Promise<MemoryFile[] | undefined>;
+}
+
 const DESCRIBE_MS = 10_000;
 
-/** What the worker does for each request about sessions. `sessions` is undefined where no agent is configured. */
+/** What the worker does for each request about sessions. Both are undefined where no agent is configured. */
 export function sessionHandlers(
   sessions: LiveSessions | undefined,
+  past: PastSessions | undefined,
 ): Pick<WorkerHandlers, keyof typeof sessionWorkerRequests> {
   const there = (): LiveSessions => {
     if (sessions !== undefined) return sessions;
@@ -32,6 +58,18 @@ export function sessionHandlers(
     'session.answer': async ({ requestId, answer, ...named }) => ({
       wasPending: there().answer(requestId, answer, named),
     }),
+    'history.projects': async filter => (await past?.projects(filter)) ?? { projects: [], nextCursor: null },
+    'history.sessions': async filter => (await past?.sessions(filter)) ?? { sessions: [], nextCursor: null },
+    'history.messages': async request => ({ found: (await past?.messages(request)) ?? null }),
+    'history.search': async request => (await past?.search(request)) ?? { results: [], nextCursor: null },
+    'history.usage': async filter => (await past?.usage(filter)) ?? noUsage(),
+    'history.memory': async request => ({ files: (await past?.memory(request)) ?? null }),
     'session.fork': async request => ({ agentSessionId: await there().fork(request) }),
   };
 }
+
+const noUsage = (): UsageReport => ({
+  ...{ totalSessions: 0, totalCostUsd: 0, totalInputTokens: 0, totalOutputTokens: 0 },
+  ...{ totalCacheReadTokens: 0, totalCacheWriteTokens: 0, unpricedSessions: 0, computedAt: Date.now() },
+  ...{ activeProjects: [], recentActivity: [], projectBreakdown: [], daily: [], byAgent: [], byModel: [] },
+});

@@ -1,0 +1,184 @@
+import type {
+  HistoryProject,
+  HistorySession,
+  MemoryFile,
+  SearchHit,
+  SessionMessages,
+  UsageReport,
+} from '../../protocol/history.ts';
+import type { WorkerRequest } from '../../protocol/messages.ts';
+import { AppError } from '../../errors/app-error.ts';
+import type { Foundation } from '../foundation.ts';
+import type { WorkerBook } from '../workers.ts';
+import { type MergedPage, mergePages, type Source } from './merge-pages.ts';
+import type { SessionLink } from './session-link.ts';
+
+const ASK_TIMEOUT_MS = 10_000;
+
+/** A worker that did not answer, and why. */
+export type Warning = {
+  readonly workerId: string;
+  readonly code: string;
+};
+
+export interface Listed<Item> {
+  readonly items: (Item & { readonly workerId: string })[];
+  readonly nextCursor: string | null;
+  readonly warnings: Warning[];
+}
+
+interface Paging {
+  readonly limit: number;
+  readonly cursor?: string;
+  /** Only this worker. */
+  readonly worker?: string;
+}
+
+type Query<Verb extends 'history.projects' | 'history.sessions' | 'history.search'> = Omit<
+  WorkerRequest<Verb>,
+  'limit' | 'cursor'
+>;
+
+/** What agents did before, on all workers: each reads its own machine's transcripts. */
+export class HistoryDesk {
+  readonly #foundation: Foundation;
+  readonly #link: SessionLink;
+  readonly #workers: WorkerBook;
+
+  constructor(foundation: Foundation, { link, workers }: { link: SessionLink; workers: WorkerBook }) {
+    this.#foundation = foundation;
+    this.#link = link;
+    this.#workers = workers;
+  }
+
+  projects(query: Query<'history.projects'>, paging: Paging): Promise<Listed<HistoryProject>> {
+    return this.#merged(paging, {
+      order: project => project.lastActiveAt,
+      fetch: async (worker, page) => {
+        const { projects, nextCursor } = await this.#ask(worker, 'history.projects', { ...query, ...page });
+        return { items: projects, nextCursor };
+      },
+    });
+  }
+
+  sessions(query: Query<'history.sessions'>, paging: Paging): Promise<Listed<HistorySession>> {
+    return this.#merged(paging, {
+      order: session => session.updatedAt,
+      fetch: async (worker, page) => {
+        const { sessions, nextCursor } = await this.#ask(worker, 'history.sessions', { ...query, ...page });
+        return { items: sessions, nextCursor };
+      },
+    });
+  }
+
+  search(query: Query<'history.search'>, paging: Paging): Promise<Listed<SearchHit>> {
+    return this.#merged(paging, {
+      order: hit => hit.rank,
+      fetch: async (worker, page) => {
+        const { results, nextCursor } = await this.#ask(worker, 'history.search', { ...query, ...page });
+        return { items: results, nextCursor };
+      },
+    });
+  }
+
+  /** The first worker that knows the session; undefined when none that answers does. */
+  async messages(
+    request: WorkerRequest<'history.messages'>,
+    only?: string,
+  ): Promise<{ workerId: string; found: SessionMessages } | undefined> {
+    const answers = await this.#gather(only, worker => this.#ask(worker, 'history.messages', request));
+    const known = answers.answers.find(({ answer }) => answer.found !== null);
+    if (known === undefined || known.answer.found === null) return undefined;
+    return { workerId: known.worker, found: known.answer.found };
+  }
+
+  async usage(
+    query: WorkerRequest<'history.usage'>,
+    only?: string,
+  ): Promise<{ reports: UsageReport[]; warnings: Warning[] }> {
+    const { answers, warnings } = await this.#gather(only, worker => this.#ask(worker, 'history.usage', query));
+    return { reports: answers.map(({ answer }) => answer), warnings };
+  }
+
+  /** Undefined when no worker that answers has the project. */
+  async memory(slug: string, include: 'memory' | 'all', only?: string): Promise<MemoryFile[] | undefined> {
+    const { answers } = await this.#gather(only, worker => this.#ask(worker, 'history.memory', { slug, include }));
+    const found = answers.flatMap(({ answer }) => (answer.files === null ? [] : [answer.files]));
+    return found.length === 0 ? undefined : found.flat();
+  }
+
+  async #merged<Item>(
+    { limit, cursor, worker }: Paging,
+    {
+      order,
+      fetch,
+    }: {
+      order(item: Item): number;
+      fetch(
+        worker: string,
+        page: { limit: number; cursor?: string },
+      ): Promise<{ items: readonly Item[]; nextCursor: string | null }>;
+    },
+  ): Promise<Listed<Item>> {
+    const warnings: Warning[] = [];
+    const sources: Source<Item>[] = (await this.#live(worker)).map(name => ({
+      name,
+      fetch: page => fetch(name, page),
+    }));
+    const page: MergedPage<Item> = await mergePages({
+      sources,
+      limit,
+      cursor,
+      order,
+      onSilent: (name, error) => {
+        refuseBadArguments(error);
+        warnings.push(this.#warningOf(name, error));
+      },
+    });
+    const items = page.items.map(({ source, item }) => ({ ...item, workerId: source }));
+    return { items, nextCursor: page.nextCursor, warnings };
+  }
+
+  async #gather<Answer>(only: string | undefined, ask: (worker: string) => Promise<Answer>) {
+    const warnings: Warning[] = [];
+    const asked = (await this.#live(only)).map(async worker => {
+      try {
+        return [{ worker, answer: await ask(worker) }];
+      } catch (error) {
+        refuseBadArguments(error);
+        warnings.push(this.#warningOf(worker, error));
+        return [];
+      }
+    });
+    return { answers: (await Promise.all(asked)).flat(), warnings };
+  }
+
+  async #live(only: string | undefined): Promise<string[]> {
+    const live = (await this.#workers.live()).map(({ id }) => id);
+    if (only === undefined) return live.sort();
+    if (live.includes(only)) return [only];
+    throw new AppError('WORKER_NOT_FOUND', `Worker not found: ${only}`);
+  }
+
+  #warningOf(workerId: string, error: unknown): Warning {
+    this.#foundation.log.debug({ err: error, worker: workerId }, 'a worker did not tell of its history');
+    return { workerId, code: error instanceof AppError ? error.code : 'INTERNAL_ERROR' };
+  }
+
+  #ask<Verb extends HistoryVerb>(worker: string, verb: Verb, body: WorkerRequest<Verb>) {
+    return this.#link.ask(worker, verb, body, { timeoutMs: ASK_TIMEOUT_MS });
+  }
+}
+
+type HistoryVerb =
+  | 'history.projects'
+  | 'history.sessions'
+  | 'history.messages'
+  | 'history.search'
+  | 'history.usage'
+  | 'history.memory';
+
+/** What every worker would refuse is the caller's affair. */
+function refuseBadArguments(error: unknown): void {
+  if (error instanceof AppError && error.code === 'VALIDATION_ERROR') throw error;
+}
