@@ -153,6 +153,8 @@ export interface TaskStore {
       sequence?: number;
       /** Left as it is once it has started. */
       onlyIfQueued?: boolean;
+      /** Appended in the same transaction, to streams that only hubs write; not when the task had ended before. */
+      announce?: readonly { stream: string; type: string; body: JsonObject }[];
     },
   ): Promise<boolean>;
   update(

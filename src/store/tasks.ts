@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { decodeCursor, pageOf } from './cursor.ts';
 import type { BulkTable, Database, SqlValue } from './database.ts';
+import { createAppender } from './events.ts';
 import { pruneInSteps } from './prune.ts';
 import type { JsonObject, TaskRecord } from './rows.ts';
 import { createRowsReader, jsonObject } from './rows-reader.ts';
@@ -73,12 +74,16 @@ const bulk: BulkTable = {
   },
 };
 
+/** Streams that only hubs write have one epoch. */
+const HUB_EPOCH = 0;
+
 /**
  * The tasks and the runs that never became one. The condition on the status in `start` and `finish` is the state machine:
  * it decides in the database, so that of two hubs, or of a result and a cancellation, exactly one wins.
  */
 export function createTaskStore(db: Database): TaskStore {
   const reader = createRowsReader<TaskRecord>(db, { table: 'task', schema: taskSchema });
+  const append = createAppender(db);
 
   return {
     async insert(task) {
@@ -106,22 +111,28 @@ export function createTaskStore(db: Database): TaskStore {
       return numUpdatedRows > 0n;
     },
 
-    async finish(id, { status, result, error, sequence, onlyIfQueued = false }) {
-      const { numUpdatedRows } = await db.kysely
-        .updateTable('task')
-        .set({
-          status,
-          completed_at: db.now,
-          ...(result && { result: JSON.stringify(result) }),
-          ...(error && { error: JSON.stringify(error) }),
-          ...(sequence !== undefined && { sequence }),
-        })
-        .where('id', '=', id)
-        // A task that never started may end as well: cancelled, not placeable, or ended before its start was recorded.
-        .where('status', 'in', onlyIfQueued ? ['queued'] : ['queued', 'running'])
-        .executeTakeFirst();
-      return numUpdatedRows > 0n;
-    },
+    finish: (id, { status, result, error, sequence, onlyIfQueued = false, announce = [] }) =>
+      db.write(async tx => {
+        const { numUpdatedRows } = await tx
+          .updateTable('task')
+          .set({
+            status,
+            completed_at: db.now,
+            ...(result && { result: JSON.stringify(result) }),
+            ...(error && { error: JSON.stringify(error) }),
+            ...(sequence !== undefined && { sequence }),
+          })
+          .where('id', '=', id)
+          // A task that never started may end as well: cancelled, not placeable, or ended before its start was recorded.
+          .where('status', 'in', onlyIfQueued ? ['queued'] : ['queued', 'running'])
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) return false;
+        for (const { stream, ...event } of announce) {
+          const outcome = await append(tx, { stream, epoch: HUB_EPOCH, first: 'next', events: [event] });
+          if (!('ack' in outcome)) throw new Error(`the stream ${stream} refused its hub: ${JSON.stringify(outcome)}`);
+        }
+        return true;
+      }),
 
     async update(id, { progress, ...plain }) {
       const set = { ...definedOf(plain), ...(progress !== undefined && { progress: textOf(progress) }) };

@@ -1,9 +1,9 @@
 import type {
   HistoryProject,
-  HistorySession,
   MemoryFile,
   SearchHit,
   SessionMessages,
+  SessionPage,
   UsageReport,
 } from '../../protocol/history.ts';
 import type { WorkerRequest } from '../../protocol/messages.ts';
@@ -34,21 +34,18 @@ interface Paging {
   readonly worker?: string;
 }
 
-type Query<Verb extends 'history.projects' | 'history.sessions' | 'history.search'> = Omit<
-  WorkerRequest<Verb>,
-  'limit' | 'cursor'
->;
+type Query<Verb extends 'history.projects' | 'history.search'> = Omit<WorkerRequest<Verb>, 'limit' | 'cursor'>;
 
 /** What agents did before, on all workers: each reads its own machine's transcripts. */
 export class HistoryDesk {
   readonly #foundation: Foundation;
   readonly #link: SessionLink;
-  readonly #workers: WorkerBook;
+  readonly #book: WorkerBook;
 
   constructor(foundation: Foundation, { link, workers }: { link: SessionLink; workers: WorkerBook }) {
     this.#foundation = foundation;
     this.#link = link;
-    this.#workers = workers;
+    this.#book = workers;
   }
 
   projects(query: Query<'history.projects'>, paging: Paging): Promise<Listed<HistoryProject>> {
@@ -61,14 +58,9 @@ export class HistoryDesk {
     });
   }
 
-  sessions(query: Query<'history.sessions'>, paging: Paging): Promise<Listed<HistorySession>> {
-    return this.#merged(paging, {
-      order: session => session.updatedAt,
-      fetch: async (worker, page) => {
-        const { sessions, nextCursor } = await this.#ask(worker, 'history.sessions', { ...query, ...page });
-        return { items: sessions, nextCursor };
-      },
-    });
+  /** Of one worker. */
+  sessionsOf(worker: string, query: WorkerRequest<'history.sessions'>): Promise<SessionPage> {
+    return this.#ask(worker, 'history.sessions', query);
   }
 
   search(query: Query<'history.search'>, paging: Paging): Promise<Listed<SearchHit>> {
@@ -121,7 +113,7 @@ export class HistoryDesk {
     },
   ): Promise<Listed<Item>> {
     const warnings: Warning[] = [];
-    const sources: Source<Item>[] = (await this.#live(worker)).map(name => ({
+    const sources: Source<Item>[] = (await this.workers(worker)).map(name => ({
       name,
       fetch: page => fetch(name, page),
     }));
@@ -132,7 +124,7 @@ export class HistoryDesk {
       order,
       onSilent: (name, error) => {
         refuseBadArguments(error);
-        warnings.push(this.#warningOf(name, error));
+        warnings.push(this.warningOf(name, error));
       },
     });
     const items = page.items.map(({ source, item }) => ({ ...item, workerId: source }));
@@ -141,26 +133,27 @@ export class HistoryDesk {
 
   async #gather<Answer>(only: string | undefined, ask: (worker: string) => Promise<Answer>) {
     const warnings: Warning[] = [];
-    const asked = (await this.#live(only)).map(async worker => {
+    const asked = (await this.workers(only)).map(async worker => {
       try {
         return [{ worker, answer: await ask(worker) }];
       } catch (error) {
         refuseBadArguments(error);
-        warnings.push(this.#warningOf(worker, error));
+        warnings.push(this.warningOf(worker, error));
         return [];
       }
     });
     return { answers: (await Promise.all(asked)).flat(), warnings };
   }
 
-  async #live(only: string | undefined): Promise<string[]> {
-    const live = (await this.#workers.live()).map(({ id }) => id);
+  /** Those that have a lease, or that one. Throws WORKER_NOT_FOUND. */
+  async workers(only: string | undefined): Promise<string[]> {
+    const live = (await this.#book.live()).map(({ id }) => id);
     if (only === undefined) return live.sort();
     if (live.includes(only)) return [only];
     throw new AppError('WORKER_NOT_FOUND', `Worker not found: ${only}`);
   }
 
-  #warningOf(workerId: string, error: unknown): Warning {
+  warningOf(workerId: string, error: unknown): Warning {
     this.#foundation.log.debug({ err: error, worker: workerId }, 'a worker did not tell of its history');
     return { workerId, code: error instanceof AppError ? error.code : 'INTERNAL_ERROR' };
   }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
 import { decodeCursor, pageOf } from '../cursor.ts';
-import type { Database, Tx } from '../database.ts';
+import { chunksOf, type Database, type Tx } from '../database.ts';
 import { createAppender } from '../events.ts';
 import { createRowsReader, jsonObject } from '../rows-reader.ts';
 import { definedOf } from '../workspaces.ts';
@@ -184,7 +184,16 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
 
     get,
 
-    async list({ caller, agent, worker, status, slug, title, since, limit, cursor }) {
+    async byAgentSession(caller, agentSessionIds) {
+      const found: AgentSessionRecord[] = [];
+      for (const chunk of chunksOf(agentSessionIds)) {
+        const query = select().where('caller', '=', caller).where('agent_session_id', 'in', chunk).orderBy('ordinal');
+        found.push(...reader.many(await query.execute()));
+      }
+      return found;
+    },
+
+    async list({ caller, agent, worker, status, slug, title, since, withoutMessages, limit, cursor }) {
       let query = db.kysely
         .selectFrom('session')
         .select([...columns, 'ordinal'])
@@ -199,6 +208,8 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
       }
       if (title !== undefined) query = query.where(contains(db, title), '>', 0);
       if (since !== undefined) query = query.where('updated_at', '>=', since);
+      if (withoutMessages !== undefined && withoutMessages.length > 0)
+        query = query.where(eb => eb.or([eb('agent', 'not in', withoutMessages), eb('message_count', '=', 0)]));
       if (cursor !== undefined) {
         const [updatedAt = 0, ordinal = 0] = decodeCursor(cursor, 2);
         query = query.where(sql<boolean>`(updated_at, ordinal) < (${updatedAt}, ${ordinal})`);

@@ -67,7 +67,9 @@ export interface AgentSessionStore {
   /** Epoch 1. One of this id that is there already stays as it is and is answered. */
   insert(session: NewAgentSession): Promise<AgentSessionRecord>;
   get(id: string): Promise<AgentSessionRecord | undefined>;
-  /** Newest first, by the last change. */
+  /** Those of one caller with these ids of their agents. */
+  byAgentSession(caller: string, agentSessionIds: readonly string[]): Promise<AgentSessionRecord[]>;
+  /** Newest first, by the last change. `withoutMessages`: of the given agents only those that have said nothing yet. */
   list(
     query: PageQuery & {
       caller: string;
@@ -77,6 +79,7 @@ export interface AgentSessionStore {
       slug?: string;
       title?: string;
       since?: number;
+      withoutMessages?: readonly string[];
     },
   ): Promise<Page<AgentSessionRecord>>;
   /** False when the epoch has moved on, or it is gone. */

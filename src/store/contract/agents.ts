@@ -75,6 +75,11 @@ export function agentsContract(name: string, use: Use): void {
         assert.deepEqual(new Set(await list({})), new Set([first.id, second.id]));
         assert.deepEqual(await list({ agent: 'codex' }), [second.id]);
         assert.deepEqual(await list({ title: 'b' }), [second.id]);
+        await store.sessions.update(second.id, 'any', { messageCount: 2, agentSessionId: 'own' });
+        assert.deepEqual(await list({ withoutMessages: ['codex'] }), [first.id]);
+        assert.equal((await list({ withoutMessages: ['claude'] })).length, 2);
+        assert.deepEqual(idsOf(await store.sessions.byAgentSession('alice', ['own', 'x'])), [second.id]);
+        assert.deepEqual(await store.sessions.byAgentSession('bob', ['own']), []);
         assert.deepEqual(await list({ title: '%' }), []);
         assert.deepEqual((await store.sessions.get(first.id))?.usage, { inputTokens: 3 });
       }));

@@ -87,6 +87,22 @@ export function tasksContract(name: string, use: Use): void {
         assert.equal(await store.tasks.finish(started.id, { status: 'completed' }), true);
       }));
 
+    it('ends together with the events that tell of it, or not at all', () =>
+      use(async ({ store }) => {
+        const { id } = await store.tasks.insert(newTask());
+        const announce = [`task:${id}`, 'workspace:ws_1'].map(stream => ({ stream, type: 'task.ended', body: { id } }));
+        assert.equal(await store.tasks.finish(id, { status: 'completed', announce }), true);
+        assert.equal(await store.tasks.finish(id, { status: 'failed', announce }), false);
+        for (const { stream } of announce) assert.equal((await store.events.read(stream, 0, 10)).length, 1);
+        // A writer of a later epoch has this stream, so nothing may be told of the end.
+        const other = await store.tasks.insert(newTask());
+        const events = [{ type: 'note', body: {} }];
+        await store.events.append({ stream: 'fenced', epoch: 7, first: 'next', events });
+        const refused = { status: 'completed', announce: [{ stream: 'fenced', type: 'x', body: {} }] } as const;
+        await assert.rejects(store.tasks.finish(other.id, refused));
+        assert.equal((await store.tasks.get(other.id))?.status, 'queued');
+      }));
+
     it('takes many finished runs at once, and the same ones again', () =>
       use(async ({ store }) => {
         const tasks = Array.from({ length: 600 }, (_, i) =>
