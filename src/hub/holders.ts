@@ -189,7 +189,9 @@ export class Holders {
     if (restore) return (await catalog.refresh(workspace.id)) ?? raise(workspaceNotFound(workspace.id));
     const { worker, epoch } = workspace;
     const patch = { state: 'ready', engine, spec: specAsJson({ ...specOf(workspace), enforcement }) } as const;
-    if (!(await store.workspaces.update(workspace.id, { worker, epoch }, patch))) throw workspaceNotFound(workspace.id);
+    // Fenced: another hub has claimed it meanwhile, and it is where that says.
+    if (!(await store.workspaces.update(workspace.id, { worker, epoch }, patch)))
+      return (await catalog.refresh(workspace.id)) ?? raise(workspaceNotFound(workspace.id));
     const opened = { ...workspace, ...patch };
     catalog.remember(opened);
     return opened;

@@ -119,7 +119,7 @@ describe('the audit trail', () => {
       };
       hub.audit.admit();
       await assert.rejects(hub.audit.record(entry), /disk full/);
-      assert.throws(() => hub.audit.admit(), { code: 'INTERNAL_ERROR', message: /nothing may be changed/ });
+      assert.throws(() => hub.audit.admit(), { code: 'SERVICE_UNAVAILABLE', message: /nothing may be changed/ });
       bench.store.audit.append = append;
       await hub.close();
       assert.deepEqual(await bench.store.audit.verify(), { records: 1, brokenAt: null });

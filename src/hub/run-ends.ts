@@ -62,10 +62,11 @@ export class RunEnds {
     if (options.onlyIfQueued && (await tasks.get(task.id))?.status !== 'queued') return false;
     // What it said last comes before its end in the stream of events.
     await this.#parts.tails.drop(task.id);
-    const isNew = await tasks.finish(task.id, { status, ...columns, ...options });
+    const announce = announcementOf(task, ending);
+    const isNew = await tasks.finish(task.id, { status, ...columns, ...options, announce });
     if (isNew) {
       countTaskEnd(status);
-      await this.#announce(task, ending);
+      for (const { stream } of announce) this.#parts.events.wake(stream);
       this.#parts.peers.tell(ENDED, { task: task.id });
     }
     if (isNew || !options.onlyIfQueued) this.#ended(task.id);
@@ -117,17 +118,12 @@ export class RunEnds {
     const holder = await this.#foundation.store.workspaces.get(task.workspaceId);
     return holder?.worker === by.worker && holder.epoch === by.epoch;
   }
+}
 
-  async #announce(task: TaskRecord, ending: Ending): Promise<void> {
-    const { events } = this.#parts;
-    const body: JsonObject = { task_id: task.id, operation: task.operation, status: ending.status };
-    if (ending.status !== 'completed') body.error = { code: ending.error.code, message: ending.error.message };
-    try {
-      await events.append(`task:${task.id}`, 'task.ended', body);
-      if (task.workspaceId !== null) await events.append(`workspace:${task.workspaceId}`, 'task.ended', body);
-    } catch (error) {
-      // The row tells the truth; whoever waits is told all the same.
-      this.#foundation.log.error({ err: error, task: task.id }, 'the end of a task was not announced');
-    }
-  }
+/** Who follows the task or its workspace hears of the end when it is recorded, not sooner and not without. */
+function announcementOf(task: TaskRecord, ending: Ending) {
+  const body: JsonObject = { task_id: task.id, operation: task.operation, status: ending.status };
+  if (ending.status !== 'completed') body.error = { code: ending.error.code, message: ending.error.message };
+  const streams = [`task:${task.id}`, ...(task.workspaceId === null ? [] : [`workspace:${task.workspaceId}`])];
+  return streams.map(stream => ({ stream, type: 'task.ended', body }));
 }

@@ -50,6 +50,8 @@ export class Records {
 
   /** What is wrong, a line each. */
   async faults(told: Iterable<Told>): Promise<string[]> {
+    // As it was told before the records are read.
+    const known = [...told].map(one => ({ ...one }));
     const client = new pg.Client({ connectionString: this.#url });
     await client.connect();
     try {
@@ -57,7 +59,7 @@ export class Records {
       for (const [what, query] of Object.entries(invariants)) {
         for (const { text } of texts.parse((await client.query(query)).rows)) found.push(`${what}: ${text}`);
       }
-      return [...found, ...(await this.#epochFaults(client)), ...(await taskFaults(client, told))];
+      return [...found, ...(await this.#epochFaults(client)), ...(await taskFaults(client, known))];
     } finally {
       await client.end();
     }
@@ -91,10 +93,10 @@ export class Records {
 }
 
 /** Every task that a caller was told of is there, and what it was told is so still. */
-async function taskFaults(client: pg.Client, told: Iterable<Told>): Promise<string[]> {
+async function taskFaults(client: pg.Client, told: readonly Told[]): Promise<string[]> {
   const rows = taskRows.parse((await client.query('select id, status, result from task')).rows);
   const byId = new Map(rows.map(row => [row.id, row]));
-  return [...told].flatMap(({ task, key, result, failure }) => {
+  return told.flatMap(({ task, key, result, failure }) => {
     const row = byId.get(task);
     if (row === undefined) return [`the accepted task ${key} is lost`];
     if (result === undefined) return failure && row.status === 'completed' ? [`${key} failed and is completed`] : [];
