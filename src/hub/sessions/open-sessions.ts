@@ -8,6 +8,7 @@ import { HistoryDesk } from './history-desk.ts';
 import { PermissionDesk } from './permission-desk.ts';
 import { SessionRecorder } from './recorder.ts';
 import { SessionDesk } from './session-desk.ts';
+import { SessionFinder } from './session-finder.ts';
 import { SessionFeed } from './session-feed.ts';
 import { SessionLink } from './session-link.ts';
 import { SessionLog } from './session-log.ts';
@@ -43,8 +44,9 @@ export function openSessions(
     turnEnded: ({ id }) => driving.advance(id),
   });
   new SessionRecovery(foundation, { driving, log, workers });
-  const desk = new SessionDesk(foundation, { driving, events, idempotency, link, log, workers });
   const history = new HistoryDesk(foundation, { link, workers });
+  const finder = new SessionFinder(store, history);
+  const desk = new SessionDesk(foundation, { driving, events, finder, history, idempotency, link, log, workers });
   const permissions = new PermissionDesk(foundation, link);
   return {
     sessions: { desk, permissions, feed: new SessionFeed(store, events), states: store.callerStates, history },

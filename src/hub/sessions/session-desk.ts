@@ -5,15 +5,17 @@ import { NotHere } from '../../protocol/link.ts';
 import type { AgentKind } from '../../protocol/sessions.ts';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
 import type { NewAgentSession } from '../../store/agents/store.ts';
-import type { Page, PageQuery } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Call, Idempotency } from '../hub.ts';
 import { toJsonObject } from '../json.ts';
 import type { WorkerBook } from '../workers.ts';
 import { type Driving, isLive } from './drive.ts';
-import { promptQueueFull, sessionBusy, sessionNotFound } from './errors.ts';
+import { promptQueueFull, sessionBusy } from './errors.ts';
+import type { HistoryDesk } from './history-desk.ts';
 import type { Prompt } from './prompt.ts';
+import type { FoundSession, SessionFinder } from './session-finder.ts';
+import { listSessions, type SessionQuery } from './session-list.ts';
 import type { SessionLink } from './session-link.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
 import type { SessionLog } from './session-log.ts';
@@ -57,6 +59,8 @@ export interface Sent {
 interface Parts {
   readonly driving: Driving;
   readonly events: EventLog;
+  readonly finder: SessionFinder;
+  readonly history: HistoryDesk;
   readonly idempotency: Idempotency;
   readonly link: SessionLink;
   readonly log: SessionLog;
@@ -78,25 +82,19 @@ export class SessionDesk {
     return this.#foundation.config.sessions.default_agent;
   }
 
-  /** Throws SESSION_NOT_FOUND, for a foreign one too. */
-  async find(id: string, caller: Caller): Promise<AgentSessionRecord> {
-    const session = await this.#foundation.store.sessions.get(id);
-    if (session === undefined || session.caller !== caller.id) throw sessionNotFound(id);
-    return session;
+  /** For whoever directs it: one that only a transcript tells of becomes the caller's. Throws SESSION_NOT_FOUND, for a foreign one too. */
+  find(id: string, caller: Caller): Promise<AgentSessionRecord> {
+    return this.#parts.finder.take(id, caller);
   }
 
-  list(
-    query: PageQuery & {
-      caller: string;
-      agent?: string;
-      worker?: string;
-      status?: string;
-      slug?: string;
-      title?: string;
-      since?: number;
-    },
-  ): Promise<Page<AgentSessionRecord>> {
-    return this.#foundation.store.sessions.list(query);
+  /** Changes nothing; with messages of its transcript. Throws SESSION_NOT_FOUND. */
+  look(id: string, caller: Caller, reading: Parameters<SessionFinder['look']>[2]): Promise<FoundSession> {
+    return this.#parts.finder.look(id, caller, reading);
+  }
+
+  list(query: SessionQuery): ReturnType<typeof listSessions> {
+    const { store } = this.#foundation;
+    return listSessions(query, { store, history: this.#parts.history });
   }
 
   /** The agents of all workers that answer, and the names of those that did not. */

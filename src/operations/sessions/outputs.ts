@@ -6,6 +6,12 @@ const list = z.array(object);
 export const nextCursor = z.string().nullable();
 
 export const sessionsOutput = z.looseObject({ sessions: list, nextCursor, warnings: list });
+export const sessionOutput = z.looseObject({
+  session: object,
+  messages: list,
+  hasMore: z.boolean(),
+  before: z.string().nullable(),
+});
 export const createdOutput = z.looseObject({ sessionId: z.string(), status: z.string(), cursor: z.string() });
 export const sentOutput = z.looseObject({
   ok: z.boolean(),

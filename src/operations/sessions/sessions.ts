@@ -5,8 +5,8 @@ import { idem } from '../sandbox/inputs.ts';
 import { defineOperation } from '../define.ts';
 import { cursorOf } from './cursors.ts';
 import { acting, agent, at, paging, permissionMode, reading, sessionId, since, slug } from './inputs.ts';
-import { agentsOutput, createdOutput, forkedOutput, renamedOutput, sessionsOutput } from './outputs.ts';
-import { viewSession } from './views.ts';
+import { agentsOutput, createdOutput, forkedOutput, renamedOutput, sessionOutput, sessionsOutput } from './outputs.ts';
+import { viewListed, viewPermission, viewSession } from './views.ts';
 
 const title = z.string().max(1000);
 
@@ -30,8 +30,46 @@ export const listSessions = defineOperation({
   core: true,
   cli: { words: ['sessions', 'list'], examples: ['boxswain sessions list --status running'] },
   async run({ query, worker_id, ...rest }, { hub, caller }) {
-    const page = await hub.sessions.desk.list({ ...rest, caller: caller.id, worker: worker_id, title: query });
-    return { sessions: page.rows.map(row => viewSession(row)), nextCursor: page.nextCursor, warnings: [] };
+    const found = await hub.sessions.desk.list({ ...rest, caller: caller.id, worker: worker_id, title: query });
+    return { ...found, sessions: found.sessions.map(viewListed) };
+  },
+});
+
+export const getSession = defineOperation({
+  name: 'get_session',
+  toolset: 'sessions',
+  title: 'Get session',
+  description: 'A session with its latest messages.',
+  input: z.strictObject({
+    session_id: sessionId,
+    slug,
+    limit: z.int().min(1).max(500).default(50).describe('most messages to return'),
+    before: z.string().max(128).optional().describe('message id: only those before it'),
+    max_part_chars: z.int().min(100).max(100_000).default(4_000).describe('longer parts are cut'),
+  }),
+  output: sessionOutput,
+  hints: reading,
+  scope: 'sessions:read',
+  core: true,
+  cli: { words: ['sessions', 'show'], positional: 'session_id', examples: ['boxswain sessions show SESSION_ID'] },
+  async run({ session_id, limit, before, max_part_chars }, { hub, caller }) {
+    const reading = { limit, maxPartChars: max_part_chars, ...(before !== undefined && { before }) };
+    const { workerId, record, past } = await hub.sessions.desk.look(session_id, caller, reading);
+    const query = { caller: caller.id, sessionId: record?.id ?? session_id, pendingOnly: true, limit: 50 };
+    const { rows } = await hub.sessions.permissions.list(query);
+    const session = viewListed({ workerId, record, past: past?.session });
+    return {
+      session: {
+        ...session,
+        slug: session.projectSlug,
+        channel: { present: false },
+        pendingPermissionCount: rows.length,
+        pendingPermissions: rows.map(viewPermission),
+      },
+      messages: past?.messages ?? [],
+      hasMore: past?.hasMore ?? false,
+      before: past?.before ?? null,
+    };
   },
 });
 

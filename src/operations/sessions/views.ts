@@ -1,3 +1,4 @@
+import type { ListedSession } from '../../hub/sessions/session-list.ts';
 import type { AgentSessionRecord, PermissionRecord } from '../../store/agents/rows.ts';
 import type { EventRecord, JsonObject } from '../../store/rows.ts';
 
@@ -40,6 +41,29 @@ export function viewSession(session: AgentSessionRecord, pendingPermissionCount 
     ...(parentId !== null && { parentId }),
   };
 }
+
+/** One that an agent's own transcript tells of, with what is known of it here. */
+export function viewListed({ workerId, record, past }: ListedSession): JsonObject {
+  const told: JsonObject = past === undefined ? {} : { metadata: {}, status: 'parked', ...plain(past), workerId };
+  if (record === undefined) return { ...told, pendingPermissionCount: 0 };
+  const own = viewSession(record);
+  if (past === undefined) return own;
+  const { createdAt, lastMessageAt, messageCount, usage, title } = past;
+  const updatedAt = Math.max(record.updatedAt, past.updatedAt);
+  return {
+    ...told,
+    ...own,
+    createdAt,
+    updatedAt,
+    lastMessageAt,
+    messageCount,
+    usage: plain(usage),
+    title: record.title || title,
+  };
+}
+
+/** As plain JSON: fields that are undefined are left out. */
+const plain = (value: object): JsonObject => JSON.parse(JSON.stringify(value));
 
 export function viewPermission(permission: PermissionRecord): JsonObject {
   const { id, sessionId, toolName, description, input, source, createdAt, expiresAt, state, remember } = permission;
