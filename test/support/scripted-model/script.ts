@@ -6,7 +6,7 @@ import { json, type JsonObject } from '../../../src/protocol/json.ts';
  * answer is due follows from how many tool results came after the prompt.
  *
  *     #say TEXT          #think TEXT         #slow N MS    N words, MS apart       #result        the last tool result, word for word
- *     #tool NAME {json}  #usage IN OUT       #fail STATUS  an HTTP error
+ *     #tool NAME {json}  #usage IN OUT       #fail STATUS  an HTTP error           #recall        what the user said before
  */
 export type Action =
   | { readonly kind: 'say' | 'think'; readonly text: string }
@@ -46,7 +46,11 @@ export function replyTo({ said, hasTools }: Conversation): Reply {
     .filter(line => line.startsWith('#'));
   if (lines.length === 0) return { actions: [{ kind: 'say', text: prompt }], usage: USAGE };
   const wanted = hasTools ? lines : lines.filter(line => /^#(?:say|think|usage)\b/.test(line));
-  return readAnswer(answersOf(wanted)[results.length] ?? ['#say done'], results.at(-1)?.text ?? '');
+  const earlier = said.slice(0, Math.max(at, 0)).filter(({ kind }) => kind === 'user');
+  return readAnswer(answersOf(wanted)[results.length] ?? ['#say done'], {
+    lastResult: results.at(-1)?.text ?? '',
+    recalled: earlier.map(({ text }) => text.split('\n')[0]).join(' | '),
+  });
 }
 
 /** The lines of each answer. What follows the last tool is an answer of its own, also when it is empty. */
@@ -59,7 +63,7 @@ function answersOf(lines: readonly string[]): string[][] {
   return answers;
 }
 
-function readAnswer(lines: readonly string[], lastResult: string): Reply {
+function readAnswer(lines: readonly string[], known: { lastResult: string; recalled: string }): Reply {
   const actions: Action[] = [];
   let usage = USAGE;
   let fail: number | undefined;
@@ -68,7 +72,8 @@ function readAnswer(lines: readonly string[], lastResult: string): Reply {
     const text = rest.join(' ');
     if (word === '#say') actions.push({ kind: 'say', text });
     else if (word === '#think') actions.push({ kind: 'think', text });
-    else if (word === '#result') actions.push({ kind: 'say', text: lastResult });
+    else if (word === '#result') actions.push({ kind: 'say', text: known.lastResult });
+    else if (word === '#recall') actions.push({ kind: 'say', text: known.recalled });
     else if (word === '#slow') actions.push({ kind: 'slow', words: Number(rest[0]), everyMs: Number(rest[1]) });
     else if (word === '#tool') actions.push({ kind: 'tool', name: rest[0] ?? '', input: inputOf(rest.slice(1)) });
     else if (word === '#usage') usage = { input: Number(rest[0]), output: Number(rest[1]) };

@@ -1,5 +1,6 @@
 import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import { AppError } from '../../../errors/app-error.ts';
 
 export interface Exit {
   readonly code: number | null;
@@ -20,3 +21,7 @@ export interface AgentProcess {
 
 /** How an end reads in `The agent exited (…)`. */
 export const exitText = ({ code, signal }: Exit): string => signal ?? `code ${code ?? 'unknown'}`;
+
+/** For whoever waited for something of an agent that is gone. */
+export const agentExited = (exit: Exit): AppError =>
+  new AppError('SESSION_FAILED', `The agent exited (${exitText(exit)})`);

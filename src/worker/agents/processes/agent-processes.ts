@@ -27,6 +27,8 @@ export interface StartAgent {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+export type Launch = (program: Pick<StartAgent, 'command' | 'args' | 'environment'>) => AgentProcess;
+
 /** The agents' processes of one worker: each in its own group, known on disk before it runs, ended with all that it started. */
 export class AgentProcesses {
   readonly #records: ProcessRecords;
@@ -51,11 +53,9 @@ export class AgentProcesses {
   }
 
   /** For callers that may not wait between asking for a process and having it. Its `exited` tells when it does not start. */
-  async prepare(
-    request: Omit<StartAgent, 'command' | 'args'>,
-  ): Promise<(command: string, args: string[]) => AgentProcess> {
+  async prepare(known: Pick<StartAgent, 'kind' | 'sessionId' | 'cwd'>): Promise<Launch> {
     const owner = await this.#owner;
-    return (command, args) => this.#launch({ ...request, command, args }, owner);
+    return program => this.#launch({ ...known, ...program }, owner);
   }
 
   #launch(request: StartAgent, owner: ProcessName): AgentProcess {
