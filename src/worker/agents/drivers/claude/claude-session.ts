@@ -1,0 +1,169 @@
+import type { Query, SDKMessage, SDKResultMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { randomUUID, type UUID } from 'node:crypto';
+import { z } from 'zod';
+import type { Log } from '../../../../log/log.ts';
+import type { Usage } from '../../../../protocol/sessions.ts';
+import type { DriverHost, LiveAgent, Prompt, TurnEnd } from '../../driver.ts';
+import { type AgentProcess, agentExited } from '../../processes/agent-process.ts';
+import { settledWithin } from '../settled-within.ts';
+import type { InputQueue } from './input-queue.ts';
+import { contentOf } from './prompt-content.ts';
+import { ClaudeUpdates } from './updates.ts';
+import { difference, nothingUsed, sumsOf } from './usage.ts';
+
+const INTERRUPT_MS = 1000;
+/** Who says of which prompt a message is. */
+const LIFECYCLE = 'msg_lifecycle_v1';
+
+export interface ClaudeSessionParts {
+  readonly sessionId: string;
+  readonly agentSessionId: string;
+  readonly isResumed: boolean;
+  readonly query: Query;
+  readonly input: InputQueue<SDKUserMessage>;
+  readonly running: AgentProcess;
+  readonly host: DriverHost;
+  readonly log: Log;
+  plain(error: string): string;
+}
+
+interface Turn {
+  readonly uuid: UUID;
+  readonly startedAt: number;
+  readonly end: PromiseWithResolvers<TurnEnd>;
+  /** Before that a result belongs to work in the background that had not ended yet. */
+  hasBegun: boolean;
+  isInterrupted: boolean;
+}
+
+/** One process of Claude Code that takes prompt after prompt. */
+export class ClaudeSession implements LiveAgent {
+  readonly agentSessionId: string;
+  readonly exited: LiveAgent['exited'];
+  readonly #parts: ClaudeSessionParts;
+  readonly #updates: ClaudeUpdates;
+  #turn: Turn | undefined;
+  /** Undefined: the process goes on with sums that it has not told yet. */
+  #sums: Usage | undefined;
+  #tellsBeginning = false;
+  #model = '';
+  #mode = '';
+
+  constructor(parts: ClaudeSessionParts) {
+    this.#parts = parts;
+    this.agentSessionId = parts.agentSessionId;
+    this.#updates = new ClaudeUpdates(parts.sessionId);
+    this.#sums = parts.isResumed ? undefined : nothingUsed;
+    const heard = this.#listen();
+    this.exited = parts.running.exited.then(async exit => {
+      await heard;
+      this.#turn?.end.reject(agentExited(exit));
+      return exit;
+    });
+  }
+
+  async prompt(prompt: Prompt): Promise<TurnEnd> {
+    const { child } = this.#parts.running;
+    if (child.exitCode !== null || child.signalCode !== null) throw agentExited(await this.exited);
+    const content = await contentOf(prompt);
+    const uuid = randomUUID();
+    const end = Promise.withResolvers<TurnEnd>();
+    const turn = { uuid, startedAt: Date.now(), end, hasBegun: false, isInterrupted: false };
+    this.#turn = turn;
+    for (const update of this.#updates.prompt(uuid, prompt.text)) this.#parts.host.emit(update);
+    this.#parts.input.put({
+      type: 'user',
+      uuid,
+      session_id: this.agentSessionId,
+      parent_tool_use_id: null,
+      message: { role: 'user', content },
+    });
+    try {
+      return await end.promise;
+    } finally {
+      this.#turn = undefined;
+    }
+  }
+
+  async interrupt(): Promise<void> {
+    const turn = this.#turn;
+    if (turn === undefined) return;
+    turn.isInterrupted = true;
+    await this.#parts.query.interrupt();
+    await turn.end.promise.catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    await settledWithin(INTERRUPT_MS, this.interrupt());
+    this.#parts.input.end();
+    await this.#parts.running.end();
+    this.#parts.query.close();
+    await this.exited;
+  }
+
+  async #listen(): Promise<void> {
+    const { query, log } = this.#parts;
+    try {
+      for await (const said of query) this.#heard(said);
+    } catch (error) {
+      // That the process ended is told by the process; the SDK words it in its own way.
+      log.debug({ err: error }, 'Claude Code is no longer heard');
+    }
+  }
+
+  #heard(said: SDKMessage): void {
+    this.#follow(said);
+    for (const update of this.#updates.of(said)) {
+      // Each turn names model and mode anew.
+      if (update.kind === 'model' && update.model === this.#model) continue;
+      if (update.kind === 'mode' && update.mode === this.#mode) continue;
+      if (update.kind === 'model') this.#model = update.model;
+      if (update.kind === 'mode') this.#mode = update.mode;
+      this.#parts.host.emit(update);
+    }
+    if (said.type === 'result') this.#result(said);
+  }
+
+  /** Finds out whether the turn that was asked for is the one that runs. */
+  #follow(said: SDKMessage): void {
+    const { data } = aboutPrompt.safeParse(said);
+    if (data?.subtype === 'init') this.#tellsBeginning = data.capabilities?.includes(LIFECYCLE) ?? false;
+    const turn = this.#turn;
+    if (turn === undefined || data === undefined) return;
+    if (!this.#tellsBeginning && data.subtype === 'init') turn.hasBegun = true;
+    const named = [data.user_message_uuid, data.command_uuid, ...(data.user_message_uuids ?? [])];
+    if (!named.includes(turn.uuid) || data.state === 'queued') return;
+    turn.hasBegun = true;
+    if (data.state !== 'cancelled') return;
+    // Of a turn that had begun the result came first: this one never ran.
+    turn.end.resolve({ outcome: 'aborted', durationMs: Date.now() - turn.startedAt });
+  }
+
+  #result(said: SDKResultMessage): void {
+    const sums = sumsOf(said);
+    const before = this.#sums;
+    this.#sums = sums;
+    this.#parts.host.emit({ kind: 'usage', usage: sums });
+    const turn = this.#turn;
+    if (turn === undefined || !turn.hasBegun) return;
+    const usage = before === undefined ? undefined : difference(sums, before);
+    turn.end.resolve({ ...this.#outcome(said, turn), usage, durationMs: Date.now() - turn.startedAt });
+  }
+
+  #outcome(said: SDKResultMessage, turn: Turn): Pick<TurnEnd, 'outcome' | 'error'> {
+    if (!said.is_error && said.subtype === 'success') return { outcome: 'completed' };
+    if (turn.isInterrupted) return { outcome: 'aborted' };
+    const reason = said.subtype === 'success' ? said.result : said.errors.join('; ') || said.subtype;
+    return { outcome: 'failed', error: this.#parts.plain(reason) };
+  }
+}
+
+/** Fields that tell which prompt a message is about; not all of them are among the SDK's types. */
+const aboutPrompt = z.looseObject({
+  subtype: z.string().optional(),
+  capabilities: z.array(z.string()).optional(),
+  user_message_uuid: z.string().optional(),
+  user_message_uuids: z.array(z.string()).optional(),
+  command_uuid: z.string().optional(),
+  state: z.string().optional(),
+});
