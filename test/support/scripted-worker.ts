@@ -7,6 +7,10 @@ import { encodeMessage } from '../../src/protocol/envelope.ts';
 import type { Job, Outcome } from '../../src/protocol/jobs.ts';
 import { askHub, NotHere, serveWorker } from '../../src/protocol/link.ts';
 import type { HubRequest, RunTail, WorkerReply, WorkerRequest, WorkerVerb } from '../../src/protocol/messages.ts';
+import { sessionHandlers } from '../../src/worker/agents/handlers.ts';
+import type { Driver } from '../../src/worker/agents/driver.ts';
+import { LiveSessions } from '../../src/worker/agents/live-sessions.ts';
+import { silentLog } from '../../src/log/log.ts';
 import { noSessions } from './no-sessions.ts';
 
 type End = Outcome['end'];
@@ -30,6 +34,8 @@ export interface ScriptedWorkerOptions {
   readonly slots?: number;
   readonly labels?: Record<string, string>;
   readonly site?: string;
+  /** Of the sessions that it drives; absent: none. */
+  readonly driver?: Driver;
   /** Throws to refuse a workspace. */
   readonly onOpen?: (open: Open) => void;
   /** Answers file requests; the default answers with the request. */
@@ -77,12 +83,14 @@ export class ScriptedWorker {
   readonly workspaces = new Map<string, Held>();
   readonly #options: ScriptedWorkerOptions;
   readonly #fabric: Fabric;
+  readonly #sessions: LiveSessions | undefined;
   #isGone = false;
 
   constructor(options: ScriptedWorkerOptions) {
     this.id = options.id;
     this.#options = options;
     this.#fabric = options.bus.connect({ worker: options.id });
+    this.#sessions = options.driver && this.#drive(options.driver);
   }
 
   /** Serves and joins. */
@@ -102,6 +110,24 @@ export class ScriptedWorker {
   async leave(): Promise<void> {
     await askHub(this.#link, 'worker.leave', { boot: this.boot }, { timeoutMs: TIMEOUT_MS });
     await this.crash();
+  }
+
+  #drive(driver: Driver): LiveSessions {
+    return new LiveSessions({
+      worker: this.id,
+      drivers: [driver],
+      log: silentLog,
+      roots: ['/'],
+      maxLive: 10,
+      parkAfterMs: 600_000,
+      permissionTimeoutMs: 600_000,
+      allowsBypass: false,
+      mayWork: () => true,
+      tell: told => askHub(this.#link, 'session.told', told, { timeoutMs: TIMEOUT_MS }),
+      spawned: async () => {},
+      gone: async () => {},
+      fetch: async () => '/dev/null',
+    });
   }
 
   /** Gone without a word, as after `kill -9`. */
@@ -142,7 +168,7 @@ export class ScriptedWorker {
       worker: this.id,
       onError: () => {},
       handlers: {
-        ...noSessions,
+        ...(this.#sessions === undefined ? noSessions : sessionHandlers(this.#sessions, undefined)),
         'workspace.open': async open => {
           saw('workspace.open', open);
           this.#options.onOpen?.(open);

@@ -83,7 +83,9 @@ export class Driving {
     const { id: sessionId, epoch, agent, cwd, model, permissionMode, workspaceId, agentSessionId: resume } = session;
     const request = { sessionId, epoch, agent, cwd, resume, model, permissionMode, workspaceId };
     try {
-      await this.#parts.link.ask(session.worker, 'session.start', request, { timeoutMs: START_TIMEOUT_MS });
+      const options = { timeoutMs: START_TIMEOUT_MS };
+      const { agentSessionId } = await this.#parts.link.ask(session.worker, 'session.start', request, options);
+      await this.#foundation.store.sessions.update(sessionId, { epoch }, { agentSessionId });
     } catch (error) {
       if (error instanceof AppError && error.code !== 'WORKER_UNREACHABLE') {
         const statusReason = error.message;

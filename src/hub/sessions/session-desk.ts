@@ -152,7 +152,9 @@ export class SessionDesk {
     { session, turn, cursor }: Sent,
     { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
   ): Promise<TurnSeen> {
-    const watched = { sessionId: session.id, turnId: turn.id, after: cursor, timeoutMs, signal };
+    const { permissions } = this.#foundation.store;
+    const isPending = async (id: string) => (await permissions.get(id))?.state === 'pending';
+    const watched = { sessionId: session.id, turnId: turn.id, after: cursor, timeoutMs, signal, isPending };
     return watchTurn(this.#parts.events, watched);
   }
 

@@ -24,6 +24,8 @@ interface Watched {
   readonly after: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Whether a request for leave still waits for its answer: that it has one is known before its event is there. */
+  isPending(requestId: string): Promise<boolean>;
 }
 
 /** Follows one turn until it ends, waits for leave, or the time is over. Ends of other turns are not its own. */
@@ -32,7 +34,7 @@ export async function watchTurn(events: EventLog, watched: Watched): Promise<Tur
   const deadline = performance.now() + timeoutMs;
   let fold = new MessageFold();
   let cursor = watched.after;
-  const pending = new Set<unknown>();
+  const pending = new Set<string>();
   const seen = (more: Partial<TurnSeen> = {}): TurnSeen => ({
     ...{ messages: fold.messages, cursor, timedOut: false, waitsForPermission: false, result: undefined },
     ...more,
@@ -44,7 +46,7 @@ export async function watchTurn(events: EventLog, watched: Watched): Promise<Tur
       cursor = event.seq;
       fold.apply(event);
       if (event.type === 'permission_request') pending.add(idOf(event));
-      if (event.type === 'permission_resolved') pending.delete(event.body.requestId);
+      if (event.type === 'permission_resolved') pending.delete(String(event.body.requestId));
       if (event.type !== 'session.idle') continue;
       if (event.body.turnId === turnId) return seen({ result: resultOf(event) });
       // What was said before is of the turn that ended here.
@@ -52,11 +54,11 @@ export async function watchTurn(events: EventLog, watched: Watched): Promise<Tur
       pending.clear();
     }
     if (page.length === PAGE) continue;
-    if (pending.size > 0) return seen({ waitsForPermission: true });
+    for (const id of pending) if (await watched.isPending(id)) return seen({ waitsForPermission: true });
     if (performance.now() >= deadline) return seen({ timedOut: true });
   }
 }
 
-const idOf = ({ body }: EventRecord): unknown => Object(body.request).requestId;
+const idOf = ({ body }: EventRecord): string => String(Object(body.request).requestId);
 
 const resultOf = ({ body }: EventRecord): JsonObject => Object(body.result);

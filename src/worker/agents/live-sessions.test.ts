@@ -5,66 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { eventually } from '../../../test/support/eventually.ts';
+import { type Puppet, puppetDriver } from '../../../test/support/puppet-agent.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { silentLog } from '../../log/log.ts';
 import { NotHere } from '../../protocol/link.ts';
 import type { SessionTold } from '../../protocol/session-messages.ts';
-import type { Driver, DriverHost, PermissionAnswer, TurnEnd } from './driver.ts';
 import type { Opening } from './live-session.ts';
 import { LiveSessions, type LiveSessionsOptions } from './live-sessions.ts';
-
-/** An agent whose every move a test makes. */
-class Puppet {
-  host: DriverHost | undefined;
-  turn: PromiseWithResolvers<TurnEnd> | undefined;
-  readonly exited = Promise.withResolvers<{ code: number | null; signal: string | null }>();
-  prompts: string[] = [];
-  isClosed = false;
-
-  end(outcome: TurnEnd['outcome']): void {
-    this.turn?.resolve({ outcome, durationMs: 5 });
-  }
-
-  ask(signal = new AbortController().signal): Promise<PermissionAnswer> {
-    assert.ok(this.host);
-    const question = { requestId: randomUUID(), toolName: 'Write', description: 'write', input: { path: 'a' } };
-    return this.host.ask({ ...question, remember: ['once'] }, signal);
-  }
-
-  die(): void {
-    this.turn?.reject(new AppError('SESSION_FAILED', 'The agent exited (9)'));
-    this.exited.resolve({ code: null, signal: 'SIGKILL' });
-  }
-}
 
 function stage(options: Partial<LiveSessionsOptions> = {}) {
   const puppets: Puppet[] = [];
   const told: SessionTold[] = [];
   const next = new Map<string, number>();
-  const driver: Driver = {
-    kind: 'puppet',
-    describe: () => assert.fail('not asked'),
-    async open(_request, host) {
-      const puppet = new Puppet();
-      puppets.push(puppet);
-      puppet.host = host;
-      return {
-        agentSessionId: `own-${puppets.length}`,
-        async prompt({ text }) {
-          puppet.prompts.push(text);
-          puppet.turn = Promise.withResolvers();
-          return await puppet.turn.promise;
-        },
-        interrupt: async () => puppet.end('aborted'),
-        async close() {
-          puppet.isClosed = true;
-          puppet.end('aborted');
-          puppet.exited.resolve({ code: 0, signal: null });
-        },
-        exited: puppet.exited.promise,
-      };
-    },
-  };
+  const driver = puppetDriver(puppets);
   const sessions = new LiveSessions({
     worker: 'w1',
     drivers: [driver],
