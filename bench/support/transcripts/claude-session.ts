@@ -22,7 +22,10 @@ export function claudeSession({
   const lines: string[] = [];
   let parent: string | null = null;
   let time = startedAt;
-  const stamp = (): string => new Date((time += 1500)).toISOString();
+  const stamp = (): string => {
+    time += 1500;
+    return new Date(time).toISOString();
+  };
   const common = { userType: 'external', entrypoint: 'cli', cwd, sessionId, version: '2.1.329', gitBranch: 'main' };
   const write = (line: unknown): void => {
     lines.push(JSON.stringify(line));

@@ -19,9 +19,8 @@ export function codexSession({
   const lines: string[] = [];
   let time = startedAt;
   const write = (type: string, payload: object): void => {
-    lines.push(
-      JSON.stringify({ timestamp: new Date((time += 900)).toISOString(), ordinal: lines.length, type, payload }),
-    );
+    time += 900;
+    lines.push(JSON.stringify({ timestamp: new Date(time).toISOString(), ordinal: lines.length, type, payload }));
   };
   const item = (payload: object): void => write('response_item', payload);
   const message = (role: string, text: string): void => {

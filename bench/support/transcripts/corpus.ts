@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { claudeSlug } from '../../../src/worker/history/identity.ts';
 import { claudeSession } from './claude-session.ts';
@@ -35,7 +35,9 @@ export function writeCorpus(folder: string, { bytes }: { bytes: number }): Corpu
       ? join(roots.codex, 'sessions', ...day.split('-'))
       : join(roots.claude, 'projects', claudeSlug(cwd));
     mkdirSync(parent, { recursive: true });
-    writeFileSync(join(parent, isCodex ? `rollout-${day}T00-00-00-${id}.jsonl` : `${id}.jsonl`), lines);
+    const file = join(parent, isCodex ? `rollout-${day}T00-00-00-${id}.jsonl` : `${id}.jsonl`);
+    writeFileSync(file, lines);
+    utimesSync(file, startedAt / 1000, startedAt / 1000);
     written += lines.length;
   }
   return { bytes: written, sessions, roots };

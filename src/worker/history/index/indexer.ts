@@ -13,8 +13,8 @@ import { type FileRow, FileTable } from './file-table.ts';
 import { SessionWriter, type WrittenSession } from './session-writer.ts';
 
 /** One transaction takes no more than this much of transcripts, so that little is read twice after a crash. */
-const BATCH_BYTES = 64 * 1024 * 1024;
-const BATCH_FILES = 2000;
+const BATCH_BYTES = 256 * 1024 * 1024;
+const BATCH_FILES = 3000;
 const HEAD_BYTES = 512;
 
 const lineReaders: Readonly<Record<string, (options: LineReaderOptions) => LineReader>> = {

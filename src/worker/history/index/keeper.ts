@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type Database from 'better-sqlite3';
 import type { HistoryRoots } from '../roots.ts';
 import { statsOf, type TranscriptFile, type TranscriptFolder, transcriptFolders } from './file-list.ts';
 import { FolderWatches } from './folder-watches.ts';
 import { Indexer } from './indexer.ts';
+import { inReadingOrder } from './reading-order.ts';
 import { pruneGone } from './prune.ts';
 import type { WrittenSession } from './session-writer.ts';
 
@@ -136,9 +137,7 @@ export class Keeper {
       }
       activity.set(folder.path, folder.files.length === 0 ? (statsOf(folder.path)?.mtimeMs ?? 0) : newest);
     }
-    // A session's subagents follow it at once, so that ids rise: the index takes rising ids faster.
-    changed.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-    for (const file of changed) this.#enqueue(file);
+    for (const file of inReadingOrder(changed)) this.#enqueue(file);
     this.#folders = folders;
     this.#indexer.files.markGone(present, this.#options.now());
     this.#prune();
@@ -188,5 +187,3 @@ export class Keeper {
     this.#sweepAfter(Math.max(SETTLE_MS, rest));
   }
 }
-
-const orderOf = ({ path }: TranscriptFile): string => join(dirname(path), basename(path, '.jsonl'));

@@ -7,6 +7,7 @@ const BUSY_TIMEOUT_MS = 5000;
 /** Pages of 16 KiB: fewer of them for long texts, and a flatter tree. */
 const PAGE_BYTES = 16_384;
 const CACHE_KIB = 65_536;
+const WORDS_BYTES = 64 * 1024 * 1024;
 const MMAP_BYTES = 1024 ** 3;
 
 /**
@@ -55,6 +56,8 @@ function opened(path: string): Database.Database {
         database.pragma(`user_version = ${INDEX_VERSION}`);
       })();
     }
+    // Words are gathered in memory up to this much before they are sorted into the index.
+    database.exec(`insert into document (document, rank) values ('hashsize', ${WORDS_BYTES})`);
     return database;
   } catch (error) {
     database.close();

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { SearchHit, SearchPage, SearchRequest } from '../../../protocol/history.ts';
 import { documentsOf } from '../documents.ts';
 import { PLACES } from '../index/schema.ts';
-import { pageOf } from './cursors.ts';
+import { inOrder, pageOf, type Place, placeOf } from './cursors.ts';
 import { type SearchExpression, searchExpression } from './search-expression.ts';
 import type { BookedSession, SessionBook } from './session-book.ts';
 import { findTerms, snippetAt } from './snippet.ts';
@@ -10,86 +10,144 @@ import { type StoredMessage, storedParts } from './stored.ts';
 
 /** So many of a session's matches, the newest, are looked at for the best one. */
 const CANDIDATES = 12;
-const roles = { user: 'user', assistant: 'assistant', tool: 'tool' } as const;
-type HitRole = keyof typeof roles;
+/** Of a word that occurs more often, only so many places are looked at, the newest, and then so many more. */
+const MANY = 3000;
+const MAX_LOOKS = 3;
+/** Sessions that are asked one by one at most. */
+const MAX_ASKED = 20;
+type HitRole = 'user' | 'assistant' | 'tool';
 
 interface Match {
   readonly rank: number;
   readonly key: string;
   readonly session: BookedSession;
-  readonly matches: number;
+  /** Ids of messages, falling. */
+  readonly ids: readonly number[];
 }
 
-interface Group {
-  readonly session: number;
-  readonly matches: number;
+interface Search {
+  readonly request: SearchRequest;
+  readonly expression: SearchExpression;
+  readonly match: string;
 }
 
 /** Full-text search: one result for each session. */
 export class SearchQueries {
   readonly #book: SessionBook;
-  readonly #groups;
+  readonly #newest;
+  readonly #before;
+  readonly #all;
   readonly #within;
   readonly #message;
-  readonly #inTime;
+  readonly #timeOf;
 
   constructor(database: Database, book: SessionBook) {
     this.#book = book;
-    this.#groups = database.prepare<[string], Group>(
-      `select rowid / ${PLACES} as session, count(*) as matches from document where document match ? group by 1`,
-    );
+    const ids = 'select rowid from document where document match ?';
+    this.#newest = database.prepare<[string], number>(`${ids} order by rowid desc limit ${MANY + 1}`).pluck();
+    this.#before = database
+      .prepare<[string, number], number>(`${ids} and rowid < ? order by rowid desc limit ${MANY}`)
+      .pluck();
+    this.#all = database.prepare<[string], number>(`${ids} order by rowid desc`).pluck();
     this.#within = database
-      .prepare<[string, number, number], number>(
-        'select rowid from document where document match ? and rowid between ? and ? order by rowid desc',
-      )
+      .prepare<[string, number, number], number>(`${ids} and rowid between ? and ? order by rowid desc`)
       .pluck();
     this.#message = database.prepare<[number], StoredMessage>('select * from message where id = ?');
-    this.#inTime = database
-      .prepare<[string, number, number], number>(
-        'select count(*) from message where id in (select value from json_each(?)) and time between ? and ?',
-      )
-      .pluck();
+    this.#timeOf = database.prepare<[number], number>('select time from message where id = ?').pluck();
   }
 
+  /**
+   * With `sort: relevance`, a word that occurs in thousands of messages is judged by the newest of them.
+   */
   search(request: SearchRequest): SearchPage {
     const { query, role, sort = 'recent', limit, cursor } = request;
     const expression = searchExpression(query);
     if (expression === undefined) return { results: [], nextCursor: null };
-    const match = role === undefined ? expression.match : `{${roles[role]}} : (${expression.match})`;
-    const found: Match[] = [];
-    for (const { session: id, matches } of this.#groups.iterate(match)) {
-      const session = this.#book.sessions.get(id);
-      if (session === undefined || !fits(session, request)) continue;
-      const counted = isInside(session, request) ? matches : this.#countInTime(match, { session, request });
-      if (counted === 0) continue;
-      const rank = sort === 'recent' ? session.updatedAt : relevanceOf(session, counted);
-      found.push({ rank, key: session.uid, session, matches: counted });
-    }
+    const match = role === undefined ? expression.match : `{${role}} : (${expression.match})`;
+    const search = { request, expression, match };
+    const newest = this.#newest.all(match);
+    const isRecent = sort === 'recent';
+    const found =
+      newest.length > MANY && isRecent
+        ? (this.#byRecency(search, newest) ?? this.#grouped(this.#all.all(match), search))
+        : this.#grouped(newest, search);
     const { page, nextCursor } = pageOf(found, { limit, cursor });
-    const results = page.flatMap(one => this.#hit(one, { match, expression, request }) ?? []);
-    return { results, nextCursor };
+    return { results: page.flatMap(one => this.#hit(one, search) ?? []), nextCursor };
   }
 
-  #countInTime(match: string, { session, request }: { session: BookedSession; request: SearchRequest }): number {
-    const ids = this.#within.all(match, ...rangeOf(session));
-    return this.#inTime.get(JSON.stringify(ids), request.since ?? 0, request.until ?? Number.MAX_SAFE_INTEGER) ?? 0;
+  /**
+   * The page of a word that occurs very often. Ids rise with time, so its newest places are in the newest sessions, except where an
+   * old session went on: those are asked one by one. Undefined when this takes more than looking at all places.
+   */
+  #byRecency(search: Search, newest: readonly number[]): Match[] | undefined {
+    const { request, match } = search;
+    const after = request.cursor === undefined ? undefined : placeOf(request.cursor);
+    const isAfter = (place: Place): boolean => after === undefined || inOrder(after, place) < 0;
+    let ids = newest;
+    for (let looks = 0; looks < MAX_LOOKS; looks++) {
+      const lowest = sessionOf(ids.at(-1));
+      // The places of the last session may go on behind it.
+      const whole = ids.filter(id => sessionOf(id) !== lowest);
+      const found = this.#grouped(whole, search).filter(isAfter).sort(inOrder);
+      const last = found[request.limit];
+      if (last !== undefined) {
+        const older = this.#writtenAfter(last, { below: lowest, search }).filter(isAfter);
+        if (older.length > MAX_ASKED) return undefined;
+        const asked = older.flatMap(session => this.#grouped(this.#within.all(match, ...rangeOf(session)), search));
+        return [...found, ...asked];
+      }
+      const next = this.#before.all(match, ids.at(-1) ?? 0);
+      if (next.length === 0) return undefined;
+      ids = [...ids, ...next];
+    }
+    return undefined;
+  }
+
+  /** Sessions with ids up to `below` that come before a place in the list all the same. */
+  #writtenAfter(place: Place, { below, search }: { below: number; search: Search }): (Place & BookedSession)[] {
+    const sessions: (Place & BookedSession)[] = [];
+    for (const session of this.#book.byRecency()) {
+      const candidate = { ...session, rank: session.updatedAt, key: session.uid };
+      if (inOrder(candidate, place) >= 0) break;
+      if (session.id <= below && fits(session, search.request)) sessions.push(candidate);
+    }
+    return sessions;
+  }
+
+  #grouped(ids: readonly number[], { request }: Search): Match[] {
+    const isRecent = (request.sort ?? 'recent') === 'recent';
+    const found: Match[] = [];
+    // Ids of one session stand together.
+    for (let start = 0; start < ids.length; ) {
+      const id = sessionOf(ids[start]);
+      let end = start + 1;
+      while (end < ids.length && sessionOf(ids[end]) === id) end++;
+      const session = this.#book.sessions.get(id);
+      if (session !== undefined && fits(session, request)) {
+        const own = this.#inTime(ids.slice(start, end), { session, request });
+        const rank = isRecent ? session.updatedAt : relevanceOf(session, own.length);
+        if (own.length > 0) found.push({ rank, key: session.uid, session, ids: own });
+      }
+      start = end;
+    }
+    return found;
+  }
+
+  #inTime(
+    ids: readonly number[],
+    { session, request }: { session: BookedSession; request: SearchRequest },
+  ): readonly number[] {
+    return isInside(session, request) ? ids : ids.filter(id => isInTime(this.#timeOf.get(id) ?? 0, request));
   }
 
   /** The session's best message. */
-  #hit(
-    { session, rank, matches }: Match,
-    { match, expression, request }: { match: string; expression: SearchExpression; request: SearchRequest },
-  ): SearchHit | undefined {
+  #hit({ session, rank, ids }: Match, { expression, request }: Search): SearchHit | undefined {
     let best: (Described & { message: StoredMessage }) | undefined;
-    let looked = 0;
-    for (const id of this.#within.iterate(match, ...rangeOf(session))) {
+    for (const id of ids.slice(0, CANDIDATES)) {
       const message = this.#message.get(id);
-      if (message === undefined || !isInTime(message.time, request)) continue;
-      const described = describe(message, { expression, role: request.role });
-      if (described !== undefined && (best === undefined || described.score > best.score))
-        best = { ...described, message };
-      looked++;
-      if (looked === CANDIDATES) break;
+      const described = message && describe(message, { expression, role: request.role });
+      if (message === undefined || described === undefined) continue;
+      if (best === undefined || described.score > best.score) best = { ...described, message };
     }
     if (best === undefined) return undefined;
     return {
@@ -102,13 +160,14 @@ export class SearchQueries {
       mtimeMs: Math.floor(session.mtime),
       messageId: best.message.uid,
       role: best.role,
-      matches,
+      matches: ids.length,
       agent: session.agent,
       rank,
     };
   }
 }
 
+const sessionOf = (id: number | undefined): number => Math.floor((id ?? 0) / PLACES);
 const rangeOf = ({ id }: BookedSession): [number, number] => [id * PLACES, (id + 1) * PLACES - 1];
 
 function fits(session: BookedSession, { slug, agent, since, until }: SearchRequest): boolean {

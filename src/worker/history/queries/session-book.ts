@@ -40,6 +40,7 @@ export class SessionBook {
   readonly #changed;
   readonly #projectOf;
   readonly #removalsNow;
+  #sorted: BookedSession[] | undefined;
   #version: unknown;
   #revision = -1;
   #removals = 0;
@@ -54,11 +55,6 @@ export class SessionBook {
     );
     this.#projectOf = database.prepare<[number], BookedProject>('select id, path, slug from project where id = ?');
     this.#removalsNow = database.prepare<[], number>(`select value from meta where key = 'removals'`).pluck();
-  }
-
-  /** Changes whenever anything in the index did. */
-  get version(): unknown {
-    return this.#version;
   }
 
   /** Reads what changed. To be called inside the transaction of a query, so that all of it sees one moment. */
@@ -76,7 +72,14 @@ export class SessionBook {
       this.#revision = row.revision;
       this.#add(row);
     }
+    this.#sorted = undefined;
     this.#version = version;
+  }
+
+  /** All sessions, the last written first. */
+  byRecency(): readonly BookedSession[] {
+    this.#sorted ??= [...this.sessions.values()].sort((a, b) => b.updatedAt - a.updatedAt || (a.uid < b.uid ? 1 : -1));
+    return this.#sorted;
   }
 
   /** By our id or the agent's. */
