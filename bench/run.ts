@@ -6,9 +6,10 @@ import { cell, echoThroughput } from './calls.ts';
 import { events } from './events.ts';
 import { listing } from './listing.ts';
 import { python } from './python.ts';
+import { routed } from './routed.ts';
 import { type Bench, type Measurement, asTable } from './support/measure.ts';
 
-const benches: readonly Bench[] = [echoThroughput, cell, python, events, listing];
+const benches: readonly Bench[] = [echoThroughput, cell, python, events, listing, routed];
 
 const wanted = process.argv.slice(2);
 const chosen = benches.filter(bench => wanted.length === 0 || wanted.includes(bench.name));

@@ -1,5 +1,8 @@
 import type { RunningServer } from '../../test/support/server.ts';
 
+/** Bounds of value / baselineValue; or of value - baselineValue, in the same unit. */
+export type Budget = { readonly atMost: number } | { readonly atLeast: number } | { readonly atMostMore: number };
+
 /** One figure with what it is compared to, both of the same run. */
 export interface Measurement {
   readonly name: string;
@@ -7,9 +10,8 @@ export interface Measurement {
   readonly unit: string;
   readonly value: number;
   readonly baselineValue: number;
-  /** value / baselineValue, or for throughput the same. */
   readonly ratio: number;
-  readonly budget: { readonly atMost: number } | { readonly atLeast: number };
+  readonly budget: Budget;
   readonly isMet: boolean;
 }
 
@@ -21,20 +23,36 @@ export interface Bench {
 type Figures = Omit<Measurement, 'ratio' | 'isMet'>;
 
 export function measurement(figures: Figures): Measurement {
-  const ratio = figures.value / figures.baselineValue;
-  const { budget } = figures;
-  return { ...figures, ratio, isMet: 'atMost' in budget ? ratio <= budget.atMost : ratio >= budget.atLeast };
+  return { ...figures, ratio: figures.value / figures.baselineValue, isMet: isMet(figures) };
+}
+
+function isMet({ value, baselineValue, budget }: Figures): boolean {
+  if ('atMostMore' in budget) return value - baselineValue <= budget.atMostMore;
+  const ratio = value / baselineValue;
+  return 'atMost' in budget ? ratio <= budget.atMost : ratio >= budget.atLeast;
+}
+
+function budgetText({ unit, budget }: Measurement): string {
+  if ('atMostMore' in budget) return `≤ +${budget.atMostMore} ${unit}`;
+  return 'atMost' in budget ? `≤ ${budget.atMost}×` : `≥ ${budget.atLeast}×`;
+}
+
+/** What the budget is about. */
+function relationText({ unit, budget, ratio, value, baselineValue }: Measurement): string {
+  if (!('atMostMore' in budget)) return `${ratio.toFixed(3)}×`;
+  const more = value - baselineValue;
+  return `${more < 0 ? '' : '+'}${more.toFixed(2)} ${unit}`;
 }
 
 export function asTable(measurements: readonly Measurement[]): string {
-  const rows = measurements.map(({ name, value, unit, baselineValue, baseline, ratio, budget, isMet }) => [
-    name,
-    `${value.toFixed(2)} ${unit}`,
-    `${baselineValue.toFixed(2)} ${unit}`,
-    baseline,
-    `${ratio.toFixed(3)}×`,
-    'atMost' in budget ? `≤ ${budget.atMost}×` : `≥ ${budget.atLeast}×`,
-    isMet ? 'met' : 'MISSED',
+  const rows = measurements.map(one => [
+    one.name,
+    `${one.value.toFixed(2)} ${one.unit}`,
+    `${one.baselineValue.toFixed(2)} ${one.unit}`,
+    one.baseline,
+    relationText(one),
+    budgetText(one),
+    one.isMet ? 'met' : 'MISSED',
   ]);
   const all = [['what', 'measured', 'baseline', 'baseline is', 'ratio', 'budget', ''], ...rows];
   const widths = all[0]?.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0))) ?? [];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { call } from './client.ts';
+import { call, must } from './client.ts';
 import { isSkewed, skewedClock } from './skewed-clock.ts';
 import { ASK, READ, RUN, type World } from './world.ts';
 
@@ -101,13 +101,15 @@ const clockSkewed: Fault = {
     await member.process.kill();
     await world.restart(member, await skewedClock(round % 2 === 0 ? SKEW_SECONDS : -SKEW_SECONDS));
     assert.ok(await isSkewed(member.process.child.pid ?? 0), 'the worker sees another time');
-    // It works on in earnest, with the clock that it has.
+    // It works on in earnest, with the clock that it has; new workspaces come to whoever has most room.
     await world.allAnswer(world.load.workspaces, READ);
+    const more = [await world.load.make(), await world.load.make(), await world.load.make()];
     await world.load.more(world.load.workspaces.length);
-    const held = await world.heldBy(member.name);
+    const held = await world.heldBy(member.name, [...world.load.workspaces, ...more]);
     await member.process.kill();
     const seconds = await world.allAnswer(held, READ);
     await world.restart(member);
+    for (const workspace_id of more) await must(world.cluster.url, 'workspace_delete', { workspace_id });
     return { seconds, seen: `${held.length} workspaces moved` };
   },
 };

@@ -38,18 +38,22 @@ export class Load {
     this.#url = url;
   }
 
-  /** Makes the workspaces, each with a file and a checkpoint, and starts their callers. */
+  /** Makes the workspaces and starts their callers. */
   async start(count: number): Promise<void> {
-    const make = async () => {
-      const made = await must(this.#url, 'workspace_create', { ttl_seconds: 86_400 });
-      const workspace_id = String(made.workspace_id);
-      await must(this.#url, 'fs_write', { workspace_id, path: 'kept', content: workspace_id });
-      await must(this.#url, 'workspace_checkpoint', { workspace_id });
-      this.workspaces.push(workspace_id);
-    };
-    while (this.workspaces.length < count)
-      await Promise.all(Array.from({ length: Math.min(4, count - this.workspaces.length) }, make));
+    while (this.workspaces.length < count) {
+      const some = Math.min(4, count - this.workspaces.length);
+      this.workspaces.push(...(await Promise.all(Array.from({ length: some }, () => this.make()))));
+    }
     for (const workspace of this.workspaces) this.#callers.push(this.#work(workspace));
+  }
+
+  /** A workspace with a file and a checkpoint. */
+  async make(): Promise<string> {
+    const made = await must(this.#url, 'workspace_create', { ttl_seconds: 86_400 });
+    const workspace_id = String(made.workspace_id);
+    await must(this.#url, 'fs_write', { workspace_id, path: 'kept', content: workspace_id });
+    await must(this.#url, 'workspace_checkpoint', { workspace_id });
+    return workspace_id;
   }
 
   /** Tasks that have ended and were told of. */

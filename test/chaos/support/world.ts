@@ -86,9 +86,9 @@ export class World {
   }
 
   /** Workspaces that a worker holds now, as a hub says. */
-  async heldBy(name: string): Promise<string[]> {
+  async heldBy(name: string, among: readonly string[] = this.load.workspaces): Promise<string[]> {
     const views = await Promise.all(
-      this.load.workspaces.map(async workspace_id => {
+      among.map(async workspace_id => {
         const answer = await call(this.cluster.url, 'workspace_get', { workspace_id });
         return answer.kind === 'ok' ? [viewSchema.parse(answer.body)] : [];
       }),
