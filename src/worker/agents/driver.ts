@@ -24,6 +24,8 @@ export interface OpenRequest {
   readonly resume?: string;
   readonly model?: string;
   readonly permissionMode: PermissionMode;
+  /** What a session to go on with had used, for agents that count from each start of theirs. */
+  readonly used?: Usage;
   readonly signal: AbortSignal;
 }
 
@@ -94,6 +96,7 @@ export interface TurnEnd {
   readonly outcome: 'completed' | 'aborted' | 'failed';
   /** For `failed`: what the agent said, without secrets or host paths. */
   readonly error?: string;
+  /** Of this turn alone; absent where the agent does not tell. */
   readonly usage?: Usage;
   readonly durationMs: number;
 }

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { AppError } from '../../../../errors/app-error.ts';
+import type { Log } from '../../../../log/log.ts';
+import type { AgentCapabilities, AgentKind, Usage } from '../../../../protocol/sessions.ts';
+import type { Driver } from '../../driver.ts';
+import type { AgentProcesses } from '../../processes/agent-processes.ts';
+import { findProgram } from '../find-program.ts';
+import { plainError } from '../plain-error.ts';
+import type { Hello } from './acp-process.ts';
+import { AcpSession } from './acp-session.ts';
+import { CodecV1, modesOf } from './codec-v1.ts';
+import type { AcpAgent } from './known-agents.ts';
+import { lacks, openSession } from './open-session.ts';
+import { SharedProcess } from './shared-process.ts';
+
+export interface AcpDriverOptions {
+  readonly agent: AcpAgent;
+  readonly processes: AgentProcesses;
+  readonly log: Log;
+  /** All that the agent sees of an environment. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const nothingUsed: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  costUsd: null,
+};
+
+/** An agent that speaks the Agent Client Protocol, each of its methods used only where the agent says that it has it. */
+export function createAcpDriver(options: AcpDriverOptions): Driver {
+  const { agent, environment } = options;
+  const shared = new SharedProcess();
+  let hello: Hello | undefined;
+
+  async function use() {
+    const program = await findProgram(agent.command, environment.PATH);
+    if (program === undefined) throw unavailable(agent, `${agent.command} is not installed`);
+    const used = await shared.use({ ...options, program }).catch(error => {
+      if (error instanceof AppError && error.code === 'AGENT_UNAVAILABLE') throw error;
+      throw unavailable(agent, 'it does not start, or speaks another protocol');
+    });
+    hello = used.process.hello;
+    return used;
+  }
+
+  return {
+    kind: agent.kind,
+    async describe(signal) {
+      const path = await findProgram(agent.command, environment.PATH);
+      if (path === undefined) return describeAgent(agent, { reason: `${agent.command} is not installed` });
+      signal.throwIfAborted();
+      try {
+        // What it can is told by the program only, once it runs; asked once.
+        if (hello === undefined) await (await use()).giveBack();
+        return describeAgent(agent, { path, hello });
+      } catch (error) {
+        return describeAgent(agent, { path, reason: error instanceof AppError ? error.message : 'it does not start' });
+      }
+    },
+    async open(request, host) {
+      const { process, giveBack } = await use();
+      try {
+        request.signal.throwIfAborted();
+        await host.spawned({ pid: process.running.pid });
+        const { agentSessionId, model } = await openSession(process, request, agent);
+        const codec = new CodecV1(request.sessionId, agent);
+        const plain = (text: string) => plainError(text, { cwd: request.cwd, environment });
+        const used = request.used ?? nothingUsed;
+        if (model !== undefined) host.emit({ kind: 'model', model });
+        return new AcpSession({ agent, agentSessionId, process, codec, host, used, plain, giveBack });
+      } catch (error) {
+        await giveBack();
+        throw error;
+      }
+    },
+    async fork({ agentSessionId, cwd, atMessageId }) {
+      if (atMessageId !== undefined) throw lacks(agent, 'fork at a message');
+      const { process, giveBack } = await use();
+      try {
+        const { fork, close } = process.hello.agentCapabilities?.sessionCapabilities ?? {};
+        if (!fork) throw lacks(agent, 'fork');
+        const forked = await process.request('session/fork', { sessionId: agentSessionId, cwd, mcpServers: [] });
+        const { sessionId } = forkedSchema.parse(forked);
+        if (close) await process.request('session/close', { sessionId });
+        return { agentSessionId: sessionId };
+      } finally {
+        await giveBack();
+      }
+    },
+  };
+}
+
+const forkedSchema = z.looseObject({ sessionId: z.string() });
+
+const unavailable = (agent: AcpAgent, reason: string): AppError =>
+  new AppError('AGENT_UNAVAILABLE', `Agent ${agent.kind} is not available: ${reason}`, {
+    hint: `install ${agent.name}, and log in with it in a terminal`,
+  });
+
+function describeAgent(agent: AcpAgent, found: { path?: string; hello?: Hello; reason?: string }): AgentKind {
+  const { path, hello, reason } = found;
+  const known = {
+    kind: agent.kind,
+    name: agent.name,
+    models: [],
+    permissionModes: modesOf(agent).map(([mode]) => mode),
+  };
+  return {
+    ...known,
+    installed: path !== undefined,
+    version: hello?.agentInfo?.version,
+    path,
+    authenticated: 'unknown',
+    reason,
+    capabilities: capabilitiesOf(agent, hello),
+  };
+}
+
+function capabilitiesOf(agent: AcpAgent, hello: Hello | undefined): AgentCapabilities {
+  const { loadSession, sessionCapabilities } = hello?.agentCapabilities ?? {};
+  return {
+    resume: loadSession === true || Boolean(sessionCapabilities?.resume),
+    fork: Boolean(sessionCapabilities?.fork),
+    forkAtMessage: false,
+    list: Boolean(sessionCapabilities?.list),
+    interrupt: true,
+    permissions: true,
+    // The protocol carries the choice, no words and no other input.
+    denyMessage: false,
+    updatedInput: false,
+    remember: ['once', agent.remembers],
+    usage: agent.usage,
+    cost: agent.cost,
+    inWorkspace: false,
+    denyEndsTurn: agent.denyEndsTurn,
+  };
+}

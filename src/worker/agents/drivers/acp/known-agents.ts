@@ -1,0 +1,79 @@
+import type { PermissionMode, Remember } from '../../../../protocol/sessions.ts';
+
+/** How an agent is started, and what the protocol does not tell about it. */
+export interface AcpAgent {
+  readonly kind: string;
+  readonly name: string;
+  /** A path, or a name to look for. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Our modes by the agent's names of them; one that is left out it lacks. */
+  readonly modes: Readonly<Partial<Record<PermissionMode, string>>>;
+  /** How long the agent keeps in mind what it is allowed for good. */
+  readonly remembers: Exclude<Remember, 'once'>;
+  readonly denyEndsTurn: boolean;
+  readonly usage: boolean;
+  readonly cost: boolean;
+  /** To sign in with what the environment has, by the variable that has it. */
+  readonly signIn?: Readonly<Record<string, string>>;
+  /** Its warnings come as if the model said them, but without the id that what the model says has. */
+  readonly hasNoticesWithoutId?: boolean;
+  /** What it needs besides, such as never to open a browser. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export const codex: AcpAgent = {
+  kind: 'codex',
+  name: 'Codex',
+  command: 'codex-acp',
+  args: [],
+  // Only in its read-only mode does it ask before it changes anything.
+  modes: {
+    default: 'read-only',
+    acceptEdits: 'workspace-write',
+    auto: 'agent',
+    bypassPermissions: 'agent-full-access',
+  },
+  remembers: 'always',
+  denyEndsTurn: true,
+  usage: true,
+  cost: false,
+  hasNoticesWithoutId: true,
+  environment: { NO_BROWSER: '1' },
+};
+
+export const gemini: AcpAgent = {
+  kind: 'gemini',
+  name: 'Gemini CLI',
+  command: 'gemini',
+  args: ['--acp'],
+  modes: { default: 'default', acceptEdits: 'autoEdit', plan: 'plan', bypassPermissions: 'yolo' },
+  remembers: 'session',
+  denyEndsTurn: false,
+  usage: false,
+  cost: false,
+  signIn: { GEMINI_API_KEY: 'gemini-api-key' },
+};
+
+export const opencode: AcpAgent = {
+  kind: 'opencode',
+  name: 'OpenCode',
+  command: 'opencode',
+  args: ['acp'],
+  modes: { default: 'build', plan: 'plan' },
+  remembers: 'session',
+  denyEndsTurn: true,
+  usage: true,
+  cost: true,
+};
+
+/** Any other agent: what the protocol tells of it is all that is known. Its default mode is the one that it starts with. */
+export const otherAgent = (agent: Pick<AcpAgent, 'kind' | 'command' | 'args'>): AcpAgent => ({
+  ...agent,
+  name: agent.kind,
+  modes: { default: '' },
+  remembers: 'session',
+  denyEndsTurn: true,
+  usage: false,
+  cost: false,
+});
