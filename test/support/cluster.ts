@@ -55,10 +55,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const byRequest = started.adopt(await alternateRequests(ports), balancer => balancer.close());
   const hosts = [byConnection, byRequest].map(({ url }) => new URL(url).host);
   const shared = { BOXSWAIN_HTTP_ALLOWED_HOSTS: hosts.join(','), ...env };
-  let count = 0;
+  const count = { hubs: 0, workers: 0 };
   // Roles may be started later too, and end before what they stand on.
   let held = started;
-  const startHub = async (name = `hub-${++count}`) => {
+  const startHub = async (name = `hub-${++count.hubs}`) => {
     const home = await services.prepare({ hub: name }, name);
     const { directory } = home;
     const hub = await startServer({ role: 'hub', directory, env: { ...home.env, ...shared, ...envOf(name) } });
@@ -66,7 +66,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     running.hubs.push(hub);
     return hub;
   };
-  const startWorker = async (id = `worker-${++count}`, how: WorkerStart = {}) => {
+  const startWorker = async (id = `worker-${++count.workers}`, how: WorkerStart = {}) => {
     const home = await services.prepare({ worker: id }, id);
     const settings = { ...home.env, ...shared, ...envOf(id), ...how.env };
     const { directory } = home;
