@@ -101,55 +101,80 @@ interface Chain {
  */
 function withParallelCalls(byUid: ReadonlyMap<string, TreeEntry>, { chain, partsOf }: Chain): readonly TreeEntry[] {
   const shown = new Set(chain.map(({ uid }) => uid));
-  const pieces = new Map<string, TreeEntry[]>();
-  const strayResults: TreeEntry[] = [];
-  for (const entry of byUid.values()) {
-    const { message } = entry;
-    if (message?.role === 'assistant' && message.answer !== null) {
-      pieces.set(message.answer, [...(pieces.get(message.answer) ?? []), entry]);
-    } else if (message?.role === 'user' && (message.flags & RESULT) !== 0 && !shown.has(entry.uid)) {
-      strayResults.push(entry);
-    }
-  }
-  const lastPiece = new Map<string, string>();
-  for (const { uid, message } of chain) {
-    if (message?.role === 'assistant' && message.answer !== null) lastPiece.set(message.answer, uid);
-  }
+  const all = [...byUid.values()];
+  const strays = all.filter(
+    ({ uid, parent, message }) =>
+      message?.role === 'user' && (message.flags & RESULT) !== 0 && parent !== null && !shown.has(uid),
+  );
+  const pieces = Map.groupBy(all, answerOf);
+  // Where nothing strayed nobody needs to know which result is whose.
+  const results = strays.length === 0 ? undefined : new StrayResults(strays, { all, chain, partsOf });
+  const last = new Map(chain.map(entry => [answerOf(entry), entry.uid]));
   return chain.flatMap(entry => {
-    const answer = entry.message?.role === 'assistant' ? entry.message.answer : null;
-    if (answer === null || answer === undefined || lastPiece.get(answer) !== entry.uid) return [entry];
-    const all = pieces.get(answer) ?? [];
-    const others = all.filter(({ uid }) => !shown.has(uid));
-    const results = resultsOf(all, { strayResults, shown, partsOf });
-    const added = [...others.sort(byTime), ...results.sort(byTime)];
+    const answer = answerOf(entry);
+    if (answer === undefined || last.get(answer) !== entry.uid) return [entry];
+    const own = pieces.get(answer) ?? [];
+    const others = own.filter(({ uid }) => !shown.has(uid)).sort(byTime);
+    const added = [...others, ...(results?.of(own, shown) ?? [])];
     for (const { uid } of added) shown.add(uid);
     return [entry, ...added];
   });
 }
 
-interface Strays {
-  readonly strayResults: readonly TreeEntry[];
-  readonly shown: ReadonlySet<string>;
-  readonly partsOf: Chain['partsOf'];
+const answerOf = ({ message }: TreeEntry): string | undefined =>
+  message?.role === 'assistant' ? (message.answer ?? undefined) : undefined;
+
+/** Results of tools that are not on the way up, and whose they are. */
+class StrayResults {
+  readonly #strays: readonly TreeEntry[];
+  readonly #answered: ReadonlySet<string>;
+  readonly #partsOf: Chain['partsOf'];
+  /** Calls by id; null where several answers have one of the same id, so that nobody can tell. */
+  readonly #caller = new Map<string, TreeEntry | null>();
+
+  constructor(strays: readonly TreeEntry[], { all, chain, partsOf }: Chain & { all: readonly TreeEntry[] }) {
+    this.#strays = strays;
+    this.#partsOf = partsOf;
+    this.#answered = new Set(chain.flatMap(entry => this.#resultsIn(entry)));
+    for (const entry of all) {
+      if (answerOf(entry) === undefined || entry.message === undefined) continue;
+      for (const part of partsOf(entry.message)) {
+        if (part.type !== 'tool_use') continue;
+        const known = this.#caller.get(part.call);
+        const isSame = known === undefined || (known !== null && answerOf(known) === answerOf(entry));
+        this.#caller.set(part.call, isSame ? entry : null);
+      }
+    }
+  }
+
+  /** Those below an answer's messages, and those elsewhere that bring what one of its calls still lacks. */
+  of(pieces: readonly TreeEntry[], shown: ReadonlySet<string>): TreeEntry[] {
+    const uids = new Set(pieces.map(({ uid }) => uid));
+    const open = this.#strays.filter(({ uid }) => !shown.has(uid));
+    const isBelow = ({ parent }: TreeEntry): boolean => parent !== null && uids.has(parent);
+    const found = open.filter(isBelow);
+    const answered = new Set([...this.#answered, ...found.flatMap(entry => this.#resultsIn(entry))]);
+    for (const entry of open) {
+      if (isBelow(entry)) continue;
+      const brought = this.#resultsIn(entry);
+      const isNeeded = brought.some(call => {
+        const caller = this.#caller.get(call);
+        return !answered.has(call) && caller && uids.has(caller.uid) && isSidechain(caller) === isSidechain(entry);
+      });
+      if (!isNeeded) continue;
+      for (const call of brought) answered.add(call);
+      found.push(entry);
+    }
+    return found.sort(byTime);
+  }
+
+  #resultsIn({ message }: TreeEntry): string[] {
+    if (message === undefined || (message.flags & RESULT) === 0) return [];
+    return this.#partsOf(message).flatMap(part => (part.type === 'tool_result' ? [part.call] : []));
+  }
 }
 
-function resultsOf(pieces: readonly TreeEntry[], { strayResults, shown, partsOf }: Strays): TreeEntry[] {
-  const uids = new Set(pieces.map(({ uid }) => uid));
-  const open = strayResults.filter(({ uid }) => !shown.has(uid));
-  if (open.length === 0) return [];
-  const below = open.filter(({ parent }) => parent !== null && uids.has(parent));
-  const calls = new Set(pieces.flatMap(({ message }) => (message === undefined ? [] : callsOf(partsOf(message)))));
-  const elsewhere = open.filter(
-    entry =>
-      !below.includes(entry) &&
-      entry.message !== undefined &&
-      partsOf(entry.message).some(part => part.type === 'tool_result' && calls.has(part.call)),
-  );
-  return [...below, ...elsewhere];
-}
-
-const callsOf = (parts: readonly FoundPart[]): string[] =>
-  parts.flatMap(part => (part.type === 'tool_use' ? [part.call] : []));
+const isSidechain = ({ message }: TreeEntry): boolean => ((message?.flags ?? 0) & SIDECHAIN) !== 0;
 
 const byTime = (a: TreeEntry, b: TreeEntry): number =>
   (a.message?.time ?? 0) - (b.message?.time ?? 0) || a.place - b.place;
