@@ -47,6 +47,7 @@ export class SessionWriter {
   readonly #projects: ProjectWriter;
   readonly #find;
   readonly #insert;
+  readonly #startFamily;
   readonly #update;
   readonly #insertMessage;
   readonly #findMessage;
@@ -70,10 +71,11 @@ export class SessionWriter {
       `insert into session (uid, agent, agent_id, file, title, title_rank, cwd, created_at, updated_at, family, messages, places, revision)
        values (?, ?, ?, ?, '', ${UNTITLED}, '', 0, 0, 0, 0, 0, 0)`,
     );
+    this.#startFamily = database.prepare('update session set family = id where id = ?');
     this.#update = database.prepare(
       `update session set project = @project, title = @title, title_rank = @title_rank, cwd = @cwd, created_at = @created_at,
        updated_at = @updated_at, model = @model, permission_mode = @permission_mode, forked_from = @forked_from,
-       family = case family when 0 then id else family end, messages = @messages, places = @places, revision = @revision where id = @id`,
+       messages = @messages, places = @places, revision = @revision where id = @id`,
     );
     this.#insertMessage = database.prepare(
       'insert or ignore into message values (@id, @session, @uid, @parent, @role, @flags, @time, @model, @answer, @parts)',
@@ -104,7 +106,8 @@ export class SessionWriter {
     if (known !== undefined) return known.sink;
     let row = this.#find.get(agent, agentId);
     if (row === undefined) {
-      this.#insert.run(sessionUid(agent, agentId), agent, agentId, file);
+      const { lastInsertRowid } = this.#insert.run(sessionUid(agent, agentId), agent, agentId, file);
+      this.#startFamily.run(lastInsertRowid);
       row = this.#find.get(agent, agentId);
     }
     if (row === undefined) throw new Error('a session that was just written is not there');

@@ -110,15 +110,17 @@ function withParallelCalls(byUid: ReadonlyMap<string, TreeEntry>, { chain, parts
   // Where nothing strayed nobody needs to know which result is whose.
   const results = strays.length === 0 ? undefined : new StrayResults(strays, { all, chain, partsOf });
   const last = new Map(chain.map(entry => [answerOf(entry), entry.uid]));
-  return chain.flatMap(entry => {
-    const answer = answerOf(entry);
-    if (answer === undefined || last.get(answer) !== entry.uid) return [entry];
+  last.delete(undefined);
+  const added = new Map<string, readonly TreeEntry[]>();
+  // In the order in which answers begin: the first that can take a result does.
+  for (const [answer, uid] of last) {
     const own = pieces.get(answer) ?? [];
-    const others = own.filter(({ uid }) => !shown.has(uid)).sort(byTime);
-    const added = [...others, ...(results?.of(own, shown) ?? [])];
-    for (const { uid } of added) shown.add(uid);
-    return [entry, ...added];
-  });
+    const others = own.filter(piece => !shown.has(piece.uid)).sort(byTime);
+    const more = [...others, ...(results?.of(own, shown) ?? [])];
+    for (const entry of more) shown.add(entry.uid);
+    added.set(uid, more);
+  }
+  return chain.flatMap(entry => [entry, ...(added.get(entry.uid) ?? [])]);
 }
 
 const answerOf = ({ message }: TreeEntry): string | undefined =>
