@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { AppError } from '../../../../errors/app-error.ts';
 import type { Log } from '../../../../log/log.ts';
-import type { AgentCapabilities, AgentKind, Usage } from '../../../../protocol/sessions.ts';
+import type { AgentCapabilities, AgentKind } from '../../../../protocol/sessions.ts';
 import type { Driver } from '../../driver.ts';
 import type { AgentProcesses } from '../../processes/agent-processes.ts';
 import { findProgram } from '../find-program.ts';
 import { plainError } from '../plain-error.ts';
+import { nothingUsed } from '../usage.ts';
 import type { Hello } from './acp-process.ts';
 import { AcpSession } from './acp-session.ts';
 import { CodecV1, modesOf } from './codec-v1.ts';
@@ -20,14 +21,6 @@ export interface AcpDriverOptions {
   /** All that the agent sees of an environment. */
   readonly environment: Readonly<Record<string, string>>;
 }
-
-const nothingUsed: Usage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheReadTokens: 0,
-  cacheWriteTokens: 0,
-  costUsd: null,
-};
 
 /** An agent that speaks the Agent Client Protocol, each of its methods used only where the agent says that it has it. */
 export function createAcpDriver(options: AcpDriverOptions): Driver {

@@ -9,11 +9,12 @@ import type { Usage } from '../../../../protocol/sessions.ts';
 import type { DriverHost, LiveAgent, Prompt, TurnEnd } from '../../driver.ts';
 import { agentExited } from '../../processes/agent-process.ts';
 import { settledWithin } from '../settled-within.ts';
+import { plus } from '../usage.ts';
 import type { AcpProcess, SessionListener } from './acp-process.ts';
 import type { AcpCodec } from './codec.ts';
 import type { AcpAgent } from './known-agents.ts';
 import { optionFor, questionOf } from './permissions-v1.ts';
-import { add, usageOfTurn } from './usage-v1.ts';
+import { usageOfTurn } from './usage-v1.ts';
 
 const CLOSE_MS = 1000;
 /** An agent that does not stop a turn by then has hung, and only its end frees the session. */
@@ -152,7 +153,7 @@ export class AcpSession implements LiveAgent, SessionListener {
     const cost = this.#parts.codec.costUsd();
     const usage = usageOfTurn(told, cost === null ? null : cost - (costBefore ?? 0));
     if (usage === undefined) return undefined;
-    this.#sums = add(this.#sums, usage, cost ?? this.#sums.costUsd);
+    this.#sums = plus(this.#sums, usage);
     this.#parts.host.emit({ kind: 'usage', usage: this.#sums });
     return usage;
   }

@@ -22,11 +22,3 @@ export function usageOfTurn(end: unknown, costUsd: number | null): Usage | undef
   const inputTokens = told.inputTokens - (isInside ? cacheReadTokens + cacheWriteTokens : 0);
   return { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd };
 }
-
-export const add = (a: Usage, b: Usage, costUsd: number | null): Usage => ({
-  inputTokens: a.inputTokens + b.inputTokens,
-  outputTokens: a.outputTokens + b.outputTokens,
-  cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-  cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
-  costUsd,
-});

@@ -96,7 +96,18 @@ async function openSession({ program, request, host, options }: Opening): Promis
   }
   const plain = (text: string) => plainError(text, { cwd, environment });
   const isResumed = resume !== undefined;
-  return new ClaudeSession({ sessionId, agentSessionId, isResumed, query, input, running, host, log, plain });
+  return new ClaudeSession({
+    sessionId,
+    agentSessionId,
+    isResumed,
+    used: request.used,
+    query,
+    input,
+    running,
+    host,
+    log,
+    plain,
+  });
 }
 
 function notStarted(running: AgentProcess, exit: Awaited<AgentProcess['exited']>): AppError {

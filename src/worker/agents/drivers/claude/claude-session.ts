@@ -9,7 +9,7 @@ import { settledWithin } from '../settled-within.ts';
 import type { InputQueue } from './input-queue.ts';
 import { contentOf } from './prompt-content.ts';
 import { ClaudeUpdates } from './updates.ts';
-import { difference, nothingUsed, sumsOf } from './usage.ts';
+import { UsageCounter } from './usage.ts';
 
 const INTERRUPT_MS = 1000;
 /** Who says of which prompt a message is. */
@@ -19,6 +19,8 @@ export interface ClaudeSessionParts {
   readonly sessionId: string;
   readonly agentSessionId: string;
   readonly isResumed: boolean;
+  /** Of the session before it was opened here, where that is known. */
+  readonly used: Usage | undefined;
   readonly query: Query;
   readonly input: InputQueue<SDKUserMessage>;
   readonly running: AgentProcess;
@@ -43,8 +45,7 @@ export class ClaudeSession implements LiveAgent {
   readonly #parts: ClaudeSessionParts;
   readonly #updates: ClaudeUpdates;
   #turn: Turn | undefined;
-  /** Undefined: the process goes on with sums that it has not told yet. */
-  #sums: Usage | undefined;
+  readonly #counter: UsageCounter;
   #tellsBeginning = false;
   #model = '';
   #mode = '';
@@ -53,7 +54,7 @@ export class ClaudeSession implements LiveAgent {
     this.#parts = parts;
     this.agentSessionId = parts.agentSessionId;
     this.#updates = new ClaudeUpdates(parts.sessionId);
-    this.#sums = parts.isResumed ? undefined : nothingUsed;
+    this.#counter = new UsageCounter(parts);
     const heard = this.#listen();
     this.exited = parts.running.exited.then(async exit => {
       await heard;
@@ -140,13 +141,10 @@ export class ClaudeSession implements LiveAgent {
   }
 
   #result(said: SDKResultMessage): void {
-    const sums = sumsOf(said);
-    const before = this.#sums;
-    this.#sums = sums;
-    this.#parts.host.emit({ kind: 'usage', usage: sums });
+    const { turn: usage, session } = this.#counter.count(said);
+    this.#parts.host.emit({ kind: 'usage', usage: session });
     const turn = this.#turn;
     if (turn === undefined || !turn.hasBegun) return;
-    const usage = before === undefined ? undefined : difference(sums, before);
     turn.end.resolve({ ...this.#outcome(said, turn), usage, durationMs: Date.now() - turn.startedAt });
   }
 

@@ -4,23 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../../../../errors/app-error.ts';
 import { type Message, messageSchema, type Usage, usageSchema } from '../../../../protocol/sessions.ts';
-
-/** Of a session in which nothing was used yet. */
-export const noUsage: Usage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheReadTokens: 0,
-  cacheWriteTokens: 0,
-  costUsd: null,
-};
-
-export const addUsage = (a: Usage, b: Usage): Usage => ({
-  inputTokens: a.inputTokens + b.inputTokens,
-  outputTokens: a.outputTokens + b.outputTokens,
-  cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-  cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
-  costUsd: a.costUsd === null && b.costUsd === null ? null : (a.costUsd ?? 0) + (b.costUsd ?? 0),
-});
+import { nothingUsed, plus } from '../usage.ts';
 
 const lineSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('session'), id: z.string(), cwd: z.string(), createdAt: z.number() }),
@@ -40,7 +24,7 @@ export class Transcript {
   private constructor(path: string, { id, lines }: { id: string; lines: readonly Line[] }) {
     this.id = id;
     this.#path = path;
-    this.usage = lines.reduce((sum, line) => (line.type === 'usage' ? addUsage(sum, line.usage) : sum), noUsage);
+    this.usage = lines.reduce((sum, line) => (line.type === 'usage' ? plus(sum, line.usage) : sum), nothingUsed);
   }
 
   static begin(directory: string, { cwd }: { cwd: string }): Transcript {

@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JsonObject } from '../../../../protocol/json.ts';
 import type { Message, PartOf, Usage } from '../../../../protocol/sessions.ts';
 import { readScript, type Step } from './script.ts';
+import { nothingUsed, plus } from '../usage.ts';
 import { type Leave, runTool, type ToolResult } from './tools.ts';
-import { addUsage, noUsage, type Transcript } from './transcript.ts';
+import type { Transcript } from './transcript.ts';
 import type { Answer, End, Question, Update } from './wire.ts';
 
 export interface TurnParts {
@@ -23,7 +24,7 @@ export interface TurnParts {
 export class ScriptedTurn {
   readonly #parts: TurnParts;
   readonly #startedAt = Date.now();
-  #usage: Usage = noUsage;
+  #usage: Usage = nothingUsed;
   #answer: Message | undefined;
   #lastResult = '';
 
@@ -50,7 +51,7 @@ export class ScriptedTurn {
   #end(end: Pick<End, 'outcome' | 'error'>): End {
     this.#close();
     this.#parts.transcript.add({ type: 'usage', usage: this.#usage });
-    this.#parts.tell({ kind: 'usage', usage: addUsage(this.#parts.transcript.usage, this.#usage) });
+    this.#parts.tell({ kind: 'usage', usage: plus(this.#parts.transcript.usage, this.#usage) });
     return { ...end, usage: this.#usage, durationMs: Date.now() - this.#startedAt };
   }
 
@@ -80,7 +81,7 @@ export class ScriptedTurn {
     }
     if (step.word === 'usage') {
       const { input, output, costUsd } = step;
-      this.#usage = addUsage(this.#usage, { ...noUsage, inputTokens: input, outputTokens: output, costUsd });
+      this.#usage = plus(this.#usage, { ...nothingUsed, inputTokens: input, outputTokens: output, costUsd });
     }
     return undefined;
   }
