@@ -4,12 +4,13 @@ import { cpus, loadavg } from 'node:os';
 import { scratchDirectory, startServer } from '../test/support/server.ts';
 import { cell, echoThroughput } from './calls.ts';
 import { events } from './events.ts';
+import { history } from './history.ts';
 import { listing } from './listing.ts';
 import { python } from './python.ts';
 import { routed } from './routed.ts';
 import { type Bench, type Measurement, asTable } from './support/measure.ts';
 
-const benches: readonly Bench[] = [echoThroughput, cell, python, events, listing, routed];
+const benches: readonly Bench[] = [echoThroughput, cell, python, events, listing, routed, history];
 
 const wanted = process.argv.slice(2);
 const chosen = benches.filter(bench => wanted.length === 0 || wanted.includes(bench.name));

@@ -93,8 +93,10 @@ class ThreadedHistory implements History {
   constructor({ path, roots, retentionDays, maxWatches = MAX_WATCHES, sweepMs = SWEEP_MS, onError }: HistoryOptions) {
     const workerData: ThreadData = { path, roots: { ...roots }, retentionDays, maxWatches, sweepMs };
     this.#onError = onError ?? (() => {});
-    this.#indexer = new Worker(thread('index/index-thread'), { workerData, name: 'history-index' });
-    this.#answerer = new Worker(thread('queries/query-thread'), { workerData, name: 'history-query' });
+    // Options that this process was started with may be none for a thread.
+    const options = { workerData, execArgv: [] };
+    this.#indexer = new Worker(thread('index/index-thread'), { ...options, name: 'history-index' });
+    this.#answerer = new Worker(thread('queries/query-thread'), { ...options, name: 'history-query' });
     const opened = Promise.withResolvers<void>();
     const caughtUp = Promise.withResolvers<void>();
     this.opened = opened.promise;
