@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,9 @@ export async function mountSmallDisk(megabytes = 16): Promise<SmallDisk> {
   const path = await mkdtemp(join(tmpdir(), 'small-disk-'));
   await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0700`, 'tmpfs', path]);
   const ballast = join(path, 'ballast');
+  // A test that is broken off leaves no mount either.
+  const unmount = () => spawnSync('umount', ['--lazy', path]);
+  process.once('exit', unmount);
   return {
     path,
     async fill() {
@@ -32,6 +35,7 @@ export async function mountSmallDisk(megabytes = 16): Promise<SmallDisk> {
     },
     free: () => rm(ballast, { force: true }),
     async close() {
+      process.removeListener('exit', unmount);
       await run('umount', [path]);
       await rm(path, { recursive: true });
     },

@@ -13,7 +13,10 @@ export interface Told {
 
 /** These may end a task that was accepted. Anything else is a fault. */
 const ENDS = new Set(['TASK_INTERRUPTED', 'SANDBOX_DIED', 'TASK_CANCELLED']);
-const PAUSE_MS = 150;
+/** Before a call that failed is repeated. */
+const AGAIN_MS = 150;
+/** Between two tasks, for each of the callers: so that many of them do not ask for more than a machine can do. */
+const PAUSE_MS = 40;
 
 /** The mark of one call's program, in the arguments of its process. */
 export const MARK = /chaos-[a-z0-9]+-\d+/;
@@ -81,7 +84,7 @@ export class Load {
       const key = `${workspace.slice(3)}-${n}`;
       const told = await this.#submit(workspace, key);
       if (told) await this.#wait(told);
-      await delay(PAUSE_MS);
+      await delay(PAUSE_MS * this.workspaces.length * (0.5 + Math.random()));
     }
   }
 
@@ -128,7 +131,7 @@ export class Load {
     this.#count(answer.kind === 'lost' ? 'no answer' : answer.code);
     // Callers are promised that a failure of the cluster says that it is worth trying again.
     if (answer.kind === 'failed' && !answer.retryable) this.faults.push(`${what}: ${answer.code} ${answer.message}`);
-    await delay(PAUSE_MS);
+    await delay(AGAIN_MS);
   }
 
   #count(what: string): void {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { ClusterServices } from '../../support/cluster-services.ts';
 import type { WorkerStart } from '../../support/cluster.ts';
@@ -79,6 +79,9 @@ async function layBetweenNamespaces(services: ClusterServices): Promise<Wire> {
   const base = ((process.pid % 250) * 64 + at) * 4;
   const address = (last: number) => `10.217.${Math.floor(base / 256)}.${(base % 256) + last}`;
   await run('ip', ['netns', 'add', name]);
+  // A test that is broken off leaves none behind either.
+  const remove = () => spawnSync('ip', ['netns', 'del', name]);
+  process.once('exit', remove);
   const inside = (...args: string[]) => run('ip', ['-n', name, ...args]);
   await run('ip', ['link', 'add', device, 'type', 'veth', 'peer', 'name', 'up0', 'netns', name]);
   await run('ip', ['address', 'add', `${address(1)}/30`, 'dev', device]);
@@ -95,6 +98,7 @@ async function layBetweenNamespaces(services: ClusterServices): Promise<Wire> {
     mend: async () => void (await run('ip', ['link', 'set', device, 'up'])),
     async close() {
       await Promise.all(relays.map(relay => relay.close()));
+      process.removeListener('exit', remove);
       await run('ip', ['netns', 'del', name]);
     },
   };
