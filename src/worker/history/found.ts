@@ -1,5 +1,4 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import type { HistoryAgent } from '../../protocol/history.ts';
 
 /** What readers find in transcripts and hand to the index, whatever the agent. */
 
@@ -126,5 +125,3 @@ export interface LineReaderOptions {
   /** The sink of a session of this agent; the same one for the same id. */
   open(agentSessionId: string): SessionSink;
 }
-
-export const agents: readonly HistoryAgent[] = ['claude', 'codex', 'gemini', 'opencode'];
