@@ -49,13 +49,14 @@ export function sharesBetween(before: Usage, after: Usage) {
 }
 
 function processes(): [number, Row][] {
-  return readdirSync('/proc').flatMap(name => {
-    const fields = /^\d+$/.test(name) ? statOf(Number(name)) : [];
-    const times = fields.slice(11, 15).map(Number);
-    return times.length === 4
-      ? [[Number(name), { parent: Number(fields[1]), ticks: times.reduce((sum, n) => sum + n, 0) }] as [number, Row]]
-      : [];
-  });
+  const rows: [number, Row][] = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const fields = statOf(Number(name));
+    const ticks = fields.slice(11, 15).reduce((sum, text) => sum + Number(text), 0);
+    if (fields.length > 15) rows.push([Number(name), { parent: Number(fields[1]), ticks }]);
+  }
+  return rows;
 }
 
 function ownTicks(pid: number): number {
