@@ -69,8 +69,13 @@ const SWEEP_MS = { watched: 10_000, polled: 500 };
 /** Opens the history: one thread reads transcripts into the index, another answers. Settles when questions can be asked. */
 export async function openHistory(options: HistoryOptions): Promise<History> {
   const history = new ThreadedHistory(options);
-  await history.opened;
-  return history;
+  try {
+    await history.opened;
+    return history;
+  } catch (error) {
+    await history[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 interface Waiting {

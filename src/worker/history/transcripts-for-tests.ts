@@ -175,9 +175,9 @@ export interface Place extends AsyncDisposable {
   /** Writes Claude Code's transcript of a session and gives its path. */
   claude(
     session: { readonly sessionId: string; text(): string },
-    options?: { cwd?: string; text?: string },
+    options?: { cwd?: string; text?: string | Buffer },
   ): Promise<string>;
-  write(path: string, text: string): Promise<string>;
+  write(path: string, text: string | Buffer): Promise<string>;
   /** Opens the history of what is there and waits until it is read. */
   open(options?: Partial<HistoryOptions>): Promise<History>;
 }
@@ -193,7 +193,7 @@ export async function testPlace(): Promise<Place> {
     opencodeConfig: below('opencode-config'),
   };
   const index = join(folder, 'index', 'history.db');
-  const write = async (path: string, text: string): Promise<string> => {
+  const write = async (path: string, text: string | Buffer): Promise<string> => {
     const file = join(folder, path);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, text);

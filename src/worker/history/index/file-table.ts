@@ -12,7 +12,7 @@ export interface FileRow {
   readonly mtime: number;
   /** Where the first byte stands that was not read yet. */
   readonly offset: number;
-  readonly head: string;
+  readonly print: string;
   readonly state: string;
   readonly bad: number;
   readonly unknown: number;
@@ -30,11 +30,11 @@ export class FileTable {
   constructor(database: Database) {
     this.#all = database.prepare<[], FileRow>('select * from file');
     this.#insert = database.prepare(
-      `insert into file (path, agent, device, inode, size, mtime, offset, head, state, bad, unknown)
+      `insert into file (path, agent, device, inode, size, mtime, offset, print, state, bad, unknown)
        values (?, ?, 0, 0, -1, 0, 0, '', '{}', 0, 0)`,
     );
     this.#save = database.prepare(
-      `update file set device = @device, inode = @inode, size = @size, mtime = @mtime, offset = @offset, head = @head,
+      `update file set device = @device, inode = @inode, size = @size, mtime = @mtime, offset = @offset, print = @print,
        state = @state, bad = @bad, unknown = @unknown, gone_at = null where id = @id`,
     );
     this.#setGone = database.prepare('update file set gone_at = ? where id = ?');
@@ -53,7 +53,7 @@ export class FileTable {
   /** A row from which the file is read from its beginning. */
   fresh({ agent, path }: TranscriptFile, known: FileRow | undefined): FileRow {
     const id = known?.id ?? Number(this.#insert.run(path, agent).lastInsertRowid);
-    const blank = { device: 0, inode: 0, size: -1, mtime: 0, offset: 0, head: '', state: '{}', bad: 0, unknown: 0 };
+    const blank = { device: 0, inode: 0, size: -1, mtime: 0, offset: 0, print: '', state: '{}', bad: 0, unknown: 0 };
     return { id, path, agent, ...blank, gone_at: null };
   }
 

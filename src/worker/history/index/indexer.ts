@@ -16,6 +16,7 @@ import { SessionWriter, type WrittenSession } from './session-writer.ts';
 const BATCH_BYTES = 256 * 1024 * 1024;
 const BATCH_FILES = 3000;
 const HEAD_BYTES = 512;
+const TAIL_BYTES = 128;
 
 const lineReaders: Readonly<Record<string, (options: LineReaderOptions) => LineReader>> = {
   claude: claudeReader,
@@ -86,8 +87,8 @@ export class Indexer {
     const counts = { bad: row.bad, unknown: row.unknown };
     try {
       const { offset, state } = this.#take(file, { row, counts });
-      const head = row.head === '' ? headOf(file.path, HEAD_BYTES) : row.head;
-      this.files.save({ ...row, ...seen, ...counts, offset, head, state });
+      const print = printOf(file.path, { head: Math.min(HEAD_BYTES, offset), offset });
+      this.files.save({ ...row, ...seen, ...counts, offset, print, state });
       return Math.max(0, offset - row.offset);
     } catch (error) {
       // Gone or locked in this moment: the next look finds it changed still. What the index itself says ends the batch.
@@ -149,22 +150,21 @@ function look({ agent, path }: TranscriptFile): Seen | undefined {
   };
 }
 
-/** It still begins as it did, and is not shorter than what was read of it. */
+/** It begins as it did, and what was read of it ends as it did: transcripts only grow. */
 function isContinued(path: string, row: FileRow): boolean {
   if (row.agent === 'opencode') return true;
-  const length = Number(row.head.split(':')[0]);
-  const stats = statsOf(path);
-  return row.head !== '' && stats !== undefined && stats.size >= row.offset && headOf(path, length) === row.head;
+  return row.print !== '' && printOf(path, { head: Number(row.print.split(':')[0]), offset: row.offset }) === row.print;
 }
 
-/** `<length>:<hash>` of a file's first bytes; empty when it cannot be read. */
-function headOf(path: string, length: number): string {
-  const bytes = Buffer.alloc(length);
+/** `<length>:<hash>` of a file's first bytes and of the last before `offset`; empty when it cannot be read or is shorter. */
+function printOf(path: string, { head, offset }: { head: number; offset: number }): string {
+  const tail = Math.min(TAIL_BYTES, offset);
+  const bytes = Buffer.alloc(head + tail);
   try {
     const file = openSync(path, 'r');
     try {
-      const count = readSync(file, bytes, 0, length, 0);
-      return `${count}:${createHash('sha1').update(bytes.subarray(0, count)).digest('hex')}`;
+      const count = readSync(file, bytes, 0, head, 0) + readSync(file, bytes, head, tail, offset - tail);
+      return count < head + tail ? '' : `${head}:${createHash('sha1').update(bytes).digest('hex')}`;
     } finally {
       closeSync(file);
     }

@@ -15,6 +15,7 @@ const SETTLE_MS = 25;
 const REST_FACTOR = 20;
 /** The same for a look that a notice asked for. */
 const NOTICED_REST_FACTOR = 5;
+const RETRY_MS = 5000;
 const DAY_MS = 86_400_000;
 
 export interface KeeperOptions {
@@ -96,7 +97,8 @@ export class Keeper {
       await this.#lookAndRead();
     } catch (error) {
       this.#options.onError(error);
-      this.#sweepAfter(this.#options.sweepMs.polled);
+      // Such as a full disk: to try at once would only fill the log.
+      this.#sweepAfter(RETRY_MS);
     } finally {
       this.#work = undefined;
     }

@@ -19,8 +19,8 @@ create table file (
   size integer not null,
   mtime real not null,
   offset integer not null,
-  -- Hash of the first bytes: tells a file that grew from one that was written anew.
-  head text not null,
+  -- Of the first bytes and the last that were read: tells a file that grew from one that was written anew.
+  print text not null,
   state text not null,
   bad integer not null,
   unknown integer not null,

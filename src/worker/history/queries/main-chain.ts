@@ -14,6 +14,7 @@ export interface TreeEntry {
 
 export interface TreeMessage {
   readonly id: number;
+  readonly uid: string;
   readonly role: string;
   readonly flags: number;
   readonly time: number;

@@ -14,7 +14,6 @@ const RESULTS_BEHIND = 50;
 const CHANGE_PART_CHARS = 100_000;
 
 interface LightRow extends TreeMessage {
-  readonly uid: string;
   readonly parent: string | null;
 }
 
@@ -50,8 +49,7 @@ export class MessageQueries {
     const session = this.#book.find(id);
     if (session === undefined) return undefined;
     const all = include === 'main' ? this.#main(session) : this.#all(session);
-    const end =
-      before === undefined ? all.length : all.findIndex(({ id: one }) => this.#message.get(one)?.uid === before);
+    const end = before === undefined ? all.length : all.findIndex(({ uid }) => uid === before);
     if (end === -1) throw new AppError('VALIDATION_ERROR', 'before is no message of this session');
     const start = Math.max(0, end - limit);
     const messages = this.#shown(session, { all, start, end, maxPartChars });

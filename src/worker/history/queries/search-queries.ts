@@ -153,7 +153,7 @@ export class SearchQueries {
     return {
       sessionId: session.uid,
       slug: session.project.slug,
-      title: session.title,
+      title: session.title || 'Untitled',
       cwd: session.cwd,
       snippet: best.snippet,
       updatedAt: session.updatedAt,

@@ -22,6 +22,7 @@ interface CallSums {
   readonly cost: number | null;
 }
 
+const UNTITLED = 'Untitled';
 const REPOSITORY_NAMES_KEPT_MS = 60_000;
 
 /** Lists of projects and sessions. */
@@ -100,7 +101,7 @@ export class SessionQueries {
       agentSessionId: session.agentId,
       agent: session.agent,
       projectSlug: session.project.slug,
-      title: session.title,
+      title: session.title || UNTITLED,
       cwd: session.cwd,
       createdAt: session.createdAt,
       updatedAt: session.updatedAt,

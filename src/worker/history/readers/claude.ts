@@ -8,6 +8,11 @@ import { isObject, numberOf, objectOf, parseObject, textOf, timeOf } from './fie
 const SUBAGENTS = 'subagents';
 const MAX_TITLE_CHARS = 200;
 /** Texts that the program writes in the user's name begin with a tag. */
+const commandIn = (text: string): string | undefined => {
+  const [, name] = /<command-name>([^<]+)<\/command-name>/.exec(text.slice(0, 2000)) ?? [];
+  const [, args = ''] = /<command-args>([^<]*)<\/command-args>/.exec(text.slice(0, 2000)) ?? [];
+  return name && `${name} ${args}`.trim();
+};
 const isPrompt = (text: string): boolean => text !== '' && !text.startsWith('<') && !text.startsWith('Caveat:');
 
 /** Reads `projects/<slug>/<session>.jsonl` and the files of subagents below `<session>/subagents/` of Claude Code. */
@@ -41,10 +46,10 @@ export function claudeReader({ path, state, counts, open }: LineReaderOptions): 
     if (mode !== undefined && !isSidechain) sink.facts({ permissionMode: mode });
     if (role === 'user' && !hasPrompt && !isSidechain && found.isMeta !== true) {
       const prompt = firstText(found).trim();
-      if (isPrompt(prompt)) {
-        hasPrompt = true;
-        sink.facts({ title: oneLine(prompt) }, 'prompt');
-      }
+      const command = commandIn(prompt);
+      hasPrompt = isPrompt(prompt);
+      // A command such as /init is a title until there are words.
+      if (hasPrompt || command !== undefined) sink.facts({ title: oneLine(command ?? prompt) }, 'prompt');
     }
     const origin = textOf(objectOf(row.forkedFrom).sessionId) ?? textOf(row.requestSessionId);
     if (origin !== undefined && origin !== sessionId && !isSidechain) sink.facts({ forkedFrom: origin });
