@@ -302,7 +302,10 @@ export class Holders {
     catalog.remember(claimed);
     const { worker, epoch } = claimed;
     log.info({ workspace: now.id, from: now.worker, to: worker, epoch }, 'workspace claimed');
-    const opened = await this.open(claimed, { isFresh, restore });
+    const opened = await this.open(claimed, { isFresh, restore }).catch(error => {
+      // Another hub claimed it while it was being opened, which the worker heard of first.
+      throw error instanceof NotHere ? changingHands('recovering', error) : error;
+    });
     await onClaimed(opened);
     return catalog.latest(opened);
   }
