@@ -86,7 +86,11 @@ export async function startWorker({
   log,
   signal,
   version,
-}: Start & { version: string }): Promise<RunningWorker> {
+  env,
+}: Start & {
+  version: string;
+  env: Readonly<Record<string, string | undefined>>;
+}): Promise<RunningWorker> {
   await using started = new AsyncDisposableStack();
   const token = await readTokenFile(given, log);
   const config = withLabels(given, token?.labels);
@@ -102,7 +106,7 @@ export async function startWorker({
   started.defer(() => fabric.close());
   const id = nameOf(identity);
   const means = { id, site, fabric, blobs, config, log, engine, report, version };
-  const worker = await createWorker({ ...means, isRemote: true, signal });
+  const worker = await createWorker({ ...means, isRemote: true, signal, agentEnvironment: env });
   started.defer(() => worker.close());
   addFabricGauge(fabric);
   const open = started.move();

@@ -73,7 +73,10 @@ export function sandboxDirectory(config: Config): string {
   return resolve(config.sandbox.directory ?? join(config.directory, 'workspaces'));
 }
 
-/** What this process serves: without an engine that works somewhere, the sandbox toolset is not among it. */
+/**
+ * What this process serves: without an engine that works somewhere, the sandbox toolset is not among it; without a directory in which
+ * agents may work, sessions are not.
+ */
 export function servedBy(config: Config, hasSandbox: boolean): readonly Operation[] {
   const wanted = config.toolsets.filter(name => name !== 'core');
   const selected = selectOperations({
@@ -81,7 +84,8 @@ export function servedBy(config: Config, hasSandbox: boolean): readonly Operatio
     core: config.toolsets.includes('core'),
     readOnly: config.read_only,
   });
-  return hasSandbox ? selected : selected.filter(operation => operation.always);
+  const isThere = { sandbox: hasSandbox, sessions: config.sessions.roots.length > 0 };
+  return selected.filter(({ always, toolset }) => always || isThere[toolset]);
 }
 
 /** Users of boxes must be able to pass through it, and nobody but its owner may list or read it. */

@@ -55,7 +55,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       // Whatever fails on the way, what was started before it ends, the last first: else the process would not exit.
       await using started = new AsyncDisposableStack();
       started.defer(await traceRole('serve', { config, log }));
-      const solo = await startSolo({ config, log, version });
+      const solo = await startSolo({ config, log, version, env });
       started.defer(() => solo.close());
       const { engine } = solo;
       const http = await openDoors(solo, { config, log, version, started });
@@ -84,7 +84,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       const { config, log } = await configure(flags);
       await using started = new AsyncDisposableStack();
       started.defer(await traceRole('worker', { config, log }));
-      const worker = await startWorker({ config, log, signal, version });
+      const worker = await startWorker({ config, log, signal, version, env });
       started.defer(() => worker.close());
       await openHealth({ config, log, started, readiness: () => workerReadiness(worker.isReady) });
       say(
@@ -102,7 +102,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
         (await attachStdio({ path: socketsOf(config).mcp, signal }))
       )
         return;
-      const solo = await startSolo({ config, log, version });
+      const solo = await startSolo({ config, log, version, env });
       try {
         await serveStdio({ hub: solo.hub, operations: solo.operations, log, version, signal });
       } finally {
@@ -115,7 +115,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
         settings: { 'log.level': 'warn', ...defined(flags.settings) },
       });
       const running = await connectSocket(socketsOf(config).http);
-      return running ?? clientOf(await startSolo({ config, log, version }), log);
+      return running ?? clientOf(await startSolo({ config, log, version, env }), log);
     },
     doctor: async flags => diagnose(await configure(flags), { version }),
     attack: async flags => runAttacksOn(await configure(flags)),

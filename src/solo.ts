@@ -28,10 +28,13 @@ export async function startSolo({
   config,
   log,
   version,
+  env,
 }: {
   config: Config;
   log: Log;
   version: string;
+  /** Of the user whose coding agents these are. */
+  env: Readonly<Record<string, string | undefined>>;
 }): Promise<Solo> {
   const directory = await prepareDirectory(config.directory);
   const store = await openStore(config);
@@ -61,6 +64,7 @@ export async function startSolo({
         log,
         engine,
         version,
+        agentEnvironment: env,
       })
     : undefined;
   if (!report.works)

@@ -23,7 +23,13 @@ test('there is no snapshot of a tool that is gone', async () => {
 });
 
 test('the list of the sandbox toolset stays within 6,000 tokens', () => {
-  assert.ok(tokensOf(allOperations) <= 6000, `${tokensOf(allOperations)} tokens`);
+  const sandbox = selectOperations({ toolsets: ['sandbox'] });
+  assert.ok(tokensOf(sandbox) <= 6000, `${tokensOf(sandbox)} tokens`);
+});
+
+test('the lists of the toolsets sandbox and sessions together stay within 9,500 tokens', () => {
+  const both = selectOperations({ toolsets: ['sandbox', 'sessions'] });
+  assert.ok(tokensOf(both) <= 9500, `${tokensOf(both)} tokens`);
 });
 
 test('the list of the core preset stays within 4,000 tokens', () => {

@@ -7,6 +7,7 @@ import { toListedTool } from './listed-tool.ts';
 import type { Operation } from './operation.ts';
 import { allOperations } from './registry.ts';
 
+const session = { session_id: '0b5c9a52-7d0c-4e0e-9e0a-5b1a4f6f2d11' };
 /** Arguments that each operation takes, so that one more can be varied. */
 const valid: Readonly<Record<string, Record<string, unknown>>> = {
   workspace_delete: { workspace_id: 'ws_1' },
@@ -25,6 +26,17 @@ const valid: Readonly<Record<string, Record<string, unknown>>> = {
   task_get_result: { task_id: 't' },
   task_cancel: { task_id: 't' },
   echo: { message: 'x' },
+  get_session: session,
+  send_prompt: { ...session, text: 'go' },
+  send_and_wait: { ...session, text: 'go' },
+  abort_session: session,
+  dispose_session: session,
+  fork_session: session,
+  rename_session: { ...session, title: 'x' },
+  respond_permission: { ...session, request_id: 'r', behavior: 'allow' },
+  get_project_memory: { slug: '-x' },
+  search_sessions: { query: 'xy' },
+  update_state: { patch: {} },
 };
 
 const numberSchema = z.looseObject({

@@ -45,7 +45,8 @@ export function toListedTool(operation: Operation): ListedTool {
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema & { type: 'object' } {
   const converted = z.toJSONSchema(schema, { io, override: ({ jsonSchema }) => tidy(jsonSchema, io) });
   const { $schema: _, type: __, ...rest } = converted;
-  return { type: 'object', ...rest };
+  // Some clients want the member even where it is empty.
+  return { type: 'object', properties: {}, ...rest };
 }
 
 /** Longer bounds of texts guard the server; nobody writes up to them. */
@@ -53,7 +54,7 @@ const TELLING_LENGTH = 128;
 
 /**
  * Takes away bounds that are no news and permissions that every object has unless it says otherwise. Outputs tell types, and
- * leave out which fields are always there. `description` is for people at a command line: the model is shown `brief`.
+ * leave out which fields are always there. What is `hidden` is accepted and not shown. `description` is for people at a command line: the model is shown `brief`.
  */
 function tidy(schema: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): void {
   if (io === 'output') delete schema.required;
@@ -65,8 +66,16 @@ function tidy(schema: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): voi
   if (schema.minLength === 1) delete schema.minLength;
   if (schema.maxLength !== undefined && schema.maxLength > TELLING_LENGTH) delete schema.maxLength;
   delete schema.propertyNames;
+  if (io === 'output' && isAnyObject(schema.items)) delete schema.items;
+  const { properties } = schema;
+  for (const [name, property] of Object.entries(properties ?? {}))
+    if (typeof property === 'object' && property.hidden === true) delete properties?.[name];
+  if (properties !== undefined && Object.keys(properties).length === 0) delete schema.properties;
   const { additionalProperties } = schema;
   if (typeof additionalProperties === 'object' && Object.keys(additionalProperties).length === 0) {
     delete schema.additionalProperties;
   }
 }
+
+/** A schema of objects that says nothing of what is in them. */
+const isAnyObject = (schema: unknown): boolean => JSON.stringify(schema) === '{"type":"object"}';

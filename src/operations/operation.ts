@@ -102,7 +102,7 @@ export interface OperationSpec<Input extends z.ZodObject, Output extends z.ZodTy
   readonly ordered?: boolean;
   /** Part of `--toolsets core`. */
   readonly core?: boolean;
-  /** Listed with every toolset (`echo`, the task tools). */
+  /** Listed with every toolset (`echo`, the task tools), but not with `core`. */
   readonly always?: boolean;
   /** False: for operators, over HTTP and on the command line; models are never shown it. */
   readonly isTool?: boolean;

@@ -10,6 +10,19 @@ import { runCommand, runPython } from './sandbox/runs.ts';
 import { taskCancel, taskGetResult, taskGetStatus, taskList } from './sandbox/tasks.ts';
 import { workspaceCreate, workspaceDelete, workspaceGet, workspaceList } from './sandbox/workspaces.ts';
 import { fsEdit, fsWrite } from './sandbox/write-files.ts';
+import { pollEvents } from './sessions/events.ts';
+import { getObservability, getProjectMemory, listProjects, searchSessions } from './sessions/history.ts';
+import { listPermissions, respondPermission } from './sessions/permissions.ts';
+import { abortSession, disposeSession, sendAndWait, sendPrompt } from './sessions/prompts.ts';
+import {
+  createSession,
+  forkSession,
+  getSession,
+  listAgentsAvailable,
+  listSessions,
+  renameSession,
+} from './sessions/sessions.ts';
+import { getState, updateState } from './sessions/state.ts';
 import { workerDrain, workerList, workerRemove, workerUndrain } from './workers/workers.ts';
 
 /** The tools: everything that models can ask for, in the order in which it is listed: a fixed order keeps clients' prompt caches. */
@@ -40,6 +53,25 @@ export const allOperations: readonly Operation[] = [
   taskCancel,
   taskList,
   echo,
+  listProjects,
+  listSessions,
+  getSession,
+  createSession,
+  sendPrompt,
+  sendAndWait,
+  abortSession,
+  disposeSession,
+  forkSession,
+  renameSession,
+  listPermissions,
+  respondPermission,
+  listAgentsAvailable,
+  getProjectMemory,
+  searchSessions,
+  pollEvents,
+  getState,
+  updateState,
+  getObservability,
 ];
 
 /** What operators can ask for beside them, over HTTP and on the command line. */
@@ -71,7 +103,7 @@ export function selectOperations({ toolsets = [], core = false, readOnly = false
   return allOperations.filter(
     operation =>
       (isWanted(operation.toolset) || operation.always) &&
-      (!core || operation.core || operation.always) &&
+      (!core || operation.core) &&
       (!readOnly || operation.hints.readOnly),
   );
 }

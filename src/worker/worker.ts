@@ -7,6 +7,7 @@ import type { Fabric } from '../fabric/fabric.ts';
 import type { Log } from '../log/log.ts';
 import { askHub, type Link, serveWorker } from '../protocol/link.ts';
 import type { HubRequest } from '../protocol/messages.ts';
+import { type Agents, openAgents } from './agents/open-agents.ts';
 import { Backoff } from './backoff.ts';
 import { emptied } from './departure.ts';
 import { addWorkerGauges } from './gauges.ts';
@@ -46,6 +47,8 @@ export interface WorkerOptions {
   /** How long a box may take for a request on files; the longest is to hash a file as large as the disk. */
   readonly stuckAfterMs?: number;
   readonly signal?: AbortSignal;
+  /** Variables of the user whose coding agents these are. */
+  readonly agentEnvironment?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface Worker {
@@ -80,6 +83,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const housing = await createBoxHouse({ engine, report, config, log, reports });
   const mayStart = asking(link, log);
   let isClosing = false;
+  const mayWork = () => !isClosing && !membership.isFenced;
   const contexts = new ContextRecords(join(sandboxDirectory(config), 'contexts'));
   const means = {
     config,
@@ -122,14 +126,17 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     card,
     beatMs,
     beforeJoin: signal => reports.drain(signal),
-    onLost: () => workspaces.abandonAll(),
+    onLost: async () => {
+      await Promise.all([workspaces.abandonAll(), agents?.sessions.abandonAll()]);
+    },
     onSilence: () => freeze(true),
     onHeard: () => freeze(false),
   });
+  const agents = await agentsOf(options, { log, mayWork, link });
   addWorkerGauges({ slots, workspaces, membership, reports });
   const stopServing = await serveWorker(link, {
     worker: id,
-    handlers: workerHandlers({ workspaces, engine: report, mayWork: () => !isClosing && !membership.isFenced }),
+    handlers: workerHandlers({ workspaces, engine: report, ...agents, mayWork }),
     onError: (error, context) => log.error({ error, ...context }, 'a request failed unforeseen'),
   });
 
@@ -137,6 +144,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     if (isClosing) return;
     isClosing = true;
     await workspaces.abandonAll();
+    await agents?.close();
     await stopServing();
     await housing.close();
     await membership.leave();
@@ -152,12 +160,22 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   return {
     id,
     get isReady() {
-      return !isClosing && !membership.isFenced;
+      return mayWork();
     },
     drain: time => emptied({ membership, workspaces, log }, time),
     change: async changed => void (await membership.change(changed)),
     close,
   };
+}
+
+/** The coding agents of this machine, where there are directories in which they may work. */
+async function agentsOf(
+  { id, config, blobs, agentEnvironment = {} }: WorkerOptions,
+  { log, mayWork, link }: { log: Log; mayWork: () => boolean; link: Link },
+): Promise<Agents | undefined> {
+  if (config.sessions.roots.length === 0) return undefined;
+  const tell = (told: HubRequest<'session.told'>) => askHub(link, 'session.told', told, { timeoutMs: ASK_TIMEOUT_MS });
+  return await openAgents({ worker: id, config, log, blobs, environment: agentEnvironment, mayWork, tell });
 }
 
 /** Asks until a hub answers. A refusal counts as no; trouble of the hub's own is no answer. */

@@ -10,6 +10,7 @@ export const echo = defineOperation({
   output: z.looseObject({ message: z.string() }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   scope: 'any',
+  core: true,
   always: true,
   cli: { words: ['sandbox', 'echo'], positional: 'message', examples: ['boxswain sandbox echo hello'] },
   text: output => output.message,

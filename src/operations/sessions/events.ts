@@ -25,7 +25,7 @@ export const pollEvents = defineOperation({
   name: 'poll_events',
   toolset: 'sessions',
   title: 'Poll events',
-  description: 'Wait for what happens in sessions. Pass the cursor of one answer as after of the next.',
+  description: 'Wait for what happens in sessions. Pass the last cursor as after.',
   input: z.strictObject({
     session_id: sessionId.optional(),
     stream: z

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
 import { defineOperation } from '../define.ts';
 import { sumUsage } from './usage-sums.ts';
-import { agent, at, paging, reading, since, slug } from './inputs.ts';
+import { agent, at, paging, project, reading, since } from './inputs.ts';
 import { nextCursor } from './outputs.ts';
 
 const list = z.array(z.looseObject({}));
@@ -33,10 +33,10 @@ export const searchSessions = defineOperation({
   name: 'search_sessions',
   toolset: 'sessions',
   title: 'Search sessions',
-  description: 'Search what was said and done in all sessions. Words must all occur; "quoted phrase"; prefix*.',
+  description: 'Search all that was said and done. All words must occur; "phrase"; prefix*.',
   input: z.strictObject({
     query: z.string().min(2).max(500).describe('what to look for'),
-    slug,
+    slug: project,
     agent: agent.optional().describe('only this kind of agent'),
     role: z.enum(['user', 'assistant', 'tool']).optional().describe('only what this one said'),
     since,
@@ -83,7 +83,7 @@ export const getObservability = defineOperation({
   title: 'Get tokens and cost',
   description: 'Tokens and cost of sessions, by project, agent, model and day, as agents recorded them.',
   input: z.strictObject({
-    slug,
+    slug: project,
     agent: agent.optional().describe('only this kind of agent'),
     since,
     until,

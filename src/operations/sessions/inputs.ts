@@ -4,12 +4,16 @@ import { permissionModeSchema } from '../../protocol/sessions.ts';
 /** Arguments that several operations on sessions share. */
 export const sessionId = z
   .string()
-  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be a UUID')
+  .refine(id => /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/.test(id), 'must be a UUID')
   .transform(id => id.toLowerCase())
   .describe('handle of the session');
-export const slug = z.string().max(512).optional().describe('its project; not needed');
+/** Accepted, as the earlier system asked for it, and not shown to models. */
+export const slug = z.string().max(512).optional().meta({ hidden: true, description: 'its project; not needed' });
+export const project = z.string().max(512).optional().describe('only of this project');
 export const at = { worker_id: z.string().max(128).optional().describe('only this worker') };
-export const agent = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a kind of agent, such as claude');
+export const agent = z
+  .string()
+  .refine(kind => /^[a-z][a-z0-9-]{0,31}$/.test(kind), 'must be a kind of agent, such as claude');
 export const permissionMode = permissionModeSchema.optional().describe('what the agent may do without asking');
 export const since = z.int().min(0).optional().describe('epoch milliseconds');
 export const paging = (usual: number, most: number) => ({

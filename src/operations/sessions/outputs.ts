@@ -12,10 +12,8 @@ export const sessionOutput = z.looseObject({
   hasMore: z.boolean(),
   before: z.string().nullable(),
 });
-export const createdOutput = z.looseObject({ sessionId: z.string(), status: z.string(), cursor: z.string() });
+export const createdOutput = z.looseObject({ sessionId: z.string(), cursor: z.string() });
 export const sentOutput = z.looseObject({
-  ok: z.boolean(),
-  via: z.string(),
   sessionId: z.string(),
   turnId: z.string(),
   cursor: z.string(),
@@ -37,17 +35,9 @@ export const forkedOutput = z.looseObject({
 });
 export const renamedOutput = z.looseObject({ ok: z.boolean(), title: z.string() });
 export const permissionsOutput = z.looseObject({ permissions: list, nextCursor });
-export const respondedOutput = z.looseObject({
-  ok: z.boolean(),
-  requestId: z.string(),
-  behavior: z.string(),
-  remember: z.string(),
-  alreadyResolved: z.boolean(),
-});
+export const respondedOutput = z.looseObject({ alreadyResolved: z.boolean() });
 export const agentsOutput = z.looseObject({ agents: list });
 export const eventsOutput = z.looseObject({
   events: list,
   cursor: z.string(),
-  hasMore: z.boolean(),
-  gap: z.boolean(),
 });

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { rememberSchema } from '../../protocol/sessions.ts';
-import { json } from '../../protocol/json.ts';
 import { badArgument } from '../arguments.ts';
 import { defineOperation } from '../define.ts';
 import { ending, paging, reading, sessionId } from './inputs.ts';
 import { permissionsOutput, respondedOutput } from './outputs.ts';
-import { viewPermission } from './views.ts';
+import { plain, viewPermission } from './views.ts';
 
 export const listPermissions = defineOperation({
   name: 'list_permissions',
@@ -20,7 +19,6 @@ export const listPermissions = defineOperation({
   output: permissionsOutput,
   hints: reading,
   scope: 'sessions:read',
-  core: true,
   cli: { words: ['sessions', 'permissions'], examples: ['boxswain sessions permissions'] },
   async run({ session_id, state, limit, cursor }, { hub, caller }) {
     const query = { caller: caller.id, sessionId: session_id, pendingOnly: state === 'pending', limit, cursor };
@@ -45,7 +43,7 @@ export const respondPermission = defineOperation({
       .optional()
       .meta({ brief: 'why; deny', description: 'told to the agent with a denial' }),
     updated_input: z
-      .record(z.string(), json)
+      .record(z.string(), z.unknown())
       .optional()
       .meta({ brief: 'allow', description: 'what the tool gets instead of what it asked for' }),
   }),
@@ -68,7 +66,7 @@ export const respondPermission = defineOperation({
       behavior,
       remember,
       ...(message !== undefined && { message }),
-      ...(updated_input && { updatedInput: updated_input }),
+      ...(updated_input && { updatedInput: plain(updated_input) }),
     };
     const { isRepeat } = await hub.sessions.permissions.respond(
       { sessionId: session_id, requestId: request_id, answer },

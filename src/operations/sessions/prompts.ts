@@ -14,7 +14,7 @@ const MAX_WAIT_MS = 600_000;
 const prompt = {
   session_id: sessionId,
   text: z.string().min(1).max(1_048_576).describe('the prompt'),
-  cwd: z.string().max(4096).optional().describe('not needed'),
+  cwd: z.string().max(4096).optional().meta({ hidden: true, description: 'not needed' }),
   slug,
   ...deliver,
   ...idem,
@@ -54,7 +54,6 @@ export const sendAndWait = defineOperation({
   output: waitedOutput,
   hints: acting,
   scope: 'sessions:write',
-  core: true,
   cli: {
     words: ['sessions', 'wait'],
     positional: 'session_id',
@@ -90,7 +89,6 @@ export const abortSession = defineOperation({
   output: abortedOutput,
   hints: ending,
   scope: 'sessions:write',
-  core: true,
   cli: { words: ['sessions', 'abort'], positional: 'session_id', examples: ['boxswain sessions abort SESSION_ID'] },
   async run({ session_id }, { hub, caller }) {
     const { desk } = hub.sessions;

@@ -4,7 +4,7 @@ import { badArgument } from '../arguments.ts';
 import { idem } from '../sandbox/inputs.ts';
 import { defineOperation } from '../define.ts';
 import { cursorOf } from './cursors.ts';
-import { acting, agent, at, paging, permissionMode, reading, sessionId, since, slug } from './inputs.ts';
+import { acting, agent, at, paging, permissionMode, project, reading, sessionId, since, slug } from './inputs.ts';
 import { agentsOutput, createdOutput, forkedOutput, renamedOutput, sessionOutput, sessionsOutput } from './outputs.ts';
 import { viewListed, viewPermission, viewSession } from './views.ts';
 
@@ -16,7 +16,7 @@ export const listSessions = defineOperation({
   title: 'List sessions',
   description: 'List sessions with coding agents, newest first.',
   input: z.strictObject({
-    slug,
+    slug: project,
     ...at,
     agent: agent.optional().describe('only of this kind of agent'),
     status: sessionStatusSchema.optional().describe('only those in this state'),
@@ -27,7 +27,6 @@ export const listSessions = defineOperation({
   output: sessionsOutput,
   hints: reading,
   scope: 'sessions:read',
-  core: true,
   cli: { words: ['sessions', 'list'], examples: ['boxswain sessions list --status running'] },
   async run({ query, worker_id, ...rest }, { hub, caller }) {
     const found = await hub.sessions.desk.list({ ...rest, caller: caller.id, worker: worker_id, title: query });
@@ -50,7 +49,6 @@ export const getSession = defineOperation({
   output: sessionOutput,
   hints: reading,
   scope: 'sessions:read',
-  core: true,
   cli: { words: ['sessions', 'show'], positional: 'session_id', examples: ['boxswain sessions show SESSION_ID'] },
   async run({ session_id, limit, before, max_part_chars }, { hub, caller }) {
     const reading = { limit, maxPartChars: max_part_chars, ...(before !== undefined && { before }) };

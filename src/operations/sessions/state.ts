@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
-import { json } from '../../protocol/json.ts';
 import type { CallerStateRecord } from '../../store/agents/rows.ts';
 import type { JsonObject } from '../../store/rows.ts';
 import { badArgument } from '../arguments.ts';
 import { defineOperation } from '../define.ts';
 import { reading } from './inputs.ts';
+import { plain } from './views.ts';
 
 const MAX_BYTES = 256 * 1024;
 
@@ -16,7 +16,7 @@ const marker = z.looseObject({
 });
 const patchSchema = z.strictObject({
   markers: z.record(z.string().max(200), z.array(marker).nullable()).optional(),
-  preferences: z.record(z.string().max(200), json).optional(),
+  preferences: z.record(z.string().max(200), z.unknown()).optional(),
   recentCwds: z.array(z.string().max(4096)).max(200).optional(),
 });
 type Patch = z.output<typeof patchSchema>;
@@ -86,9 +86,6 @@ function merged(before: unknown, patch: JsonObject): JsonObject {
   const all: JsonObject = { ...Object(before), ...patch };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
 }
-
-/** As plain JSON: fields that are undefined are left out. */
-const plain = (value: object): JsonObject => JSON.parse(JSON.stringify(value));
 
 function viewState({ state, version }: CallerStateRecord): z.output<typeof output> {
   const { markers, preferences, recentCwds } = state;

@@ -63,7 +63,7 @@ export function viewListed({ workerId, record, past }: ListedSession): JsonObjec
 }
 
 /** As plain JSON: fields that are undefined are left out. */
-const plain = (value: object): JsonObject => JSON.parse(JSON.stringify(value));
+export const plain = (value: object): JsonObject => JSON.parse(JSON.stringify(value));
 
 export function viewPermission(permission: PermissionRecord): JsonObject {
   const { id, sessionId, toolName, description, input, source, createdAt, expiresAt, state, remember } = permission;
