@@ -63,6 +63,8 @@ export interface History extends AsyncDisposable {
   refresh(): Promise<void>;
 }
 
+/** Of each thread's memory: what is soon thrown away, which is nearly all of it. */
+const YOUNG_MB = 16;
 const MAX_WATCHES = 2000;
 const SWEEP_MS = { watched: 10_000, polled: 500 };
 
@@ -99,7 +101,7 @@ class ThreadedHistory implements History {
     const workerData: ThreadData = { path, roots: { ...roots }, retentionDays, maxWatches, sweepMs };
     this.#onError = onError ?? (() => {});
     // Options that this process was started with may be none for a thread.
-    const options = { workerData, execArgv: [] };
+    const options = { workerData, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } };
     this.#indexer = new Worker(thread('index/index-thread'), { ...options, name: 'history-index' });
     this.#answerer = new Worker(thread('queries/query-thread'), { ...options, name: 'history-query' });
     const opened = Promise.withResolvers<void>();

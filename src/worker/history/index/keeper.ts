@@ -118,6 +118,8 @@ export class Keeper {
     }
     if (this.#isClosed || this.#isCaughtUp) return;
     this.#isCaughtUp = true;
+    // Reading everything took far more memory than what comes now will.
+    this.#database.pragma('shrink_memory');
     this.#options.onCaughtUp();
   }
 

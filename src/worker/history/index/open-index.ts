@@ -6,7 +6,7 @@ import { INDEX_VERSION, tables } from './schema.ts';
 const BUSY_TIMEOUT_MS = 5000;
 /** Pages of 16 KiB: fewer of them for long texts, and a flatter tree. */
 const PAGE_BYTES = 16_384;
-const CACHE_KIB = 65_536;
+const CACHE_KIB = { writer: 32_768, reader: 8192 };
 const WORDS_BYTES = 64 * 1024 * 1024;
 const MMAP_BYTES = 1024 ** 3;
 
@@ -47,7 +47,7 @@ function opened(path: string): Database.Database {
     database.pragma(`page_size = ${PAGE_BYTES}`);
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL');
-    database.pragma(`cache_size = -${CACHE_KIB}`);
+    database.pragma(`cache_size = -${CACHE_KIB.writer}`);
     database.pragma('temp_store = MEMORY');
     const isNew = database.pragma('schema_version', { simple: true }) === 0;
     if (isNew) {
@@ -68,7 +68,7 @@ function opened(path: string): Database.Database {
 /** Opens the index, which its writer has made, for reading. */
 export function openForReading(path: string): Database.Database {
   const database = new Database(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-  database.pragma(`cache_size = -${CACHE_KIB}`);
+  database.pragma(`cache_size = -${CACHE_KIB.reader}`);
   database.pragma(`mmap_size = ${MMAP_BYTES}`);
   return database;
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { numberOf, parseObject } from '../readers/fields.ts';
 
 /** A running total as a session's transcript had it at the end of a day. */
 export interface TotalRow {
@@ -23,8 +23,6 @@ export interface CostShare {
   readonly byDay: ReadonlyMap<number, number>;
   readonly byModel: ReadonlyMap<string, number>;
 }
-
-const costsByModel = z.record(z.string(), z.number());
 
 /**
  * Takes the running totals of Claude Code apart. Totals with one start time are one series: within a session the last counts, and
@@ -78,4 +76,7 @@ function addShare(
   });
 }
 
-const modelsOf = (row: TotalRow): Record<string, number> => costsByModel.parse(JSON.parse(row.models));
+function modelsOf(row: TotalRow): Record<string, number> {
+  const models = Object.entries(parseObject(row.models) ?? {});
+  return Object.fromEntries(models.map(([model, cost]) => [model, numberOf(cost)]));
+}

@@ -9,6 +9,20 @@ const DAY_MS = 86_400_000;
 const RECENT = 10;
 const ACTIVE_MS = 7 * DAY_MS;
 
+/** A report is never older than ten seconds. */
+const MAX_AGE_MS = 8000;
+/** Computing takes at most this part of the time. */
+const SHARE = 1 / 50;
+const REPORTS_KEPT = 50;
+
+interface Computed {
+  readonly report: UsageReport;
+  readonly tookMs: number;
+}
+
+/** A small history is summed up anew every time. */
+const keptMs = ({ tookMs }: Computed): number => (tookMs < 20 ? 0 : Math.min(MAX_AGE_MS, tookMs / SHARE));
+
 interface CallRow {
   readonly session: number;
   readonly model: string;
@@ -33,6 +47,7 @@ export class UsageQueries {
   readonly #book: SessionBook;
   readonly #calls;
   readonly #totals;
+  readonly #computed = new Map<string, Computed>();
 
   constructor(database: Database, book: SessionBook) {
     this.#book = book;
@@ -47,8 +62,20 @@ export class UsageQueries {
     );
   }
 
-  /** With `since` or `until`, tokens are those of calls between them and costs those of the days that they touch, in UTC. */
+  /** What was computed a moment ago, where computing takes long; else of this moment. */
   usage(filter: UsageFilter, now: number): UsageReport {
+    const key = JSON.stringify(filter);
+    const known = this.#computed.get(key);
+    if (known !== undefined && now - known.report.computedAt < keptMs(known)) return known.report;
+    const start = performance.now();
+    const report = this.#compute(filter, now);
+    if (this.#computed.size >= REPORTS_KEPT) this.#computed.clear();
+    this.#computed.set(key, { report, tookMs: performance.now() - start });
+    return report;
+  }
+
+  /** With `since` or `until`, tokens are those of calls between them and costs those of the days that they touch, in UTC. */
+  #compute(filter: UsageFilter, now: number): UsageReport {
     const { since = 0, until = Number.MAX_SAFE_INTEGER } = filter;
     const sessions = new Map([...this.#book.sessions].filter(([, session]) => fits(session, filter)));
     const shares = costShares(this.#totals.all());
