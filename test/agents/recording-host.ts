@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, Part } from '../../src/protocol/sessions.ts';
 import type { AgentUpdate, DriverHost, PermissionAnswer, PermissionQuestion } from '../../src/worker/agents/driver.ts';
+
+/** Agents are slow on a busy machine, but not that slow. */
+const PATIENCE_MS = 60_000;
 
 type Answerer = (question: PermissionQuestion, signal: AbortSignal) => PermissionAnswer | Promise<PermissionAnswer>;
 
@@ -35,7 +39,11 @@ export class RecordingHost implements DriverHost {
   /** Settles as soon as it holds after an update or a question. */
   async until(holds: () => boolean): Promise<void> {
     if (holds()) return;
-    await new Promise<void>(done => this.#waiting.push({ holds, done }));
+    const late = new AbortController();
+    const held = new Promise<void>(done => this.#waiting.push({ holds, done }));
+    const never = delay(PATIENCE_MS, 'late', { signal: late.signal }).catch(() => 'held');
+    if ((await Promise.race([held, never])) === 'late') assert.fail(`did not happen: ${holds}`);
+    late.abort();
   }
 
   #look(): void {

@@ -11,7 +11,7 @@ import type { Hello } from './acp-process.ts';
 import { AcpSession } from './acp-session.ts';
 import { CodecV1, modesOf } from './codec-v1.ts';
 import type { AcpAgent } from './known-agents.ts';
-import { lacks, openSession } from './open-session.ts';
+import { lacks, openSession, unavailable } from './open-session.ts';
 import { SharedProcess } from './shared-process.ts';
 
 export interface AcpDriverOptions {
@@ -39,6 +39,11 @@ export function createAcpDriver(options: AcpDriverOptions): Driver {
     return used;
   }
 
+  async function greet(): Promise<void> {
+    const { giveBack } = await use();
+    await giveBack();
+  }
+
   return {
     kind: agent.kind,
     async describe(signal) {
@@ -47,10 +52,11 @@ export function createAcpDriver(options: AcpDriverOptions): Driver {
       signal.throwIfAborted();
       try {
         // What it can is told by the program only, once it runs; asked once.
-        if (hello === undefined) await (await use()).giveBack();
+        if (hello === undefined) await until(signal, greet());
         return describeAgent(agent, { path, hello });
       } catch (error) {
-        return describeAgent(agent, { path, reason: error instanceof AppError ? error.message : 'it does not start' });
+        const reason = error instanceof AppError ? error.message : 'it has not started yet; ask again';
+        return describeAgent(agent, { path, reason });
       }
     },
     async open(request, host) {
@@ -75,8 +81,13 @@ export function createAcpDriver(options: AcpDriverOptions): Driver {
       try {
         const { fork, close } = process.hello.agentCapabilities?.sessionCapabilities ?? {};
         if (!fork) throw lacks(agent, 'fork');
-        const forked = await process.request('session/fork', { sessionId: agentSessionId, cwd, mcpServers: [] });
-        const { sessionId } = forkedSchema.parse(forked);
+        const forked = process.request('session/fork', { sessionId: agentSessionId, cwd, mcpServers: [] });
+        const { sessionId } = forkedSchema.parse(
+          await forked.catch(error => {
+            if (error instanceof AppError) throw error;
+            throw new AppError('SESSION_NOT_FOUND', `Session not found: ${agent.name} cannot fork it`);
+          }),
+        );
         if (close) await process.request('session/close', { sessionId });
         return { agentSessionId: sessionId };
       } finally {
@@ -86,12 +97,21 @@ export function createAcpDriver(options: AcpDriverOptions): Driver {
   };
 }
 
-const forkedSchema = z.looseObject({ sessionId: z.string() });
-
-const unavailable = (agent: AcpAgent, reason: string): AppError =>
-  new AppError('AGENT_UNAVAILABLE', `Agent ${agent.kind} is not available: ${reason}`, {
-    hint: `install ${agent.name}, and log in with it in a terminal`,
+/** Rejects when the signal fires first; what was begun goes on. */
+async function until(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal });
   });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    over.abort();
+    work.catch(() => undefined);
+  }
+}
+
+const forkedSchema = z.looseObject({ sessionId: z.string() });
 
 function describeAgent(agent: AcpAgent, found: { path?: string; hello?: Hello; reason?: string }): AgentKind {
   const { path, hello, reason } = found;
@@ -115,7 +135,7 @@ function describeAgent(agent: AcpAgent, found: { path?: string; hello?: Hello; r
 function capabilitiesOf(agent: AcpAgent, hello: Hello | undefined): AgentCapabilities {
   const { loadSession, sessionCapabilities } = hello?.agentCapabilities ?? {};
   return {
-    resume: loadSession === true || Boolean(sessionCapabilities?.resume),
+    resume: agent.cannotResume !== true && (loadSession === true || Boolean(sessionCapabilities?.resume)),
     fork: Boolean(sessionCapabilities?.fork),
     forkAtMessage: false,
     list: Boolean(sessionCapabilities?.list),

@@ -18,6 +18,8 @@ export interface AcpAgent {
   readonly signIn?: Readonly<Record<string, string>>;
   /** Its warnings come as if the model said them, but without the id that what the model says has. */
   readonly hasNoticesWithoutId?: boolean;
+  /** It says that it can, but has never been seen to. */
+  readonly cannotResume?: boolean;
   /** What it needs besides, such as never to open a browser. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -53,6 +55,7 @@ export const gemini: AcpAgent = {
   usage: false,
   cost: false,
   signIn: { GEMINI_API_KEY: 'gemini-api-key' },
+  cannotResume: true,
 };
 
 export const opencode: AcpAgent = {
@@ -61,7 +64,7 @@ export const opencode: AcpAgent = {
   command: 'opencode',
   args: ['acp'],
   modes: { default: 'build', plan: 'plan' },
-  remembers: 'session',
+  remembers: 'always',
   denyEndsTurn: true,
   usage: true,
   cost: true,

@@ -7,7 +7,6 @@ import type { AcpAgent } from './known-agents.ts';
 
 const MODEL = 'model';
 const AUTH_REQUIRED = -32000;
-const NOT_FOUND = /not found|no such|unknown session|no rollout|does not exist|invalid session/i;
 
 const openedSchema = z
   .looseObject({
@@ -24,7 +23,7 @@ const openedSchema = z
   .transform(opened => opened ?? {});
 type Opened = z.output<typeof openedSchema>;
 
-const errorSchema = z.looseObject({ code: z.number(), message: z.string(), data: z.unknown().optional() });
+const errorSchema = z.looseObject({ code: z.number(), message: z.string() });
 
 /** Opens a session as asked: new, or gone on with, in the mode and with the model. The agent's id of it and its model. */
 export async function openSession(
@@ -48,12 +47,18 @@ async function begin(process: AcpProcess, cwd: string, agent: AcpAgent): Promise
   try {
     return openedSchema.parse(await process.request(methods.agent.session.new, { cwd, mcpServers: [] }));
   } catch (error) {
-    const told = errorSchema.safeParse(error).data;
-    if (told?.code !== AUTH_REQUIRED) throw error;
-    throw new AppError('AGENT_UNAVAILABLE', `Agent ${agent.kind} is not available: nobody is logged in`, {
-      hint: `log in with ${agent.name} in a terminal on the worker`,
-    });
+    throw refused(error, agent) ?? unavailable(agent, 'it opens no session');
   }
+}
+
+/** What is the same whatever was asked for; undefined when the agent simply refused. */
+function refused(error: unknown, agent: AcpAgent): unknown {
+  const told = errorSchema.safeParse(error).data;
+  if (error instanceof AppError || told === undefined) return error;
+  if (told.code !== AUTH_REQUIRED) return undefined;
+  return new AppError('AGENT_UNAVAILABLE', `Agent ${agent.kind} is not available: nobody is logged in`, {
+    hint: `log in with ${agent.name} in a terminal on the worker`,
+  });
 }
 
 async function goOn(
@@ -63,13 +68,13 @@ async function goOn(
 ): Promise<Opened> {
   const { loadSession, sessionCapabilities } = process.hello.agentCapabilities ?? {};
   const method = sessionCapabilities?.resume ? methods.agent.session.resume : methods.agent.session.load;
-  if (!sessionCapabilities?.resume && loadSession !== true) throw lacks(agent, 'resume');
+  if (agent.cannotResume || (!sessionCapabilities?.resume && loadSession !== true)) throw lacks(agent, 'resume');
   try {
     return openedSchema.parse(await process.request(method, { sessionId: resume, cwd, mcpServers: [] }));
   } catch (error) {
-    const told = errorSchema.safeParse(error).data;
-    if (told === undefined || !NOT_FOUND.test(`${told.message} ${JSON.stringify(told.data ?? '')}`)) throw error;
-    throw new AppError('SESSION_NOT_FOUND', `Session not found: ${agent.name} has no record of it`);
+    // Agents have no common word for what they do not know.
+    const notFound = new AppError('SESSION_NOT_FOUND', `Session not found: ${agent.name} cannot go on with it`);
+    throw refused(error, agent) ?? notFound;
   }
 }
 
@@ -101,3 +106,8 @@ function modelOf({ configOptions, models }: Opened): string | undefined {
 
 export const lacks = (agent: AcpAgent, feature: string): AppError =>
   new AppError('CAPABILITY_UNSUPPORTED', `${agent.kind} does not support ${feature}`);
+
+export const unavailable = (agent: AcpAgent, reason: string): AppError =>
+  new AppError('AGENT_UNAVAILABLE', `Agent ${agent.kind} is not available: ${reason}`, {
+    hint: `install ${agent.name}, and log in with it in a terminal`,
+  });
