@@ -240,8 +240,7 @@ for (const maxWatches of [1000, 0]) {
     const session = claudeLines({ cwd: '/new/place' });
     session.user('brand new');
     await place.claude(session, { cwd: '/new/place' });
-    // The roots were not there at all.
-    await history.refresh();
+    // The roots were not there at all: nobody could watch them.
     const other = claudeLines({ cwd: '/other/place' });
     other.user('newer still');
     await place.claude(other, { cwd: '/other/place' });

@@ -25,7 +25,11 @@ export interface TranscriptFolder {
  */
 export function* transcriptFolders(roots: HistoryRoots): Generator<TranscriptFolder> {
   if (roots.claude !== undefined) yield* claudeFolders(join(roots.claude, 'projects'));
-  if (roots.codex !== undefined) yield* codexFolders(join(roots.codex, 'sessions'), 0);
+  if (roots.codex !== undefined) {
+    yield* codexFolders(join(roots.codex, 'sessions'), 0);
+    const archived = join(roots.codex, 'archived_sessions');
+    if (statsOf(archived) !== undefined) yield* codexFolders(archived, 3);
+  }
   if (roots.gemini !== undefined) yield* geminiFolders(join(roots.gemini, 'tmp'));
   if (roots.opencode !== undefined) yield openCodeFolder(roots.opencode);
 }
@@ -75,8 +79,9 @@ function* geminiFolders(path: string): Generator<TranscriptFolder> {
   for (const project of foldersIn(path)) {
     const chats = join(path, project, 'chats');
     const entries = entriesOf(chats);
+    // Until there are chats their folder may be missing.
     if (entries.length === 0) yield folderOf('gemini', { path: join(path, project), entries: [] });
-    yield folderOf('gemini', { path: chats, entries, pattern: names.gemini });
+    if (statsOf(chats) !== undefined) yield folderOf('gemini', { path: chats, entries, pattern: names.gemini });
   }
 }
 

@@ -14,17 +14,21 @@ export class FolderWatches {
     this.#onChange = onChange;
   }
 
-  /** Watches the first of `folders` that the bound allows, and no others. True when that is all of them. */
-  setTo(folders: readonly string[]): boolean {
+  /**
+   * Watches the first of `folders` that the bound allows, and no others. `areAll`: those are all of them. `hasNew`: some were not
+   * watched before, so that what happened in them until now went unnoticed.
+   */
+  setTo(folders: readonly string[]): { areAll: boolean; hasNew: boolean } {
     const wanted = new Set(folders.slice(0, this.#max));
     for (const [folder, watcher] of this.#watchers) {
       if (wanted.has(folder)) continue;
       watcher.close();
       this.#watchers.delete(folder);
     }
-    let isComplete = folders.length <= this.#max;
-    for (const folder of wanted) if (!this.#add(folder)) isComplete = false;
-    return isComplete;
+    const before = this.#watchers.size;
+    let areAll = folders.length <= this.#max;
+    for (const folder of wanted) if (!this.#add(folder)) areAll = false;
+    return { areAll, hasNew: this.#watchers.size > before };
   }
 
   close(): void {

@@ -50,6 +50,8 @@ export class Keeper {
   #work: Promise<void> | undefined;
   #folders = new Map<string, TranscriptFolder>();
   #prunedAt = 0;
+  #missing: readonly string[] = [];
+  #missingTimer: NodeJS.Timeout | undefined;
   #sweptAt = 0;
   #sweptMs = 0;
 
@@ -65,6 +67,7 @@ export class Keeper {
 
   start(): void {
     this.#wake(0);
+    this.#missingTimer = setInterval(() => this.#lookForMissing(), this.#options.sweepMs.polled);
   }
 
   /** Settles when what is being written is written. */
@@ -73,6 +76,7 @@ export class Keeper {
     this.#watches.close();
     clearTimeout(this.#timer);
     clearTimeout(this.#sweepTimer);
+    clearInterval(this.#missingTimer);
     await this.#work;
   }
 
@@ -145,13 +149,20 @@ export class Keeper {
     this.#folders = folders;
     this.#indexer.files.markGone(present, this.#options.now());
     this.#prune();
-    const byActivity = [...folders.keys()].sort((a, b) => (activity.get(b) ?? 0) - (activity.get(a) ?? 0));
-    const existing = byActivity.filter(folder => (activity.get(folder) ?? 0) > 0);
-    const areAllWatched = this.#watches.setTo(existing) && existing.length === byActivity.length;
+    const existing = [...folders.keys()].filter(folder => (activity.get(folder) ?? 0) > 0);
+    existing.sort((a, b) => ((activity.get(a) ?? 0) < (activity.get(b) ?? 0) ? 1 : -1));
+    this.#missing = [...folders.keys()].filter(folder => activity.get(folder) === 0);
+    const { areAll, hasNew } = this.#watches.setTo(existing);
     const { watched, polled } = this.#options.sweepMs;
     this.#sweptAt = performance.now();
     this.#sweptMs = this.#sweptAt - started;
-    this.#sweepAfter(Math.max(areAllWatched ? watched : polled, this.#sweptMs * REST_FACTOR));
+    const rest = Math.max(areAll ? watched : polled, this.#sweptMs * REST_FACTOR);
+    this.#sweepAfter(hasNew ? Math.max(SETTLE_MS, this.#sweptMs) : rest);
+  }
+
+  /** An agent that was never used has no folder that could be watched. */
+  #lookForMissing(): void {
+    if (this.#missing.some(folder => statsOf(folder) !== undefined)) this.#sweepAfter(0);
   }
 
   #sweepAfter(delayMs: number): void {
