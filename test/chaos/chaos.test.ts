@@ -11,7 +11,7 @@ const SIZE = {
   hubs: 2,
   workers: setting('WORKERS', 3),
   workspaces: setting('WORKSPACES', 9),
-  leaseSeconds: setting('LEASE_SECONDS', 3),
+  leaseSeconds: setting('LEASE_SECONDS', 4),
 };
 /** Whether a round that takes longer than promised fails; a machine that others use too takes what it takes. */
 const IS_STRICT = process.env.BOXSWAIN_CHAOS_STRICT === '1';

@@ -120,7 +120,7 @@ export class World {
   async settle(): Promise<void> {
     await eventually(
       async () => this.hubs.length === this.size.hubs && (await this.#liveWorkers()) === this.size.workers,
-      60_000,
+      GIVEN_UP_MS,
     );
     await this.allAnswer(this.load.workspaces, READ);
     await this.load.more(this.load.workspaces.length);
