@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { json } from '../../../src/protocol/json.ts';
 import type { EventStream } from './event-stream.ts';
-import { type Conversation, piecesOf, type Reply, type Said } from './script.ts';
+import { type Conversation, piecesOf, type Reply, replyTo, type Said } from './script.ts';
 
 /** Gemini's content stream. */
 
@@ -12,7 +12,11 @@ const part = z.looseObject({
 const request = z.looseObject({
   contents: z.array(z.looseObject({ role: z.string().optional(), parts: z.array(part).optional() })),
   tools: z.array(z.unknown()).optional(),
+  generationConfig: z.looseObject({ responseMimeType: z.string().optional() }).optional(),
 });
+
+/** Gemini CLI asks a model first how hard the prompt is, and takes no answer in words. */
+const RATED = JSON.stringify({ complexity_reasoning: 'it is a script', complexity_score: 1 });
 
 export function readGemini(body: unknown): Conversation {
   const { contents, tools } = request.parse(body);
@@ -43,8 +47,11 @@ export async function writeGemini(stream: EventStream, reply: Reply): Promise<vo
 }
 
 /** The same in one piece, for requests that do not stream. */
-export function wholeGemini(reply: Reply): object {
-  const text = reply.actions.flatMap(action => (action.kind === 'say' ? [action.text] : [])).join('\n');
+export function wholeGemini(body: unknown): object {
+  const reply = replyTo(readGemini(body));
+  const wantsJson = request.parse(body).generationConfig?.responseMimeType === 'application/json';
+  const said = reply.actions.flatMap(action => (action.kind === 'say' ? [action.text] : [])).join('\n');
+  const text = wantsJson ? RATED : said;
   const content = { role: 'model', parts: [{ text }] };
   return { candidates: [{ index: 0, content, finishReason: 'STOP' }], ...usageOf(reply) };
 }

@@ -32,7 +32,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (pathname.endsWith(':streamGenerateContent')) {
     return stream(response, readGemini(body), (events, { reply }) => writeGemini(events, reply));
   }
-  if (pathname.endsWith(':generateContent')) return plain(response, wholeGemini(replyTo(readGemini(body))));
+  if (pathname.endsWith(':generateContent')) return plain(response, wholeGemini(body));
   plain(response, {}, 404);
 }
 
