@@ -2,6 +2,7 @@
 
 import _socket
 import os
+import time
 
 from _boxd import processes
 
@@ -9,6 +10,8 @@ SOCKET = "/run/egress.sock"
 PORT = 3128
 MAX_CONNECTIONS = 512
 CHUNK = 65536
+# A helper that ended sooner had no chance to do its work.
+LIVES_S = 0.1
 
 
 class Relay:
@@ -19,7 +22,7 @@ class Relay:
 
     def __init__(self, box, path, port):
         self._box, self._path, self._port = box, path, port
-        self._listener, self._is_running = None, False
+        self._listener, self._is_running, self._started = None, False, 0.0
 
     def ensure(self):
         """Called before each run; does nothing when the box has no proxy, or the helper lives."""
@@ -31,12 +34,14 @@ class Relay:
             pid = processes.fork(lambda fd: serve(fd, self._path), (self._listener.fileno(),), is_job=False)
         except OSError:
             return  # no network is what the run then finds; the next run tries again
-        self._is_running = True
+        self._is_running, self._started = True, time.monotonic()
         self._box.server.loop.child(pid, self._on_exit)
 
     def _on_exit(self, _status):
         self._is_running = False
-        # A proxy that went away for good leaves no helper behind that dies again and again: the next run looks.
+        # A run that goes on may wait for it already. One that dies again and again waits for the next run.
+        if time.monotonic() - self._started > LIVES_S:
+            self.ensure()
 
     def _listen(self):
         listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC, 0)
