@@ -55,6 +55,8 @@ export const sessionWorkerRequests = {
       model: z.string().nullable(),
       permissionMode: permissionModeSchema,
       workspaceId: z.string().nullable(),
+      /** What it had used so far, where an agent told. */
+      used: usageSchema.optional(),
     }),
     reply: z.object({ agentSessionId: z.string() }),
   },

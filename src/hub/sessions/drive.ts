@@ -1,5 +1,6 @@
 import { AppError } from '../../errors/app-error.ts';
 import { NotHere } from '../../protocol/link.ts';
+import { usageSchema } from '../../protocol/sessions.ts';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
 import type { Foundation } from '../foundation.ts';
 import { promptSchema } from './prompt.ts';
@@ -81,7 +82,8 @@ export class Driving {
 
   async #begin(session: AgentSessionRecord): Promise<void> {
     const { id: sessionId, epoch, agent, cwd, model, permissionMode, workspaceId, agentSessionId: resume } = session;
-    const request = { sessionId, epoch, agent, cwd, resume, model, permissionMode, workspaceId };
+    const used = usageSchema.safeParse(session.usage).data;
+    const request = { sessionId, epoch, agent, cwd, resume, model, permissionMode, workspaceId, used };
     try {
       const options = { timeoutMs: START_TIMEOUT_MS };
       const { agentSessionId } = await this.#parts.link.ask(session.worker, 'session.start', request, options);

@@ -82,7 +82,7 @@ export class LiveSession implements DriverHost {
 
   /** Starts the agent; answers its own id of the session. Throws what the driver throws; then nothing is left running. */
   async start(): Promise<string> {
-    const { sessionId, cwd, resume, model, permissionMode } = this.#opening;
+    const { sessionId, cwd, resume, model, permissionMode, used } = this.#opening;
     try {
       const live = await this.#parts.driver.open(
         {
@@ -91,6 +91,7 @@ export class LiveSession implements DriverHost {
           permissionMode,
           ...(resume !== null && { resume }),
           ...(model !== null && { model }),
+          ...(used && { used }),
           signal: this.#stopped.signal,
         },
         this,
@@ -229,7 +230,8 @@ export class LiveSession implements DriverHost {
     tellings.push({
       event: { type: 'session.idle', body: { turnId: prompt.turnId, result } },
       ended: [{ turnId: prompt.turnId, outcome, result }],
-      patch: { messageCount: this.#messages, lastMessageAt: Date.now(), ...(usage && { usage }) },
+      // What the session used is told by an update of its own: this is what the turn used.
+      patch: { messageCount: this.#messages, lastMessageAt: Date.now() },
     });
     for (const told of tellings) this.#tell(told);
     if (this.#ending === undefined) this.#setStatus('idle');
