@@ -13,6 +13,7 @@ export interface Relay {
 /** Passes TCP on from an address of this machine to a port of loopback. */
 export async function startRelay(target: number, host = '127.0.0.1'): Promise<Relay> {
   const open = new Set<Socket>();
+  const ending = new Set<Socket>();
   let isHeld = false;
   const server = createServer(client => {
     const upstream = connect(target, '127.0.0.1');
@@ -24,8 +25,9 @@ export async function startRelay(target: number, host = '127.0.0.1'): Promise<Re
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
         open.delete(socket);
-        // An end does not get through either.
-        if (!isHeld) other.destroy();
+        // An end gets through when the rest does.
+        if (isHeld) ending.add(other);
+        else other.destroy();
       });
       socket.on('data', chunk => {
         if (!other.write(chunk) && !isHeld) {
@@ -50,6 +52,8 @@ export async function startRelay(target: number, host = '127.0.0.1'): Promise<Re
     },
     release() {
       isHeld = false;
+      for (const socket of ending) socket.destroy();
+      ending.clear();
       for (const socket of open) socket.resume();
     },
     async close() {
