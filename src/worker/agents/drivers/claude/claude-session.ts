@@ -12,6 +12,8 @@ import { ClaudeUpdates } from './updates.ts';
 import { UsageCounter } from './usage.ts';
 
 const INTERRUPT_MS = 1000;
+/** A process that does not stop a turn by then has hung, and only its end frees the session. */
+const CANCEL_MS = 10_000;
 /** Who says of which prompt a message is. */
 const LIFECYCLE = 'msg_lifecycle_v1';
 
@@ -90,8 +92,10 @@ export class ClaudeSession implements LiveAgent {
     const turn = this.#turn;
     if (turn === undefined) return;
     turn.isInterrupted = true;
-    await this.#parts.query.interrupt();
-    await turn.end.promise.catch(() => undefined);
+    const { query, running } = this.#parts;
+    const stopped = query.interrupt().then(() => turn.end.promise);
+    if (await settledWithin(CANCEL_MS, stopped)) return;
+    await running.end({ graceMs: 0 });
   }
 
   async close(): Promise<void> {

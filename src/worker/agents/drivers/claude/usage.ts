@@ -2,8 +2,18 @@ import type { SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { Usage } from '../../../../protocol/sessions.ts';
 import { nothingUsed, plus } from '../usage.ts';
 
+/** What counts of a result. */
+type Told = Pick<SDKResultMessage, 'modelUsage' | 'total_cost_usd'> & {
+  readonly usage: {
+    readonly input_tokens: number;
+    readonly output_tokens: number;
+    readonly cache_read_input_tokens?: number | null;
+    readonly cache_creation_input_tokens?: number | null;
+  };
+};
+
 /** Claude Code as it counts and prices by itself, over all models and with what subagents used. */
-const sumsOf = ({ modelUsage, total_cost_usd }: SDKResultMessage): Usage => {
+const sumsOf = ({ modelUsage, total_cost_usd }: Told): Usage => {
   const models = Object.values(modelUsage);
   const sum = (pick: (model: (typeof models)[number]) => number) => models.reduce((all, one) => all + pick(one), 0);
   return {
@@ -33,7 +43,7 @@ export class UsageCounter {
   }
 
   /** Of the turn, and of the session with it. The turn's cost is null where it cannot be told from what was before. */
-  count(result: SDKResultMessage): { turn: Usage; session: Usage } {
+  count(result: Told): { turn: Usage; session: Usage } {
     const sums = sumsOf(result);
     const before = this.#last ?? this.#before(sums, result);
     this.#last = sums;
@@ -45,7 +55,7 @@ export class UsageCounter {
   }
 
   /** What the sums held before the first turn after going on. */
-  #before(sums: Usage, { usage }: SDKResultMessage): Usage {
+  #before(sums: Usage, { usage }: Told): Usage {
     const main: Usage = {
       inputTokens: usage.input_tokens,
       outputTokens: usage.output_tokens,
