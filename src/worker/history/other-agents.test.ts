@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdir } from 'node:fs/promises';
+import { appendFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -219,6 +219,24 @@ test('OpenCode: its database is read while OpenCode writes it, and only what cha
     2,
     "the agent's own id names it too",
   );
+});
+
+test('OpenCode: reading a database that is closed leaves nothing beside it', async () => {
+  await using place = await testPlace();
+  await mkdir(place.roots.opencode, { recursive: true });
+  const database = new Database(join(place.roots.opencode, 'opencode.db'));
+  database.pragma('journal_mode = WAL');
+  database.exec(`
+    create table session (id text primary key, directory text, title text, time_created integer, time_updated integer);
+    create table message (id text primary key, session_id text, time_created integer, data text);
+    create table part (id text primary key, message_id text, session_id text, data text);
+    insert into session values ('ses_1', '/home/someone/open', 'Closed', 1000, 2000);
+    insert into message values ('msg_1', 'ses_1', 1000, '{"role":"user"}');
+    insert into part values ('prt_1', 'msg_1', 'ses_1', '{"type":"text","text":"Shut the gate"}')`);
+  database.close();
+  await using history = await place.open();
+  assert.equal((await history.search({ query: 'gate', limit: 5 })).results.length, 1);
+  assert.deepEqual(await readdir(place.roots.opencode), ['opencode.db']);
 });
 
 test('OpenCode: what is no database of its is left alone', async () => {

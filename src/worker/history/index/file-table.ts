@@ -29,10 +29,13 @@ export class FileTable {
 
   constructor(database: Database) {
     this.#all = database.prepare<[], FileRow>('select * from file');
-    this.#insert = database.prepare(
-      `insert into file (path, agent, device, inode, size, mtime, offset, print, state, bad, unknown)
-       values (?, ?, 0, 0, -1, 0, 0, '', '{}', 0, 0)`,
-    );
+    this.#insert = database
+      .prepare<[string, string], number>(
+        `insert into file (path, agent, device, inode, size, mtime, offset, print, state, bad, unknown)
+       values (?, ?, 0, 0, -1, 0, 0, '', '{}', 0, 0)
+       on conflict (path) do update set agent = excluded.agent returning id`,
+      )
+      .pluck();
     this.#save = database.prepare(
       `update file set device = @device, inode = @inode, size = @size, mtime = @mtime, offset = @offset, print = @print,
        state = @state, bad = @bad, unknown = @unknown, gone_at = null where id = @id`,
@@ -52,7 +55,9 @@ export class FileTable {
 
   /** A row from which the file is read from its beginning. */
   fresh({ agent, path }: TranscriptFile, known: FileRow | undefined): FileRow {
-    const id = known?.id ?? Number(this.#insert.run(path, agent).lastInsertRowid);
+    // There is a row without being known when reading the file did not get to its end.
+    const id = known?.id ?? this.#insert.get(path, agent);
+    if (id === undefined) throw new Error('a file that was just written down is not there');
     const blank = { device: 0, inode: 0, size: -1, mtime: 0, offset: 0, print: '', state: '{}', bad: 0, unknown: 0 };
     return { id, path, agent, ...blank, gone_at: null };
   }

@@ -84,7 +84,8 @@ export class Indexer {
     if (seen === undefined) return 0;
     const known = this.files.get(file.path);
     const row = known !== undefined && isContinued(file.path, known) ? known : this.files.fresh(file, known);
-    const counts = { bad: row.bad, unknown: row.unknown };
+    // Of a database whole sessions are read again.
+    const counts = file.agent === 'opencode' ? { bad: 0, unknown: 0 } : { bad: row.bad, unknown: row.unknown };
     try {
       const { offset, state } = this.#take(file, { row, counts });
       const print = printOf(file.path, { head: Math.min(HEAD_BYTES, offset), offset });

@@ -111,7 +111,8 @@ export class Keeper {
 
   async #lookAndRead(): Promise<void> {
     if (this.#sweepWanted) this.#sweep();
-    for (const file of this.#hinted.values()) this.#enqueue(file);
+    // Reading may be noticed as well, where it touches files beside a database.
+    for (const file of this.#hinted.values()) if (this.#indexer.isChanged(file)) this.#enqueue(file);
     this.#hinted.clear();
     while (this.#queue.length > 0 && !this.#isClosed) {
       const before = this.#queue.length;

@@ -1,3 +1,6 @@
+import { constants, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import type { JsonObject } from '../../../protocol/json.ts';
@@ -25,12 +28,32 @@ export function readOpenCode(
   path: string,
   { since, counts, open }: { since: number; counts: LineCounts; open: (agentSessionId: string) => SessionSink },
 ): { since: number } {
-  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: 2000 });
+  const database = openWithoutTrace(path);
   try {
     // All rows are of one moment, whatever OpenCode writes meanwhile.
     return database.transaction(() => readSessions(database, { since, counts, open }))();
   } finally {
     database.close();
+  }
+}
+
+/**
+ * A database whose log is not there is closed. SQLite would make files beside it, and that folder is not ours: a copy is read then.
+ * Should OpenCode write at that very moment, the copy may be damaged, which is an error, and the file is read again.
+ */
+function openWithoutTrace(path: string): Database.Database {
+  const options = { readonly: true, fileMustExist: true, timeout: 2000 };
+  if (existsSync(`${path}-wal`)) return new Database(path, options);
+  const folder = mkdtempSync(join(tmpdir(), 'boxswain-opencode-'));
+  try {
+    const copy = join(folder, 'opencode.db');
+    copyFileSync(path, copy, constants.COPYFILE_FICLONE);
+    const database = new Database(copy, options);
+    // SQLite makes its files beside the copy at the first look; after that none of them need a name.
+    database.pragma('schema_version');
+    return database;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
