@@ -51,7 +51,8 @@ describe('placing and operating workers', () => {
 
   before(async () => {
     scratch = await scratchDirectory();
-    for (const name of ['worker-3', 'worker-4', 'worker-5']) await writeFile(fileOf(name), settingsOf(name));
+    for (const name of ['worker-1', 'worker-2', 'worker-3', 'worker-4', 'worker-5'])
+      await writeFile(fileOf(name), settingsOf(name));
     const envOf = (name: string): Record<string, string> =>
       name.startsWith('worker') ? { BOXSWAIN_CONFIG: fileOf(name) } : { BOXSWAIN_PLACEMENT_QUEUE_SECONDS: '120' };
     cluster = await startCluster({ hubs: 2, workers: 2, envOf });
