@@ -14,7 +14,7 @@ import { type Driving, isLive } from './drive.ts';
 import { promptQueueFull, sessionBusy } from './errors.ts';
 import type { HistoryDesk } from './history-desk.ts';
 import type { Prompt } from './prompt.ts';
-import type { FoundSession, SessionFinder } from './session-finder.ts';
+import { ADOPTED, type FoundSession, type SessionFinder } from './session-finder.ts';
 import { listSessions, type SessionQuery } from './session-list.ts';
 import type { SessionLink } from './session-link.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
@@ -125,6 +125,7 @@ export class SessionDesk {
 
   async send({ session, prompt, whenBusy, idempotencyKey: key }: SendRequest, call: Call): Promise<Sent> {
     const { store } = this.#foundation;
+    refuseWhatMayBeOpen(session);
     const open = await store.turns.open(session.id);
     const running = open.find(({ state }) => state === 'running');
     if (running !== undefined && whenBusy === 'error') throw sessionBusy(session.id, running.id);
@@ -306,7 +307,7 @@ export class SessionDesk {
     await store.sessions.insert({
       ...row,
       ...{ id, agentSessionId: forked.agentSessionId, status: 'parked', forkedFrom: session.id, parentId: null },
-      ...{ atMessageId: atMessageId ?? null, title: title ?? row.title, usage: {}, messageCount: 0 },
+      ...{ atMessageId: atMessageId ?? null, title: title ?? row.title, usage: {}, messageCount: 0, metadata: {} },
     });
     const body = { session: { id, agent, cwd, forkedFrom: session.id, status: 'parked', workerId: worker } };
     await this.#parts.log.append(id, [{ type: 'session.created', body }]);
@@ -322,4 +323,15 @@ export class SessionDesk {
       throw error;
     }
   }
+}
+
+/**
+ * A session that was begun elsewhere may be open there, which cannot be told yet: a prompt from here would then lose a branch of it
+ * without a word. A fork loses nothing.
+ */
+function refuseWhatMayBeOpen({ id, metadata }: AgentSessionRecord): void {
+  if (metadata[ADOPTED] !== true) return;
+  throw new AppError('CAPABILITY_UNSUPPORTED', `Session ${id} was begun elsewhere and may be open in a terminal`, {
+    hint: 'call fork_session, and send the prompt to the fork',
+  });
 }

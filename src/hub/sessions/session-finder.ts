@@ -14,6 +14,9 @@ export interface FoundSession {
   readonly past: SessionMessages | undefined;
 }
 
+/** In the metadata of a session that was begun elsewhere, such as in its user's own terminal. */
+export const ADOPTED = 'adopted';
+
 type Reading = Omit<MessagesRequest, 'id'>;
 
 /** Finds sessions by id: those that were driven here, and those that an agent's own transcript tells of. */
@@ -80,5 +83,5 @@ const rowOf = (past: HistorySession, { caller, worker }: { caller: string; worke
   atMessageId: null,
   usage: toJsonObject(past.usage),
   messageCount: past.messageCount,
-  metadata: {},
+  metadata: { [ADOPTED]: true },
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Sent } from '../../hub/sessions/session-desk.ts';
+import { AppError } from '../../errors/app-error.ts';
 import { idem } from '../sandbox/inputs.ts';
 import { defineOperation } from '../define.ts';
 import type { OperationContext } from '../operation.ts';
@@ -117,12 +118,17 @@ export const disposeSession = defineOperation({
 interface PromptInput {
   readonly session_id: string;
   readonly text: string;
+  readonly when_open: 'error' | 'fork' | 'queue' | 'wait';
   readonly when_busy: 'queue' | 'interrupt' | 'error';
   readonly idempotency_key?: string;
 }
 
 async function send(input: PromptInput, context: OperationContext): Promise<Sent> {
   const { desk } = context.hub.sessions;
+  if (input.when_open !== 'error')
+    throw new AppError('CAPABILITY_UNSUPPORTED', `when_open: ${input.when_open} is not supported yet`, {
+      hint: 'leave when_open out; fork_session makes a copy that takes prompts',
+    });
   const session = await desk.find(input.session_id, context.caller);
   const { text, when_busy: whenBusy, idempotency_key: idempotencyKey } = input;
   return await desk.send({ session, prompt: { text, attachments: [] }, whenBusy, idempotencyKey }, context);

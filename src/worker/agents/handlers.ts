@@ -15,7 +15,7 @@ import type {
 } from '../../protocol/history.ts';
 import type { sessionWorkerRequests } from '../../protocol/session-messages.ts';
 import type { LiveSessions } from './live-sessions.ts';
-import { slugOf } from './slug.ts';
+import { claudeSlug } from '../history/identity.ts';
 
 /** What agents did on this machine before. */
 export interface PastSessions {
@@ -46,7 +46,7 @@ export function sessionHandlers(
     'agents.describe': async () => ({ agents: (await sessions?.describe(AbortSignal.timeout(DESCRIBE_MS))) ?? [] }),
     'session.check': async request => {
       const cwd = await there().check(request);
-      return { cwd, slug: slugOf(cwd) };
+      return { cwd, slug: claudeSlug(cwd) };
     },
     'session.start': async request => ({ agentSessionId: await there().start(request) }),
     'session.prompt': async request => {
