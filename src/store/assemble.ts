@@ -3,6 +3,7 @@ import { createCallerStateStore } from './agents/caller-states.ts';
 import { createPermissionStore } from './agents/permissions.ts';
 import { createAgentSessionStore } from './agents/sessions.ts';
 import { createTurnStore } from './agents/turns.ts';
+import { createUploadStore } from './agents/uploads.ts';
 import { createArtifactStore } from './artifacts.ts';
 import { createAuditStore } from './audit.ts';
 import { createCheckpointStore } from './checkpoints.ts';
@@ -11,6 +12,7 @@ import { dump, load } from './dump.ts';
 import { createEventStore } from './events.ts';
 import { createHubStore } from './hubs.ts';
 import { createIdempotencyStore } from './idempotency.ts';
+import { createPollPositionStore } from './poll-positions.ts';
 import { checkRows } from './integrity.ts';
 import { referencedBlobs } from './referenced-blobs.ts';
 import { createClientSessionStore } from './client-sessions.ts';
@@ -32,12 +34,14 @@ export function assembleStore(db: Database): Store {
     checkpoints: createCheckpointStore(db),
     artifacts: createArtifactStore(db),
     events: createEventStore(db),
+    pollPositions: createPollPositionStore(db),
     idempotency: createIdempotencyStore(db),
     clientSessions: createClientSessionStore(db),
     sessions: createAgentSessionStore(db),
     turns: createTurnStore(db),
     permissions: createPermissionStore(db),
     callerStates: createCallerStateStore(db),
+    uploads: createUploadStore(db),
     audit,
     async now() {
       const { rows } = await sql<{ now: number }>`select ${db.now} as now`.execute(db.kysely);

@@ -1,9 +1,10 @@
+import { sql } from 'kysely';
 import { z } from 'zod';
 import type { BulkTable, Database, Tx } from './database.ts';
-import { pruneInSteps } from './prune.ts';
+import { pruneEvents } from './event-retention.ts';
 import type { EventRecord } from './rows.ts';
 import { createRowsReader, jsonObject } from './rows-reader.ts';
-import type { AppendOutcome, EventStore } from './store.ts';
+import type { AppendOutcome, EventRange, EventStore } from './store.ts';
 
 const columns = ['stream', 'seq', 'epoch', 'type', 'body', 'time'] as const;
 
@@ -101,41 +102,45 @@ export function createEventStore(db: Database): EventStore {
       return (await query.executeTakeFirst())?.last_seq ?? 0;
     },
 
-    async prune(before) {
-      const pruned = await pruneInSteps(limit => deleteSome(db, before, limit));
-      await forgetEndedStreams(db, before);
-      return pruned;
+    async readRanges(ranges) {
+      if (ranges.length === 0) return [];
+      const { rows } = await sql`select ${sql.join(columns.map(column => sql.ref(`event.${column}`)))}
+        from ${rangesTable(db, ranges)}
+        join event on event.stream = wanted.stream and event.seq between wanted.first_seq and wanted.last_seq
+        order by wanted.place, event.seq`.execute(db.kysely);
+      return reader.many(rows);
     },
+
+    async span(stream) {
+      const { rows } = await sql<{ first: number | null; last: number }>`
+        select last_seq as last, (select min(seq) from event where stream = ${stream}) as first
+        from stream where stream = ${stream}`.execute(db.kysely);
+      const { first = null, last = 0 } = rows[0] ?? {};
+      return { first: first ?? last + 1, last };
+    },
+
+    async before(stream, time) {
+      const query = db.kysely.selectFrom('event').select('seq').where('stream', '=', stream).where('time', '<', time);
+      return (await query.orderBy('seq', 'desc').limit(1).executeTakeFirst())?.seq ?? 0;
+    },
+
+    async turnEnds(stream, limit) {
+      // The type is part of the statement, because the index is of this type alone.
+      const { rows } = await sql<{ seq: number }>`select seq from event
+        where stream = ${stream} and type = 'session.idle' order by seq desc limit ${limit}`.execute(db.kysely);
+      return rows.map(({ seq }) => seq);
+    },
+
+    prune: (before, { sessionsBefore = before } = {}) => pruneEvents(db, { before, sessionsBefore }),
   };
 }
 
-/** The oldest rows, by time; `ctid` and `rowid` name a row without a look at its key. */
-function deleteSome(db: Database, before: number, limit: number): Promise<{ numDeletedRows: bigint }> {
-  return db.write(tx => {
-    const row = db.kysely.dynamic.ref<string>(db.dialect === 'postgres' ? 'ctid' : 'rowid');
-    const some = tx.selectFrom('event').select(row).where('time', '<', before).limit(limit);
-    return tx.deleteFrom('event').where(row, 'in', some).executeTakeFirst();
-  });
-}
-
-/** The stream of a task or workspace that is gone will get no more events; that of a living one keeps its position. */
-async function forgetEndedStreams(db: Database, before: number): Promise<void> {
-  for (const table of ['task', 'workspace'] as const) {
-    const prefix = `${table}:`;
-    await db.kysely
-      .deleteFrom('stream')
-      .where('updated_at', '<', before)
-      .where('stream', 'like', `${prefix}%`)
-      .where(eb =>
-        eb.not(
-          eb.exists(
-            eb
-              .selectFrom(table)
-              .select('ordinal')
-              .where('id', '=', eb.fn<string>('substr', ['stream.stream', eb.lit(prefix.length + 1)])),
-          ),
-        ),
-      )
-      .execute();
-  }
+/** The ranges as a table, in one parameter or three, so that the statement is the same for any number of them. */
+function rangesTable(db: Database, ranges: readonly EventRange[]) {
+  if (db.dialect === 'sqlite')
+    return sql`(select value ->> 'stream' as stream, value ->> 'first' as first_seq, value ->> 'last' as last_seq,
+      key as place from json_each(${JSON.stringify(ranges)})) as wanted`;
+  const column = (of: (range: EventRange) => string | number) => ranges.map(of);
+  return sql`unnest(${column(({ stream }) => stream)}::text[], ${column(({ first }) => first)}::bigint[],
+    ${column(({ last }) => last)}::bigint[]) with ordinality as wanted (stream, first_seq, last_seq, place)`;
 }

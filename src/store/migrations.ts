@@ -11,6 +11,8 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0003-waiting': { up: db => addWaiting(db, dialect) },
   '0004-client-sessions': { up: db => addClientSessions(db, dialect) },
   '0005-agent-sessions': { up: db => addAgentSessions(db, dialect) },
+  '0006-polls-and-parents': { up: db => addPollsAndParents(db, dialect) },
+  '0007-session-uploads': { up: db => addSessionUploads(db, dialect) },
 });
 
 /** The migrations that this program knows, the oldest first. */
@@ -249,6 +251,41 @@ async function addAgentSessions(db: Kysely<unknown>, dialect: DialectName): Prom
     .addColumn('caller', text, c => c.primaryKey())
     .addColumn('version', number, c => c.notNull())
     .addColumn('state', text, c => c.notNull())
+    .execute();
+}
+
+/** Files that callers give for prompts. */
+async function addSessionUploads(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  let builder: CreateTableBuilder<string, string> = db.schema
+    .createTable('session_upload')
+    .addColumn('ordinal', dialect === 'sqlite' ? sql`integer` : sql`bigserial`, c => c.primaryKey());
+  for (const column of ['id', 'caller', 'session_id', 'name', 'content_type', 'sha256'])
+    builder = builder.addColumn(column, textOf(dialect), c => c.notNull());
+  for (const column of ['size_bytes', 'created_at']) builder = builder.addColumn(column, sql`bigint`, c => c.notNull());
+  await builder.addUniqueConstraint('session_upload_id', ['id']).execute();
+  await db.schema.createIndex('session_upload_age').on('session_upload').columns(['created_at']).execute();
+}
+
+/** Where polls of connections ended, and what parents of sessions have not been told yet. */
+async function addPollsAndParents(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  const text = textOf(dialect);
+  const number = sql`bigint`;
+  await db.schema
+    .createTable('poll_position')
+    .addColumn('connection', text, c => c.notNull())
+    .addColumn('filters', text, c => c.notNull())
+    .addColumn('seq', number, c => c.notNull())
+    .addColumn('part', number, c => c.notNull())
+    .addColumn('updated_at', number, c => c.notNull())
+    .addPrimaryKeyConstraint('poll_position_key', ['connection', 'filters'])
+    .execute();
+  // The beginning of the latest turn is found without reading what was said in it.
+  await sql`create index event_turn_end on event (stream, seq) where type = 'session.idle'`.execute(db);
+  await db.schema.alterTable('turn').addColumn('notice', number).execute();
+  await sql`create index turn_notice on turn (notice) where notice < 2`.execute(db);
+  await db.schema
+    .alterTable('session')
+    .addColumn('told_epoch', number, c => c.notNull().defaultTo(0))
     .execute();
 }
 

@@ -15,12 +15,14 @@ export interface Schema {
   artifact: ArtifactTable;
   stream: StreamTable;
   event: EventTable;
+  poll_position: PollPositionTable;
   idempotency: IdempotencyTable;
   client_session: ClientSessionTable;
   session: AgentSessionTable;
   turn: TurnTable;
   permission: PermissionTable;
   caller_state: CallerStateTable;
+  session_upload: SessionUploadTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
 }
@@ -153,6 +155,15 @@ export interface EventTable {
   time: number;
 }
 
+/** How far a connection has polled; the row without filters says since when it is there. */
+export interface PollPositionTable {
+  connection: string;
+  filters: string;
+  seq: number;
+  part: number;
+  updated_at: number;
+}
+
 export interface IdempotencyTable {
   caller: string;
   operation: string;
@@ -201,6 +212,8 @@ export interface AgentSessionTable {
   metadata: string;
   /** Events that its worker has told in this epoch. */
   reported: number;
+  /** The epoch of which its parent knows that it ended. */
+  told_epoch: Generated<number>;
   created_at: number;
   updated_at: number;
   last_message_at: number | null;
@@ -220,6 +233,8 @@ export interface TurnTable {
   started_at: number | null;
   ended_at: number | null;
   expires_at: number | null;
+  /** What the parent of its session is still to hear of its end: 0: of it, 1: its prompt, 2: nothing; null: there is no parent. */
+  notice: Generated<number | null>;
 }
 
 /** What an agent asked leave for. */
@@ -247,6 +262,19 @@ export interface CallerStateTable {
   caller: string;
   version: number;
   state: string;
+}
+
+/** A file for prompts. */
+export interface SessionUploadTable {
+  ordinal: Generated<number>;
+  id: string;
+  caller: string;
+  session_id: string;
+  name: string;
+  content_type: string;
+  sha256: string;
+  size_bytes: number;
+  created_at: number;
 }
 
 export interface AuditTable {

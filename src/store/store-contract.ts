@@ -3,6 +3,7 @@ import { callsContract } from './contract/calls.ts';
 import { eventsContract } from './contract/events.ts';
 import { keepingContract } from './contract/keeping.ts';
 import { clientSessionsContract } from './contract/client-sessions.ts';
+import { pollPositionsContract } from './contract/poll-positions.ts';
 import type { Use } from './contract/support.ts';
 import { tasksContract } from './contract/tasks.ts';
 import { waitingContract } from './contract/waiting.ts';
@@ -17,6 +18,7 @@ export function storeContract(name: string, use: Use): void {
   tasksContract(name, use);
   keepingContract(name, use);
   eventsContract(name, use);
+  pollPositionsContract(name, use);
   callsContract(name, use);
   clientSessionsContract(name, use);
   agentsContract(name, use);

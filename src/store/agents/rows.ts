@@ -99,6 +99,18 @@ export interface PermissionRecord {
   readonly resolvedAt: number | null;
 }
 
+/** A file that a caller gave for a prompt; its bytes are a blob. */
+export interface UploadRecord {
+  readonly id: string;
+  readonly caller: string;
+  readonly sessionId: string;
+  readonly name: string;
+  readonly contentType: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly createdAt: number;
+}
+
 /** What one caller keeps here: markers, preferences, recent directories. */
 export interface CallerStateRecord {
   readonly caller: string;

@@ -7,6 +7,7 @@ import type {
   PermissionState,
   TurnEndState,
   TurnRecord,
+  UploadRecord,
 } from './rows.ts';
 
 export type NewAgentSession = Omit<
@@ -135,6 +136,14 @@ export interface PermissionStore {
   undelivered(): Promise<PermissionRecord[]>;
   /** Ends those whose time is over; they are answered. */
   expire(): Promise<PermissionRecord[]>;
+}
+
+export interface UploadStore {
+  insert(upload: Omit<UploadRecord, 'createdAt'>): Promise<UploadRecord>;
+  /** Those of these ids that are the caller's, in no order. */
+  ofCaller(caller: string, ids: readonly string[]): Promise<UploadRecord[]>;
+  /** Forgets those from before a time; the number of rows. A prompt that waits keeps the bytes it names. */
+  prune(before: number): Promise<number>;
 }
 
 export interface CallerStateStore {

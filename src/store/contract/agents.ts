@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { NewAgentSession, NewPermission, SessionReport } from '../agents/store.ts';
 import { idsOf, paged, type Use } from './support.ts';
 
-const newSession = (patch: Partial<NewAgentSession> = {}): NewAgentSession => ({
+export const newSession = (patch: Partial<NewAgentSession> = {}): NewAgentSession => ({
   id: randomUUID(),
   caller: 'alice',
   agent: 'claude',
@@ -248,6 +248,32 @@ export function agentsContract(name: string, use: Use): void {
         assert.deepEqual([version, Object.keys(state).length], [10, 10]);
         assert.equal(await store.callerStates.update('alice', () => ({}), { ifVersion: 9 }), undefined);
         assert.equal((await store.callerStates.update('alice', () => ({}), { ifVersion: 10 }))?.version, 11);
+      }));
+  });
+
+  describe(`${name}: files for prompts`, () => {
+    it('belong to their caller, and keep their bytes until they are forgotten', () =>
+      use(async ({ store }) => {
+        const sha256 = 'a'.repeat(64);
+        const file = { id: 'up_1', caller: 'alice', sessionId: 's1', name: 'a.png', contentType: 'image/png' };
+        const kept = await store.uploads.insert({ ...file, sha256, sizeBytes: 7 });
+        assert.deepEqual(await store.uploads.ofCaller('alice', ['up_1', 'up_2']), [kept]);
+        assert.deepEqual(await store.uploads.ofCaller('bob', ['up_1']), []);
+        assert.ok((await store.referencedBlobs()).has(sha256));
+        assert.equal(await store.uploads.prune(kept.createdAt), 0);
+        assert.equal(await store.uploads.prune(kept.createdAt + 1), 1);
+        assert.ok(!(await store.referencedBlobs()).has(sha256));
+      }));
+
+    it('that a prompt names stay while it waits', () =>
+      use(async ({ store }) => {
+        const { id } = await store.sessions.insert(newSession());
+        const sha256 = 'b'.repeat(64);
+        const turn = { ...prompt(id), prompt: { text: 'look', attachments: [{ sha256 }] } };
+        await store.turns.enqueue(turn, { most: 20 });
+        assert.ok((await store.referencedBlobs()).has(sha256));
+        await store.turns.end({ id: turn.id, state: 'completed', result: {} });
+        assert.ok(!(await store.referencedBlobs()).has(sha256));
       }));
   });
 }

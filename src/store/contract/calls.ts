@@ -99,9 +99,18 @@ export function callsContract(name: string, use: Use): void {
         for (const statement of [
           ...['is_automatic', 'sequence'].map(column => `alter table checkpoint drop column ${column}`),
           ...['drained_by', 'is_reaped'].map(column => `alter table worker drop column ${column}`),
-          ...['waiting', 'hub', 'client_session', 'session', 'turn', 'permission', 'caller_state'].map(
-            table => `drop table ${table}`,
-          ),
+          ...[
+            'waiting',
+            'hub',
+            'client_session',
+            'session',
+            'turn',
+            'permission',
+            'caller_state',
+            'poll_position',
+            'session_upload',
+          ].map(table => `drop table ${table}`),
+          'drop index event_turn_end',
           'alter table idempotency drop column owner',
           'alter table idempotency drop column nonce',
           `delete from kysely_migration where name >= '0002'`,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Store } from '../store.ts';
+import { newSession } from './agents.ts';
 import { inserted, type Use } from './support.ts';
 
 const eventsFrom = (first: number, count: number) =>
@@ -130,6 +131,53 @@ export function eventsContract(name: string, use: Use): void {
         assert.equal((await store.events.read('s', 0, 1))[0]?.seq, 2401);
         assert.deepEqual(await append('next', 1), { ack: 2501 });
         assert.deepEqual(await store.checkIntegrity(), []);
+      }));
+
+    it('keeps what was said in sessions by a rule of its own, and the positions of their logs and feeds', () =>
+      use(async ({ store, execute }) => {
+        const session = await store.sessions.insert(newSession());
+        const gone = ['session:gone', 'feed:nobody'];
+        const streams = [`session:${session.id}`, 'feed:alice', 'workspace:ws_gone', ...gone];
+        for (const stream of streams) await appendTo(store, stream)(1, 2);
+        await execute('update event set time = 10 where seq = 1');
+        await execute('update event set time = 20 where seq = 2');
+        await execute('update stream set updated_at = 20');
+        assert.equal(await store.events.prune(30, { sessionsBefore: 5 }), 2, 'only those of the workspace');
+        assert.equal(await store.events.prune(30, { sessionsBefore: 15 }), 4);
+        assert.deepEqual(await store.events.span(`session:${session.id}`), { first: 2, last: 2 });
+        assert.equal(await store.events.prune(30, { sessionsBefore: 30 }), 4);
+        assert.deepEqual(await store.events.span(`session:${session.id}`), { first: 3, last: 2 });
+        const positions = await Promise.all(streams.map(stream => store.events.lastSeq(stream)));
+        assert.deepEqual(positions, [2, 2, 0, 0, 0]);
+      }));
+
+    it('reads ranges of many streams at once, in the order in which they are named', () =>
+      use(async ({ store }) => {
+        for (const stream of ['a', 'b']) await appendTo(store, stream)(1, 5);
+        const ranges = [
+          { stream: 'b', first: 2, last: 3 },
+          { stream: 'a', first: 1, last: 1 },
+          { stream: 'b', first: 5, last: 9 },
+          { stream: 'none', first: 1, last: 1 },
+        ];
+        const read = await store.events.readRanges(ranges);
+        assert.deepEqual(
+          read.map(({ stream, seq, body }) => `${stream}${seq}${body.n}`),
+          ['b22', 'b33', 'a11', 'b55'],
+        );
+        assert.deepEqual(await store.events.readRanges([]), []);
+      }));
+
+    it('tells where it begins and ends, what came before a moment, and where turns ended', () =>
+      use(async ({ store, execute }) => {
+        assert.deepEqual(await store.events.span('none'), { first: 1, last: 0 });
+        await appendTo(store, 's')(1, 3);
+        await store.events.append({ stream: 's', epoch: 1, first: 4, events: [{ type: 'session.idle', body: {} }] });
+        await execute('update event set time = seq * 10');
+        assert.deepEqual(await store.events.span('s'), { first: 1, last: 4 });
+        assert.deepEqual(await Promise.all([10, 11, 30, 99].map(time => store.events.before('s', time))), [0, 1, 2, 4]);
+        assert.deepEqual(await store.events.turnEnds('s', 5), [4]);
+        assert.deepEqual(await store.events.turnEnds('none', 5), []);
       }));
 
     it('forgets the streams of tasks and workspaces that are gone, not of those that live', () =>
