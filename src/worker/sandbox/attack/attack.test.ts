@@ -172,6 +172,7 @@ function live(can: Partial<Boxd> = {}, has: Partial<Box> = {}): Stage['live'] {
       edit: never,
     },
     ...{ open: never, scan: never, manifest: never, pack: never, restore: never, diskUsage: never },
+    talk: () => assert.fail('there is no boxd'),
     closed: Promise.resolve(),
     ...can,
   };

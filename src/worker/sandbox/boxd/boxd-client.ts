@@ -13,6 +13,8 @@ import type {
   RunEnd,
   RunOptions,
   ScannedFile,
+  Talk,
+  TalkRequest,
   WriteRequest,
 } from './boxd.ts';
 import { Channel } from './channel.ts';
@@ -32,6 +34,7 @@ import {
   writeReply,
 } from './replies.ts';
 import { sendRestore } from './restore.ts';
+import { startTalk } from './talk.ts';
 
 /** What boxd must know of its box before anything else. Everything has the value of a box as default. */
 export interface Hello {
@@ -90,6 +93,10 @@ class BoxdClient implements Boxd {
   async cell({ stdin, ...request }: CellRequest, options: RunOptions): Promise<RunEnd & { result?: string }> {
     const reply = await run(this.#channel, { verb: 'cell', ...request }, { ...options, stdin });
     return reply.result === undefined ? endOf(reply) : { ...endOf(reply), result: reply.result };
+  }
+
+  talk(request: TalkRequest): Talk {
+    return startTalk(this.#channel, request);
   }
 
   contexts(): Promise<string[]> {

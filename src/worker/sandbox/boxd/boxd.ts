@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** What the program inside the box does, as the worker asks for it. Implemented over frames by `boxd-client.ts`. */
 export interface Boxd {
@@ -7,6 +7,8 @@ export interface Boxd {
   python(request: PythonRequest, options: RunOptions): Promise<RunEnd>;
   /** A cell in a stateful context; makes the context unless it exists. `result` is the repr of the last expression. */
   cell(request: CellRequest, options: RunOptions): Promise<RunEnd & { result?: string }>;
+  /** Starts a program that is talked to while it runs. Never throws: one that does not start ends, with 126 or 127 as a shell has it. */
+  talk(request: TalkRequest): Talk;
   contexts(): Promise<string[]>;
   read(request: { path: string; offset: number; limit: number }): Promise<FileSlice>;
   list(request: ListRequest): Promise<FileListing>;
@@ -55,6 +57,28 @@ export interface ExecRequest extends RunLimits {
   readonly env: Readonly<Record<string, string>>;
   readonly stdin?: Uint8Array;
 }
+
+export interface TalkRequest {
+  readonly argv: readonly string[];
+  /** Relative to the workspace root. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** A variable of the environment, as `NAME=value`, that nothing else has: all that inherits it ends with the program. */
+  readonly mark: string;
+}
+
+/** A running program. Both directions have backpressure: who does not read slows it down, and it slows down who writes. */
+export interface Talk {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Settles when nothing of it runs any more and all its output has been read. Rejects with BoxdGone. */
+  readonly ended: Promise<TalkEnd>;
+  /** Kills it with all that it started. Legal in every state. */
+  kill(): void;
+}
+
+export type TalkEnd = Pick<RunEnd, 'exitCode' | 'signal' | 'limitHit'>;
 
 export interface PythonRequest extends RunLimits {
   readonly source: { readonly code: string } | { readonly file: string };

@@ -41,6 +41,8 @@ export const runReply = z.object({
 });
 export type RunReply = z.output<typeof runReply>;
 
+export const talkReply = runReply.pick({ exitCode: true, signal: true, limitHit: true });
+
 export const namesReply = z.object({ names: z.array(z.string()) });
 
 export const readReply = z.object({ path, sizeBytes: count, sha256, modifiedAtMs: z.number() });

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from _boxd import checkpoints, contexts, editing, files, helpers, listing, python_run, relay, runs
+from _boxd import checkpoints, contexts, editing, files, helpers, listing, python_run, relay, runs, talks
 from _boxd.failure import Failure, TooLong, field, text_map
 from _boxd.paths import Root
 
@@ -94,7 +94,7 @@ class Box:
 
 
 # Each starts a program: (box, request_id, header, payload).
-RUNS = {"exec": runs.start_exec, "python": python_run.start_python, "cell": contexts.start_cell}
+RUNS = {"exec": runs.start_exec, "python": python_run.start_python, "cell": contexts.start_cell, "talk": talks.start_talk}
 # Each sends bytes as the worker takes them: (box, request_id, header).
 STREAMS = {"open": files.start_open, "pack": checkpoints.start_pack}
 # Each answers (result, payload?): (box, header, payload, is_inline). When inline they may raise TooLong.

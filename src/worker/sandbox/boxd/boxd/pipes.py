@@ -28,11 +28,13 @@ class PipeWriter:
         self._queue, self._is_watched, self._ends = deque(), False, False
 
     def write(self, data):
+        """False when it is dropped, because the pipe is closed."""
         if self._fd is None or not data:
-            return
+            return False
         self._queue.append(memoryview(data))
         if not self._is_watched:
             self._flush()
+        return True
 
     def end(self):
         """Closes the pipe when all is written."""

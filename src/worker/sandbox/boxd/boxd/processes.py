@@ -20,6 +20,8 @@ _RESERVES = {resource.RLIMIT_DATA: 64 << 20, resource.RLIMIT_NPROC: 32, resource
 
 # Looks double their distance from 2 ms on, so the last one comes after 2 s.
 LAST_ATTEMPT = 10
+# More than an environment can be: the kernel allows 128 KiB a string and a quarter of the stack in all.
+MOST_ENVIRONMENT = 4 << 20
 
 _libc = ctypes.CDLL(None)
 _limits = {}
@@ -192,16 +194,16 @@ def find_program(name, path, cwd_fd):
     return None
 
 
-def end(loop, leader, takes_orphans=False, ended=lambda: None):
+def end(loop, leader, takes_orphans=False, mark=None, ended=lambda: None):
     """
-    Kills the group of `leader`, its session and its descendants, looks again until nothing of it lives, then calls `ended`; at
-    last everything in the box is killed. `takes_orphans`: also what was born since and has lost its parent, which is how a
+    Kills the group of `leader`, its session and its descendants, and who has the variable `mark` in its environment, looks again
+    until nothing of it lives, then calls `ended`; at last everything in the box is killed. `takes_orphans`: also what was born since and has lost its parent, which is how a
     program escapes that forks faster than it is found. Outside of a box that could be anybody's, so it is left alone there.
     """
     born = _birth(leader) if takes_orphans and _owns_box else None
 
     def attempt(count):
-        alive = _tree(leader, born)
+        alive = _tree(leader, born, mark)
         if (alive or count == 0) and count < LAST_ATTEMPT:
             # The group in one call first: the kernel lets nothing in it fork meanwhile.
             _quietly(os.killpg, leader)
@@ -244,8 +246,21 @@ def _stat(name):
         os.close(fd)
 
 
-def _tree(leader, born):
-    """Living processes in the session of `leader`, or descended from it, or orphans born since `born`."""
+def _has_variable(name, mark):
+    try:
+        fd = os.open(f"/proc/{name}/environ", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return mark in os.read(fd, MOST_ENVIRONMENT).split(b"\0")
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def _tree(leader, born, mark):
+    """Living processes in the session of `leader`, or descended from it, or marked, or orphans born since `born`."""
     parents, found = {}, set()
     for name in os.listdir("/proc"):
         state = _stat(name) if name.isdigit() else None
@@ -254,7 +269,8 @@ def _tree(leader, born):
         _, parent, group, session, start, _ = state
         pid = int(name)
         parents.setdefault(parent, []).append(pid)
-        if leader in (pid, group, session) or (born is not None and parent == 1 and start >= born and pid != _own_pid):
+        is_orphan = born is not None and parent == 1 and start >= born and pid != _own_pid
+        if leader in (pid, group, session) or is_orphan or (mark is not None and _has_variable(name, mark)):
             found.add(pid)
     pending = list(found | {leader})
     while pending:

@@ -124,11 +124,19 @@ def exit_of(status):
 
 
 def start_exec(box, request_id, header, payload):
+    start, cwd = program_of(box, header)
+    try:
+        Run(box, request_id, header, payload).begin(start)
+    finally:
+        os.close(cwd)
+
+
+def program_of(box, header):
+    """What a request wants to be run: (`start(*stdio)`, which answers a pid, and the folder to start in, which the caller closes)."""
     argv = field(header, "argv", list)
     if not argv or not all(isinstance(item, str) and "\0" not in item for item in argv) or not argv[0]:
         raise Failure("VALIDATION_ERROR", "argv must be a list of strings without NUL, and name a program")
     env = box.environment(text_map(header, "env"))
-    run = Run(box, request_id, header, payload)
     cwd = box.root.open_directory(field(header, "cwd", str, ""))
 
     def start(*stdio):
@@ -140,10 +148,7 @@ def start_exec(box, request_id, header, payload):
             reason = "command not found" if missing else os.strerror(error.errno)
             return processes.fork(lambda *fds: _refuse(f"{argv[0]}: {reason}\n", 127 if missing else 126, fds[2]), stdio)
 
-    try:
-        run.begin(start)
-    finally:
-        os.close(cwd)
+    return start, cwd
 
 
 def _spawn(argv, env, cwd, stdio):
