@@ -56,6 +56,7 @@ export class Sweeper {
     const before = (await store.now()) - config.tasks.retention_seconds * 1000;
     await store.tasks.prune(before);
     await store.events.prune(before);
+    await store.uploads.prune(before);
     await store.idempotency.prune();
     await store.checkpoints.prune();
     await store.artifacts.prune();

@@ -51,6 +51,7 @@ const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
   'session.check': unused,
   'session.start': unused,
   'session.prompt': unused,
+  'session.place': unused,
   'session.interrupt': unused,
   'session.stop': unused,
   'session.answer': unused,

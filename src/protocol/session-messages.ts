@@ -65,6 +65,11 @@ export const sessionWorkerRequests = {
     request: z.object({ ...driven, turnId: z.string(), text: z.string(), attachments: z.array(attachmentSchema) }),
     reply: z.object({}),
   },
+  /** Puts a file where the agent of the session can read it; answers the path. Idempotent. */
+  'session.place': {
+    request: z.object({ sessionId: z.string(), attachment: attachmentSchema }),
+    reply: z.object({ path: z.string() }),
+  },
   'session.interrupt': { request: z.object({ ...driven }), reply: z.object({ wasRunning: z.boolean() }) },
   /** Ends the agent's processes. Answers when they are gone. Idempotent. */
   'session.stop': {

@@ -6,6 +6,7 @@ import type { WorkerBook } from '../workers.ts';
 import { Driving } from './drive.ts';
 import { HistoryDesk } from './history-desk.ts';
 import { PermissionDesk } from './permission-desk.ts';
+import { ProjectFinder } from './project-finder.ts';
 import { SessionRecorder } from './recorder.ts';
 import { SessionDesk } from './session-desk.ts';
 import { SessionFinder } from './session-finder.ts';
@@ -13,6 +14,7 @@ import { SessionFeed } from './session-feed.ts';
 import { SessionLink } from './session-link.ts';
 import { SessionLog } from './session-log.ts';
 import { SessionRecovery } from './session-recovery.ts';
+import { UploadDesk } from './upload-desk.ts';
 
 /** Sessions with agents, as operations see them. */
 export interface Sessions {
@@ -21,6 +23,8 @@ export interface Sessions {
   readonly feed: SessionFeed;
   readonly states: CallerStateStore;
   readonly history: HistoryDesk;
+  readonly projects: ProjectFinder;
+  readonly uploads: UploadDesk;
 }
 
 interface Parts {
@@ -48,8 +52,14 @@ export function openSessions(
   const finder = new SessionFinder(store, history);
   const desk = new SessionDesk(foundation, { driving, events, finder, history, idempotency, link, log, workers });
   const permissions = new PermissionDesk(foundation, link);
-  return {
-    sessions: { desk, permissions, feed: new SessionFeed(store, events), states: store.callerStates, history },
-    recorder,
+  const sessions = {
+    desk,
+    permissions,
+    feed: new SessionFeed(store, events),
+    states: store.callerStates,
+    history,
+    projects: new ProjectFinder(store, history),
+    uploads: new UploadDesk(foundation, link),
   };
+  return { sessions, recorder };
 }

@@ -20,6 +20,12 @@ export const paging = (usual: number, most: number) => ({
   limit: z.int().min(1).max(most).default(usual).describe('most entries to return'),
   cursor: z.string().max(4096).optional().describe('nextCursor of the page before'),
 });
+/** Models cannot upload, so they are not shown it. */
+const attachments = z
+  .array(z.strictObject({ fileId: z.string().max(64) }))
+  .max(10)
+  .default([])
+  .meta({ hidden: true, description: 'uploaded files' });
 /** How a prompt is delivered. */
 export const deliver = {
   when_open: z
@@ -30,6 +36,7 @@ export const deliver = {
     .enum(['queue', 'interrupt', 'error'])
     .default('queue')
     .meta({ brief: 'turn running', description: 'what to do while a turn runs' }),
+  attachments,
 };
 export const reading = { readOnly: true, destructive: false, idempotent: true, openWorld: false };
 export const acting = { readOnly: false, destructive: false, idempotent: false, openWorld: true };

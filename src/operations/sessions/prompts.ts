@@ -120,6 +120,7 @@ interface PromptInput {
   readonly text: string;
   readonly when_open: 'error' | 'fork' | 'queue' | 'wait';
   readonly when_busy: 'queue' | 'interrupt' | 'error';
+  readonly attachments: readonly { readonly fileId: string }[];
   readonly idempotency_key?: string;
 }
 
@@ -131,7 +132,9 @@ async function send(input: PromptInput, context: OperationContext): Promise<Sent
     });
   const session = await desk.find(input.session_id, context.caller);
   const { text, when_busy: whenBusy, idempotency_key: idempotencyKey } = input;
-  return await desk.send({ session, prompt: { text, attachments: [] }, whenBusy, idempotencyKey }, context);
+  const fileIds = input.attachments.map(({ fileId }) => fileId);
+  const attachments = await context.hub.sessions.uploads.attachments(fileIds, context.caller);
+  return await desk.send({ session, prompt: { text, attachments }, whenBusy, idempotencyKey }, context);
 }
 
 const viewSent = ({ turn, session, via, position, cursor }: Sent) => ({

@@ -3,6 +3,7 @@ import { sessionStatusSchema } from '../../protocol/sessions.ts';
 import { badArgument } from '../arguments.ts';
 import { idem } from '../sandbox/inputs.ts';
 import { defineOperation } from '../define.ts';
+import type { OperationContext } from '../operation.ts';
 import { cursorOf } from './cursors.ts';
 import { acting, agent, at, paging, permissionMode, project, reading, sessionId, since, slug } from './inputs.ts';
 import { agentsOutput, createdOutput, forkedOutput, renamedOutput, sessionOutput, sessionsOutput } from './outputs.ts';
@@ -77,7 +78,7 @@ export const createSession = defineOperation({
   title: 'Create session',
   description: 'Start a coding agent in a directory.',
   input: z.strictObject({
-    slug,
+    slug: slug.meta({ description: 'project to work in, instead of cwd' }),
     cwd: z.string().max(4096).optional().describe('absolute directory, or one of the workspace'),
     ...at,
     agent: agent.optional().describe('claude, codex, gemini, opencode or a configured one'),
@@ -96,15 +97,14 @@ export const createSession = defineOperation({
     examples: ['boxswain sessions create --cwd "$PWD" --prompt "explain this project"'],
   },
   async run(input, context) {
-    const { cwd, worker_id, model, permission_mode, prompt, idempotency_key } = input;
-    if (cwd === undefined)
-      throw badArgument('cwd', 'is required: a session works in a directory', 'name an absolute directory in cwd');
+    const { model, permission_mode, prompt, idempotency_key } = input;
     const { desk } = context.hub.sessions;
+    const { cwd, worker } = await placeOf(input, context);
     const session = await desk.create(
       {
         agent: input.agent ?? desk.defaultAgent,
         cwd,
-        worker: worker_id,
+        worker,
         model,
         permissionMode: permission_mode ?? 'default',
         title: input.title,
@@ -118,6 +118,16 @@ export const createSession = defineOperation({
     return { sessionId: session.id, ...place, status: String(status), resumeCommand, cursor: cursorOf(String(id), 0) };
   },
 });
+
+/** What is named in full wins over the project that it belongs to. */
+async function placeOf(
+  { cwd, slug: project, worker_id }: { cwd?: string; slug?: string; worker_id?: string },
+  { hub, caller }: OperationContext,
+): Promise<{ cwd: string; worker: string | undefined }> {
+  if (cwd !== undefined) return { cwd, worker: worker_id };
+  if (project !== undefined) return await hub.sessions.projects.find(project, { caller, worker: worker_id });
+  throw badArgument('cwd', 'is required: a session works in a directory', 'name an absolute directory in cwd');
+}
 
 export const forkSession = defineOperation({
   name: 'fork_session',

@@ -53,6 +53,7 @@ export function sessionHandlers(
       await there().prompt(request);
       return {};
     },
+    'session.place': async request => ({ path: await there().place(request) }),
     'session.interrupt': async named => ({ wasRunning: await there().interrupt(named) }),
     'session.stop': async request => ({ wasLive: (await sessions?.stop(request)) ?? false }),
     'session.answer': async ({ requestId, answer, ...named }) => ({

@@ -93,6 +93,11 @@ export class LiveSessions {
     session.prompt({ turnId, text, attachments: await Promise.all(files) });
   }
 
+  /** A file for prompts to come; the path under which the agent can read it. */
+  place({ sessionId, attachment }: SessionWorkerRequest<'session.place'>): Promise<string> {
+    return this.#options.fetch(sessionId, attachment);
+  }
+
   async interrupt(named: Named): Promise<boolean> {
     return await this.#held(named).interrupt();
   }
