@@ -13,7 +13,7 @@ const FILES = ['files', 'golden', 'runs', 'shared', 'surfaces', 'tasks', 'tools'
 describe('every requirement holds in a cluster', () => {
   for (const name of FILES) {
     test(name, async context => {
-      const file = fileURLToPath(new URL(`../requirements/${name}.test.ts`, import.meta.url));
+      const file = fileURLToPath(new URL(`../requirements/sandbox/${name}.test.ts`, import.meta.url));
       const { code, output } = await runFile(file);
       const count = (what: string) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(output)?.[1]);
       context.diagnostic(`${count('pass')} verifications`);

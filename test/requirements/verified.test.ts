@@ -1,48 +1,66 @@
 import assert from 'node:assert/strict';
 import { glob, readFile } from 'node:fs/promises';
-import { test } from 'node:test';
-import { requirements } from './requirements.ts';
+import { describe, test } from 'node:test';
+import { requirements as sandbox } from './sandbox/requirements.ts';
+import { requirements as sessions } from './sessions/requirements.ts';
 
-const VERIFICATION = /(?<![.\w])(overMcp|once)\(\s*'([^']+)'/g;
+const ROOT = new URL('../../', import.meta.url).pathname;
+const VERIFICATION = /(?<![.\w])(overMcp|overTwo|once)\(\s*'([^']+)'/g;
 
-/** Ids that the test files verify, and how. */
-async function verifiedIds(): Promise<Map<string, string>> {
+/** Ids that the test files of a manifest verify, and how. */
+async function verifiedIds(folder: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  for await (const file of glob('test/**/*.test.ts', { cwd: new URL('../..', import.meta.url).pathname })) {
-    const text = await readFile(new URL(`../../${file}`, import.meta.url), 'utf8');
+  for await (const file of glob(`test/requirements/${folder}/*.test.ts`, { cwd: ROOT })) {
+    const text = await readFile(`${ROOT}${file}`, 'utf8');
     for (const [, how = '', id = ''] of text.matchAll(VERIFICATION)) found.set(id, how);
   }
   return found;
 }
 
-test('every requirement has a verification, and every verification a requirement', async () => {
-  const verified = await verifiedIds();
-  const known = new Set(requirements.map(requirement => requirement.id));
-  assert.deepEqual(
-    [...known].filter(id => !verified.has(id)),
-    [],
-    'requirements without a verification',
-  );
-  assert.deepEqual(
-    [...verified.keys()].filter(id => !known.has(id)),
-    [],
-    'verifications without a requirement',
-  );
-});
+for (const [folder, requirements] of Object.entries({ sandbox, sessions })) {
+  describe(folder, () => {
+    test('every requirement has a verification, and every verification a requirement', async () => {
+      const verified = await verifiedIds(folder);
+      const here = requirements.filter(({ by }) => by === undefined).map(({ id }) => id);
+      assert.deepEqual(
+        here.filter(id => !verified.has(id)),
+        [],
+        'requirements without a verification',
+      );
+      assert.deepEqual(
+        [...verified.keys()].filter(id => !here.includes(id)),
+        [],
+        'verifications without a requirement',
+      );
+    });
 
-test('a requirement of MCP is verified over every wire', async () => {
-  const verified = await verifiedIds();
-  const once = requirements.filter(({ id, wires }) => wires.includes('mcp') && verified.get(id) === 'once');
-  assert.deepEqual(
-    once.map(requirement => requirement.id),
-    [],
-  );
-});
+    test('what another test verifies is verified by a test of that name', async () => {
+      for (const { id, by } of requirements) {
+        if (by === undefined) continue;
+        assert.match(by.file, /^(?:src|test)\/.*\.test\.ts$/, id);
+        const text = await readFile(`${ROOT}${by.file}`, 'utf8').catch(() => '');
+        const isThere = ["'", '"', '`'].some(quote =>
+          new RegExp(`(?:test|it)\\(\\s*${quote}${RegExp.escape(by.test)}`).test(text),
+        );
+        assert.ok(isThere, `${id}: no test "${by.test}" in ${by.file}`);
+      }
+    });
 
-test('no requirement is named twice', () => {
-  const ids = requirements.map(requirement => requirement.id);
-  assert.deepEqual(
-    ids.filter((id, at) => ids.indexOf(id) !== at),
-    [],
-  );
-});
+    test('a requirement of MCP is verified over more than one wire', async () => {
+      const verified = await verifiedIds(folder);
+      const once = requirements.filter(({ id, wires }) => wires.includes('mcp') && verified.get(id) === 'once');
+      assert.deepEqual(
+        once.map(requirement => requirement.id),
+        [],
+      );
+    });
+
+    test('no requirement is named twice', () => {
+      const ids = requirements.map(requirement => requirement.id);
+      assert.deepEqual(
+        ids.filter((id, at) => ids.indexOf(id) !== at),
+        [],
+      );
+    });
+  });
+}

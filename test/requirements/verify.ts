@@ -1,33 +1,51 @@
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import { z } from 'zod';
 import { type RunningServer, scratchDirectory } from '../support/server.ts';
 import { isCluster, startTarget, type Target, type TargetOptions } from '../support/target.ts';
-import { type CallOptions, type Peer, type WireName, connectWire, wireNames } from '../support/wires.ts';
-import { type Requirement, requirements } from './requirements.ts';
+import { connectWire, type Peer as McpPeer, type WireName } from '../support/wires.ts';
+import type { Requirement } from './requirement.ts';
 
-/** What a verification over MCP is given: a connected peer and a workspace of its own, deleted afterwards. */
-export interface McpSubject {
-  readonly peer: Peer;
-  readonly wire: WireName;
-  readonly workspaceId: string;
+interface Connection {
+  close(): Promise<void>;
+}
+
+/** Where a connection may lead. */
+export interface Place {
   /** Of the server that the http wires reach. */
   readonly url: string;
-  /** Calls in that workspace; fails the test when the call fails. */
-  ok(tool: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
-  fails: Peer['fails'];
-  call(tool: string, args?: Record<string, unknown>, options?: CallOptions): ReturnType<Peer['call']>;
-  /** Another client on the same wire, closed afterwards. */
+  /** For a process that a stdio wire starts. In solo mode it is all of Boxswain; in a cluster it attaches to a hub. */
+  readonly directory: () => Promise<string>;
+  readonly env: Record<string, string>;
+}
+
+export interface Given<Wire extends string, Peer extends Connection> {
+  /** Shared by all verifications of one wire. */
+  readonly peer: Peer;
+  readonly wire: Wire;
+  readonly url: string;
+  /** Another connection on the same wire, closed afterwards. */
   another(): Promise<Peer>;
 }
 
-type McpVerification = (subject: McpSubject) => Promise<void>;
+/** How the requirements of one contract are verified. */
+export interface Manifest<Wire extends string, Peer extends Connection, Subject> {
+  readonly requirements: readonly Requirement[];
+  connect(wire: Wire, place: Place): Promise<Peer>;
+  /** What a verification is given, and what is done when it is over. */
+  subject(given: Given<Wire, Peer>): Promise<{ subject: Subject; end?(): Promise<unknown> }>;
+  /** The settings of what is verified, made once for each file. */
+  prepare(): Promise<TargetOptions & { close?(): Promise<void> }>;
+}
+
+/** A client of the real SDK: over stdio with a process of its own, over HTTP with the server. */
+export const connectMcp = async (wire: WireName, { url, directory, env }: Place): Promise<McpPeer> =>
+  connectWire(wire, wire.startsWith('http') ? { url } : { directory: await directory(), env });
+
 type OtherVerification = (server: RunningServer, target: Target) => Promise<void>;
 
-export interface Verifier {
-  /** Verifies a requirement over stdio and HTTP in both protocol eras. */
-  overMcp(id: string, verification: McpVerification): void;
-  /** Verifies a requirement of HTTP, the CLI or the process, with a running server at hand. */
+export interface Declaring<Wire extends string, Subject> {
+  overWires(id: string, verification: (subject: Subject) => Promise<void>, wires: readonly Wire[]): void;
+  /** With a running server at hand. */
   once(id: string, verification: OtherVerification): void;
 }
 
@@ -38,20 +56,18 @@ const HOOK = { timeout: 90_000 };
 /** Part of the name of the wires to verify on, such as `http`; for a short form of the whole. */
 const WIRES = process.env.BOXSWAIN_TEST_WIRES ?? '';
 
-const createdSchema = z.looseObject({ workspace_id: z.string() });
-
 /**
  * Declares the verifications of one file. All share one target. In solo mode each stdio wire starts one process of its own, with the
  * same `env`; in a cluster the stdio wires attach to the hubs.
  */
-export function verifications(
+export function declareVerifications<Wire extends string, Peer extends Connection, Subject>(
   title: string,
-  declare: (verifier: Verifier) => void,
-  setting: Pick<TargetOptions, 'workers'> & { env?: () => Promise<Record<string, string>> } = {},
+  manifest: Manifest<Wire, Peer, Subject>,
+  declare: (declaring: Declaring<Wire, Subject>) => void,
 ): void {
   describe(title, () => {
-    const scratch: { path: string; remove(): Promise<void> }[] = [];
-    const peers = new Map<WireName, Peer>();
+    const left: (() => Promise<unknown>)[] = [];
+    const peers = new Map<Wire, Peer>();
     let env: Record<string, string> = {};
     let started: Target | undefined;
     let attached = 0;
@@ -59,39 +75,43 @@ export function verifications(
       if (started === undefined) throw new Error('the server did not start');
       return started;
     };
-    const directoryForStdio = async () => {
+    const directory = async () => {
       const { directories } = target();
-      if (isCluster) return directories[attached++ % directories.length];
+      const one = isCluster ? directories[attached++ % directories.length] : undefined;
+      if (one !== undefined) return one;
       const made = await scratchDirectory();
-      scratch.push(made);
+      left.push(made.remove);
       return made.path;
     };
-    const connect = async (wire: WireName) =>
-      connectWire(
-        wire,
-        wire.startsWith('http') ? { url: target().server.url } : { directory: await directoryForStdio(), env },
-      );
-    const peerOf = async (wire: WireName) => {
+    const connect = (wire: Wire) => manifest.connect(wire, { url: target().server.url, directory, env });
+    const peerOf = async (wire: Wire) => {
       const peer = peers.get(wire) ?? (await connect(wire));
       peers.set(wire, peer);
       return peer;
     };
+    const requirementOf = (id: string): Requirement => {
+      const found = manifest.requirements.find(requirement => requirement.id === id);
+      if (!found) throw new Error(`there is no requirement ${id}`);
+      return found;
+    };
 
     before(async () => {
-      env = (await setting.env?.()) ?? {};
-      started = await startTarget({ env, workers: setting.workers });
+      const { close, ...options } = await manifest.prepare();
+      if (close) left.push(close);
+      env = options.env ?? {};
+      started = await startTarget(options);
     }, HOOK);
     after(async () => {
       await allOf([...peers.values()].map(peer => () => peer.close()));
       await started?.close();
     }, HOOK);
     // A hook of its own, so that it runs even when something could not be stopped.
-    after(() => allOf(scratch.map(made => () => made.remove())), HOOK);
+    after(() => allOf(left), HOOK);
 
     declare({
-      overMcp: (id, verification) => {
+      overWires: (id, verification, wires) => {
         const { text } = requirementOf(id);
-        for (const wire of wireNames.filter(name => name.includes(WIRES))) {
+        for (const wire of wires.filter(name => name.includes(WIRES))) {
           test(`${id}: ${text} (${wire})`, VERIFICATION, async ({ signal }) => {
             const peer = await peerOf(wire);
             const others: Peer[] = [];
@@ -100,22 +120,10 @@ export function verifications(
               others.push(made);
               return made;
             };
-            const { workspace_id: workspaceId } = createdSchema.parse(await peer.ok('workspace_create', {}));
-            const inWorkspace = (args: Record<string, unknown> = {}) => ({ workspace_id: workspaceId, ...args });
-            const subject: McpSubject = {
-              peer,
-              wire,
-              workspaceId,
-              url: target().server.url,
-              ok: (tool, args) => peer.ok(tool, inWorkspace(args)),
-              fails: (tool, args) => peer.fails(tool, inWorkspace(args)),
-              call: (tool, args, options) => peer.call(tool, inWorkspace(args), options),
-              another,
-            };
+            const { subject, end } = await manifest.subject({ peer, wire, url: target().server.url, another });
             await allOf([
               () => Promise.race([verification(subject), rejectedBy(signal)]),
-              () =>
-                peer.call('workspace_delete', { workspace_id: workspaceId }, { signal: AbortSignal.timeout(10_000) }),
+              () => end?.(),
               () => allOf(others.map(other => () => other.close())),
               // A peer that did not answer in time is not given to the next verification.
               () => (signal.aborted && peers.delete(wire) ? peer.close() : undefined),
@@ -128,12 +136,6 @@ export function verifications(
       },
     });
   });
-}
-
-function requirementOf(id: string): Requirement {
-  const found = requirements.find(requirement => requirement.id === id);
-  if (!found) throw new Error(`there is no requirement ${id}`);
-  return found;
 }
 
 /** Does all of these one after another, whatever becomes of each; throws the first error. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { startGitServer } from '../support/git-server.ts';
-import { startPackageIndex } from '../support/package-index.ts';
+import { startGitServer } from '../../support/git-server.ts';
+import { startPackageIndex } from '../../support/package-index.ts';
 import { verifications } from './verify.ts';
 
 const index = await startPackageIndex();

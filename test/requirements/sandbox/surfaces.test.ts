@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
-import { runCli, scratchDirectory, startServer } from '../support/server.ts';
+import { runCli, scratchDirectory, startServer } from '../../support/server.ts';
 import { type Verifier, verifications } from './verify.ts';
 
 type Json = Record<string, unknown>;

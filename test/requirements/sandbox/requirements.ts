@@ -1,17 +1,6 @@
-/**
- * Every row of the sandbox contract, by name. Each must be verified somewhere below `test/` (see `verified.test.ts`).
- * `wires`: where the requirement can be seen; `mcp` stands for stdio and HTTP in both protocol eras.
- */
-export interface Requirement {
-  readonly id: string;
-  readonly wires: readonly ('mcp' | 'http' | 'cli' | 'process')[];
-  readonly text: string;
-}
+import { cli, http, machine, mcp, type Requirement } from '../requirement.ts';
 
-const mcp = (id: string, text: string): Requirement => ({ id, wires: ['mcp'], text });
-const http = (id: string, text: string): Requirement => ({ id, wires: ['http'], text });
-const cli = (id: string, text: string): Requirement => ({ id, wires: ['cli'], text });
-const machine = (id: string, text: string): Requirement => ({ id, wires: ['process'], text });
+/** Every row of the sandbox contract. */
 
 const tools: Requirement[] = [
   mcp(

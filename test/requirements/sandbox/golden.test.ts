@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { startPackageIndex } from '../support/package-index.ts';
-import type { CallResult } from '../support/wires.ts';
+import { startPackageIndex } from '../../support/package-index.ts';
+import type { CallResult } from '../../support/wires.ts';
 import { type McpSubject, verifications } from './verify.ts';
 
 const index = await startPackageIndex();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { connectWire } from '../support/wires.ts';
+import { connectWire } from '../../support/wires.ts';
 import { type Verifier, verifications } from './verify.ts';
 
 /** Name, then read-only, destructive, idempotent, open-world, as in the contract. */

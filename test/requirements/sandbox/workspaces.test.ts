@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { eventually } from '../support/eventually.ts';
+import { eventually } from '../../support/eventually.ts';
 import { verifications } from './verify.ts';
 
 verifications('workspaces', ({ overMcp }) => {
