@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { createCallerStateStore } from './agents/caller-states.ts';
 import { createPermissionStore } from './agents/permissions.ts';
 import { createAgentSessionStore } from './agents/sessions.ts';
+import { createTerminalStore } from './agents/terminals.ts';
 import { createTurnStore } from './agents/turns.ts';
 import { createUploadStore } from './agents/uploads.ts';
 import { createArtifactStore } from './artifacts.ts';
@@ -40,6 +41,7 @@ export function assembleStore(db: Database): Store {
     sessions: createAgentSessionStore(db),
     turns: createTurnStore(db),
     permissions: createPermissionStore(db),
+    terminals: createTerminalStore(db),
     callerStates: createCallerStateStore(db),
     uploads: createUploadStore(db),
     audit,

@@ -13,6 +13,7 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0005-agent-sessions': { up: db => addAgentSessions(db, dialect) },
   '0006-polls-and-parents': { up: db => addPollsAndParents(db, dialect) },
   '0007-session-uploads': { up: db => addSessionUploads(db, dialect) },
+  '0008-terminal-hooks': { up: db => addTerminalHooks(db, dialect) },
 });
 
 /** The migrations that this program knows, the oldest first. */
@@ -287,6 +288,26 @@ async function addPollsAndParents(db: Kysely<unknown>, dialect: DialectName): Pr
     .alterTable('session')
     .addColumn('told_epoch', number, c => c.notNull().defaultTo(0))
     .execute();
+}
+
+/** Tokens that hooks of terminals show, and the sessions that were heard of through them. */
+async function addTerminalHooks(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  const text = textOf(dialect);
+  const number = sql`bigint`;
+  await db.schema
+    .createTable('hook_token')
+    .addColumn('hash', text, c => c.primaryKey())
+    .addColumn('caller', text, c => c.notNull())
+    .addColumn('created_at', number, c => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('terminal')
+    .addColumn('agent_session_id', text, c => c.notNull())
+    .addColumn('caller', text, c => c.notNull())
+    .addColumn('heard_at', number, c => c.notNull())
+    .addPrimaryKeyConstraint('terminal_key', ['agent_session_id', 'caller'])
+    .execute();
+  await db.schema.createIndex('terminal_age').on('terminal').columns(['heard_at']).execute();
 }
 
 /** Text compares bytewise on both, so that order and cursors mean the same. */

@@ -21,6 +21,8 @@ export interface Schema {
   session: AgentSessionTable;
   turn: TurnTable;
   permission: PermissionTable;
+  hook_token: HookTokenTable;
+  terminal: TerminalTable;
   caller_state: CallerStateTable;
   session_upload: SessionUploadTable;
   audit: AuditTable;
@@ -256,6 +258,20 @@ export interface PermissionTable {
   created_at: number;
   expires_at: number;
   resolved_at: number | null;
+}
+
+/** What hooks of terminals show: the token itself is not kept. */
+export interface HookTokenTable {
+  hash: string;
+  caller: string;
+  created_at: number;
+}
+
+/** Sessions in terminals whose hooks reach this installation. */
+export interface TerminalTable {
+  agent_session_id: string;
+  caller: string;
+  heard_at: number;
 }
 
 export interface CallerStateTable {

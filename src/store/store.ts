@@ -1,3 +1,4 @@
+import type { TerminalStore } from './agents/terminals.ts';
 import type { AgentSessionStore, CallerStateStore, PermissionStore, TurnStore, UploadStore } from './agents/store.ts';
 import type { DumpedRow, Snapshot } from './dump.ts';
 import type {
@@ -41,6 +42,7 @@ export interface Store {
   readonly sessions: AgentSessionStore;
   readonly turns: TurnStore;
   readonly permissions: PermissionStore;
+  readonly terminals: TerminalStore;
   readonly callerStates: CallerStateStore;
   readonly uploads: UploadStore;
   readonly audit: AuditStore;

@@ -2,11 +2,11 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { decodeCursor, pageOf } from '../cursor.ts';
 import type { Database, Tx } from '../database.ts';
-import { createRowsReader, flag, jsonObject, listOf } from '../rows-reader.ts';
+import { createRowsReader, flag, jsonObject, listOf, type RowsReader } from '../rows-reader.ts';
 import { type PermissionRecord, rememberWords } from './rows.ts';
 import type { NewPermission, PermissionStore } from './store.ts';
 
-const columns = [
+export const permissionColumns = [
   'id',
   'session_id as sessionId',
   'caller',
@@ -44,6 +44,9 @@ const schema = z.object({
   resolvedAt: z.number().nullable(),
 });
 
+export const createPermissionReader = (db: Database): RowsReader<PermissionRecord> =>
+  createRowsReader<PermissionRecord>(db, { table: 'permission', schema });
+
 /** Inserts within a transaction of the caller's; one that is there already stays as it is. */
 export async function insertPermission(db: Database, tx: Tx, permission: NewPermission): Promise<void> {
   const { id, caller, worker, epoch, source, description, holdSeconds } = permission;
@@ -73,8 +76,8 @@ export async function insertPermission(db: Database, tx: Tx, permission: NewPerm
 
 /** Requests of agents for leave to use a tool. The condition on the state decides in the database which answer was the first. */
 export function createPermissionStore(db: Database): PermissionStore {
-  const reader = createRowsReader<PermissionRecord>(db, { table: 'permission', schema });
-  const select = () => db.kysely.selectFrom('permission').select(columns);
+  const reader = createPermissionReader(db);
+  const select = () => db.kysely.selectFrom('permission').select(permissionColumns);
   const get = async (id: string) => reader.maybe(await select().where('id', '=', id).executeTakeFirst());
 
   return {
@@ -88,7 +91,7 @@ export function createPermissionStore(db: Database): PermissionStore {
     async list({ caller, sessionId, pendingOnly, limit, cursor }) {
       let query = db.kysely
         .selectFrom('permission')
-        .select([...columns, 'ordinal'])
+        .select([...permissionColumns, 'ordinal'])
         .where('caller', '=', caller)
         .orderBy('ordinal', 'desc')
         .limit(limit + 1);
@@ -104,7 +107,7 @@ export function createPermissionStore(db: Database): PermissionStore {
         .set({ state, answer: answer === null ? null : JSON.stringify(answer), resolved_at: db.now })
         .where('id', '=', id)
         .where('state', '=', 'pending')
-        .returning(columns)
+        .returning(permissionColumns)
         .executeTakeFirst();
       if (row !== undefined) return { record: reader.one(row), isFirst: true };
       const record = await get(id);
@@ -129,8 +132,9 @@ export function createPermissionStore(db: Database): PermissionStore {
         .updateTable('permission')
         .set({ state: 'expired', resolved_at: db.now })
         .where('state', '=', 'pending')
+        .where('source', '=', 'session')
         .where('expires_at', '<=', db.now)
-        .returning(columns)
+        .returning(permissionColumns)
         .execute();
       return reader.many(rows);
     },

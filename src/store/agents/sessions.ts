@@ -76,11 +76,24 @@ export const feedOf = (caller: string): string => `feed:${caller}`;
 
 export const streamOf = (sessionId: string): string => `session:${sessionId}`;
 
+/** Adds to the log of a session, and to the feed of its caller, within a transaction. */
+export function createLogWriter(db: Database) {
+  const append = createAppender(db);
+  return async (tx: Tx, { id, caller, events }: { id: string; caller: string; events: SessionReport['events'] }) => {
+    const stream = streamOf(id);
+    const outcome = await append(tx, { stream, epoch: LOG_EPOCH, first: 'next', events });
+    if (!('ack' in outcome)) throw new Error(`the log of session ${id} refused an event: ${JSON.stringify(outcome)}`);
+    const body = { session_id: id, first: outcome.ack - events.length + 1, last: outcome.ack };
+    const range = { type: 'range', body };
+    await append(tx, { stream: feedOf(caller), epoch: LOG_EPOCH, first: 'next', events: [range] });
+  };
+}
+
 /** Sessions with agents. Whoever drives one is named by worker and epoch, and what it tells is conditional on both. */
 export function createAgentSessionStore(db: Database): AgentSessionStore {
   const reader = createRowsReader<AgentSessionRecord>(db, { table: 'session', schema });
   const select = () => db.kysely.selectFrom('session').select(columns);
-  const append = createAppender(db);
+  const write = createLogWriter(db);
   const get = async (id: string) => reader.maybe(await select().where('id', '=', id).executeTakeFirst());
 
   const setOf = (patch: SessionPatch) => {
@@ -102,18 +115,6 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
   const readForReport = (tx: Tx, id: string) => {
     const query = tx.selectFrom('session').select(['caller', 'worker', 'epoch', 'reported']).where('id', '=', id);
     return (db.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
-  };
-
-  const write = async (
-    tx: Tx,
-    { id, caller, events }: { id: string; caller: string; events: SessionReport['events'] },
-  ) => {
-    const stream = streamOf(id);
-    const outcome = await append(tx, { stream, epoch: LOG_EPOCH, first: 'next', events });
-    if (!('ack' in outcome)) throw new Error(`the log of session ${id} refused an event: ${JSON.stringify(outcome)}`);
-    const body = { session_id: id, first: outcome.ack - events.length + 1, last: outcome.ack };
-    const range = { type: 'range', body };
-    await append(tx, { stream: feedOf(caller), epoch: LOG_EPOCH, first: 'next', events: [range] });
   };
 
   const report = async (tx: Tx, told: SessionReport): Promise<ReportOutcome> => {

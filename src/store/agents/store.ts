@@ -134,7 +134,7 @@ export interface PermissionStore {
   delivered(id: string): Promise<void>;
   /** Answered, and whoever asked has not got the answer. */
   undelivered(): Promise<PermissionRecord[]>;
-  /** Ends those whose time is over; they are answered. */
+  /** Ends those of sessions that are driven here whose time is over; they are answered. */
   expire(): Promise<PermissionRecord[]>;
 }
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Database, Tx } from '../database.ts';
-import { createRowsReader, jsonObject } from '../rows-reader.ts';
+import { createRowsReader, jsonObject, type RowsReader } from '../rows-reader.ts';
 import type { TurnRecord } from './rows.ts';
 import type { TurnEnding, TurnStore } from './store.ts';
 
-const columns = [
+export const turnColumns = [
   'id',
   'session_id as sessionId',
   'caller',
@@ -34,6 +34,9 @@ const schema = z.object({
 
 const OPEN = ['queued', 'waiting', 'running'] as const;
 
+export const createTurnReader = (db: Database): RowsReader<TurnRecord> =>
+  createRowsReader<TurnRecord>(db, { table: 'turn', schema });
+
 /** Ends a turn within a transaction of the caller's; false when it has ended. */
 export async function endTurn(db: Database, tx: Tx, { id, state, result }: TurnEnding): Promise<boolean> {
   const { numUpdatedRows } = await tx
@@ -47,8 +50,8 @@ export async function endTurn(db: Database, tx: Tx, { id, state, result }: TurnE
 
 /** Prompts and what became of them. Of one session one runs at a time, the others wait in the order in which they came. */
 export function createTurnStore(db: Database): TurnStore {
-  const reader = createRowsReader<TurnRecord>(db, { table: 'turn', schema });
-  const select = (tx: Pick<Tx, 'selectFrom'> = db.kysely) => tx.selectFrom('turn').select(columns);
+  const reader = createTurnReader(db);
+  const select = (tx: Pick<Tx, 'selectFrom'> = db.kysely) => tx.selectFrom('turn').select(turnColumns);
 
   return {
     enqueue: ({ id, sessionId, caller, prompt, expiresAt, state }, { most }) =>
@@ -74,7 +77,7 @@ export function createTurnStore(db: Database): TurnStore {
             ended_at: null,
             expires_at: expiresAt,
           })
-          .returning(columns)
+          .returning(turnColumns)
           .executeTakeFirstOrThrow();
         return { turn: reader.one(row), position: position + 1 };
       }),
@@ -97,7 +100,7 @@ export function createTurnStore(db: Database): TurnStore {
           .updateTable('turn')
           .set({ state: 'running', epoch, started_at: db.now })
           .where('id', '=', next.id)
-          .returning(columns)
+          .returning(turnColumns)
           .executeTakeFirst();
         return reader.maybe(row);
       }),
@@ -136,7 +139,7 @@ export function createTurnStore(db: Database): TurnStore {
         .set({ state: 'expired', ended_at: db.now })
         .where('state', '=', 'waiting')
         .where('expires_at', '<=', db.now)
-        .returning(columns)
+        .returning(turnColumns)
         .execute();
       return reader.many(rows);
     },
