@@ -32,7 +32,7 @@ export interface RunningHub {
 }
 
 /** A hub without a worker of its own: workers of other processes and machines meet it at the NATS servers. */
-export async function startHub({ config, log, signal }: Start): Promise<RunningHub> {
+export async function startHub({ config, log, signal, version }: Start & { version: string }): Promise<RunningHub> {
   await using started = new AsyncDisposableStack();
   await prepareDirectory(config.directory);
   const store = await openStore(config);
@@ -45,7 +45,7 @@ export async function startHub({ config, log, signal }: Start): Promise<RunningH
   const trust = await openTrust(config, { token, signal });
   if (trust) started.defer(() => trust.close());
   const id = nameOf(identity);
-  const hub = await createHub({ id, store, blobs, fabric, config, log });
+  const hub = await createHub({ id, store, blobs, fabric, config, log, version });
   started.defer(() => hub.close());
   registerRenderers(hub);
   addGauges(store);

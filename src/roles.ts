@@ -70,7 +70,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       const { config, log } = await configure(flags);
       await using started = new AsyncDisposableStack();
       started.defer(await traceRole('hub', { config, log }));
-      const running = await startHub({ config, log, signal });
+      const running = await startHub({ config, log, signal, version });
       started.defer(() => running.close());
       const { workerBlobs: blobs } = running;
       const doors = { config, log, version, started, blobs, tokens: workerTokens(config) };

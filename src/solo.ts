@@ -44,7 +44,15 @@ export async function startSolo({
     log.info({ worker }, 'gave up a worker whose process is gone');
   const bus = createInProcessBus();
   const hubId = randomUUID();
-  const hub = await createHub({ id: hubId, store, blobs, fabric: bus.connect({ hub: hubId }), config, log });
+  const hub = await createHub({
+    id: hubId,
+    store,
+    blobs,
+    fabric: bus.connect({ hub: hubId }),
+    config,
+    log,
+    version,
+  });
   registerRenderers(hub);
   addGauges(store);
   const engine = createEngine(config, log);

@@ -16,6 +16,8 @@ import { Drainer } from './drainer.ts';
 import { EventLog } from './events.ts';
 import { FinishedRuns, FLUSH } from './finished-runs.ts';
 import { Background, type Foundation, type Timing, usualTiming } from './foundation.ts';
+import { HealthDesk } from './health/health.ts';
+import { RepairLog } from './health/repair-log.ts';
 import { Holders } from './holders.ts';
 import type { Hub } from './hub.ts';
 import { OnceKeeper } from './idempotency.ts';
@@ -48,6 +50,8 @@ export interface HubOptions {
   readonly fabric: Fabric;
   readonly config: Config;
   readonly log: Log;
+  /** Of this program. */
+  readonly version?: string;
   readonly timing?: Partial<Timing>;
 }
 
@@ -55,7 +59,9 @@ export interface HubOptions {
  * The control plane. It serves workers when this settles. `close` writes what is waiting to be written; store, blobs and fabric
  * stay open, they are the caller's.
  */
-export async function createHub({ fabric, blobs, timing, ...options }: HubOptions): Promise<Hub> {
+export async function createHub({ fabric, blobs, timing, version, ...given }: HubOptions): Promise<Hub> {
+  const repairs = new RepairLog();
+  const options = { ...given, log: repairs.beside(given.log) };
   const foundation: Foundation = {
     ...options,
     link: { fabric, blobs },
@@ -66,7 +72,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
 
   await keepAlive(foundation);
   const peers = new PeerHubs(foundation);
-  const events = new EventLog(store.events);
+  const events = new EventLog(foundation, peers);
   const audit = new AuditTrail(store.audit, log);
   const idempotency = new OnceKeeper(foundation);
   const lanes = new LaneBook();
@@ -127,6 +133,8 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
 
   const { sessions, recorder } = openSessions(foundation, { events, idempotency, workers });
 
+  const health = new HealthDesk(foundation, { workers, repairs, version: version ?? 'unknown' });
+
   await recovery.start();
   const stopHearing = [await placement.start(), await peers.start()];
   const stopServing = await serveWorkers(foundation, {
@@ -174,6 +182,7 @@ export async function createHub({ fabric, blobs, timing, ...options }: HubOption
     clientSessions: store.clientSessions,
     sessions,
     peers,
+    health,
     close: () => {
       closing ??= close();
       return closing;

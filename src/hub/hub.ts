@@ -32,6 +32,7 @@ export interface Hub {
   readonly clientSessions: ClientSessionStore;
   readonly sessions: Sessions;
   readonly peers: Peers;
+  readonly health: Health;
   close(): Promise<void>;
 }
 
@@ -230,4 +231,27 @@ export interface Workers {
   drain(id: string, isDraining: boolean): Promise<void>;
   /** Throws VALIDATION_ERROR for one that is live, unless `force`. */
   remove(id: string, options: { force: boolean }): Promise<void>;
+}
+
+/** A part of the hub, and how it is, in words. */
+export interface Subsystem {
+  readonly name: string;
+  readonly healthy: boolean;
+  readonly details: string;
+}
+
+export interface Health {
+  look(): Promise<{
+    version: string;
+    uptimeSeconds: number;
+    /** That are live, of all callers. */
+    sessions: number;
+    workers: number;
+    mode: 'solo' | 'team' | 'cluster';
+  }>;
+  /** `repairs`: what was done by itself, or failed; the newest first. */
+  details(): Promise<{
+    subsystems: Subsystem[];
+    repairs: readonly { readonly timestamp: number; readonly action: string; readonly details: string }[];
+  }>;
 }

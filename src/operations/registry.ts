@@ -11,6 +11,7 @@ import { taskCancel, taskGetResult, taskGetStatus, taskList } from './sandbox/ta
 import { workspaceCreate, workspaceDelete, workspaceGet, workspaceList } from './sandbox/workspaces.ts';
 import { fsEdit, fsWrite } from './sandbox/write-files.ts';
 import { pollEvents } from './sessions/events.ts';
+import { getHealth, getHealthDetails } from './sessions/health.ts';
 import { getObservability, getProjectMemory, listProjects, searchSessions } from './sessions/history.ts';
 import { listPermissions, respondPermission } from './sessions/permissions.ts';
 import { abortSession, disposeSession, sendAndWait, sendPrompt } from './sessions/prompts.ts';
@@ -69,6 +70,8 @@ export const allOperations: readonly Operation[] = [
   getProjectMemory,
   searchSessions,
   pollEvents,
+  getHealth,
+  getHealthDetails,
   getState,
   updateState,
   getObservability,

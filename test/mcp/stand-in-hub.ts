@@ -175,6 +175,7 @@ export function standInHub(): StandInHub {
     get sessions(): never {
       throw new Error('there are no sessions with agents here');
     },
+    health: { look: async () => elsewhere(), details: async () => elsewhere() },
     peers: { tell: () => {}, ask: async () => [], hear: () => {} },
     close: async () => {},
   };

@@ -73,6 +73,11 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
     get sessions(): never {
       throw new Error('the test did not expect sessions');
     },
+    health: {
+      look: unexpected('health.look'),
+      details: unexpected('health.details'),
+      ...parts.health,
+    },
     peers: { tell: () => {}, ask: async () => [], hear: () => {}, ...parts.peers },
     close: async () => {},
   };

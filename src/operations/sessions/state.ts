@@ -47,10 +47,15 @@ export const updateState = defineOperation({
   title: 'Update state',
   description: 'Merge markers and preferences by key (null removes one); replace recentCwds.',
   input: z.strictObject({
-    patch: patchSchema.describe('what changes'),
+    // Spelt out it would cost models more than all the rest of the tool.
+    patch: z
+      .record(z.string(), z.unknown())
+      .pipe(patchSchema)
+      .meta({ brief: 'markers, preferences, recentCwds', description: 'what changes' }),
     if_version: z.int().min(0).optional().describe('only when this is the version still'),
   }),
-  output,
+  // The whole state, as get_state gives it; this is what goes into the next change.
+  output: z.looseObject({ version: z.int() }),
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
   scope: 'sessions:write',
   cli: {
