@@ -78,11 +78,7 @@ export const createSession = defineOperation({
   title: 'Create session',
   description: 'Start a coding agent in a directory.',
   input: z.strictObject({
-    slug: z
-      .string()
-      .max(512)
-      .optional()
-      .meta({ brief: 'instead of cwd', description: 'project to work in, instead of cwd' }),
+    slug: slug.meta({ hidden: true, description: 'project to work in, instead of cwd' }),
     cwd: z.string().max(4096).optional().describe('absolute directory, or one of the workspace'),
     ...at,
     agent: agent.optional().describe('claude, codex, gemini, opencode or a configured one'),
