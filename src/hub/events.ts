@@ -1,12 +1,13 @@
 import type { EventRecord, JsonObject } from '../store/rows.ts';
 import type { EventStore } from '../store/store.ts';
-import type { Events } from './hub.ts';
+import { addGauge } from '../telemetry/metrics.ts';
+import type { Foundation } from './foundation.ts';
+import type { Events, Peers } from './hub.ts';
+import { Nudges } from './nudges.ts';
 
 /** Streams that only hubs write have one epoch. */
 const HUB_EPOCH = 0;
 const PAGE = 200;
-/** Events of another process that shares the store wake nobody here, so a reader that waits looks this often. */
-const LOOK_MS = 1_000;
 const FOLLOW_MS = 30_000;
 
 export interface NewEvent {
@@ -17,10 +18,15 @@ export interface NewEvent {
 /** The log of streams: appended to by the hub, read with cursors, waiting where there is nothing yet. */
 export class EventLog implements Events {
   readonly #store: EventStore;
+  readonly #lookMs: number;
+  readonly #nudges: Nudges;
   readonly #readers = new Map<string, Set<() => void>>();
 
-  constructor(store: EventStore) {
-    this.#store = store;
+  constructor(foundation: Foundation, peers: Peers) {
+    this.#store = foundation.store.events;
+    this.#lookMs = foundation.timing.lookMs;
+    this.#nudges = new Nudges(foundation, { peers, heard: stream => this.#wake(stream) });
+    addGauge('boxswain_event_readers', 'Readers that wait for events', () => this.#waiting());
   }
 
   async append(stream: string, type: string, body: JsonObject): Promise<void> {
@@ -33,9 +39,10 @@ export class EventLog implements Events {
     this.wake(stream);
   }
 
-  /** Something was appended to the stream past this log. */
+  /** Something was appended to the stream past this log. Readers here and at other hubs look at once. */
   wake(stream: string): void {
-    for (const wake of this.#readers.get(stream) ?? []) wake();
+    this.#wake(stream);
+    this.#nudges.tell(stream);
   }
 
   async read(
@@ -51,7 +58,7 @@ export class EventLog implements Events {
         const events = await this.#store.read(stream, after, limit);
         const leftMs = deadline - performance.now();
         if (events.length > 0 || leftMs <= 0) return events;
-        await heard.wait(Math.min(leftMs, LOOK_MS), signal);
+        await heard.wait(Math.min(leftMs, this.#lookMs), signal);
       } finally {
         heard.stop();
       }
@@ -74,6 +81,14 @@ export class EventLog implements Events {
         cursor = event.seq;
       }
     }
+  }
+
+  #wake(stream: string): void {
+    for (const wake of this.#readers.get(stream) ?? []) wake();
+  }
+
+  #waiting(): number {
+    return [...this.#readers.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   #listen(stream: string): { wait(ms: number, signal?: AbortSignal): Promise<void>; stop(): void } {

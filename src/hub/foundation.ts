@@ -15,6 +15,8 @@ export interface Timing {
   readonly touchMs: number;
   /** Longest time between two progress reports of a call that waits. */
   readonly reportMs: number;
+  /** Nudges may be lost, and processes that share a store without a fabric give none: whoever waits for events looks this often. */
+  readonly lookMs: number;
   /** First wait before a task is placed again; it doubles, up to 30 s. */
   readonly retryMs: number;
   readonly blobSweepMs: number;
@@ -28,6 +30,7 @@ export const usualTiming: Timing = {
   reapMs: 400,
   touchMs: 3_000,
   reportMs: 5_000,
+  lookMs: 1_000,
   retryMs: 1_000,
   blobSweepMs: 600_000,
   blobGraceMs: 3_600_000,

@@ -7,6 +7,8 @@ import type { WorkerBook } from './workers.ts';
 
 /** Records that only age can end are looked for this often. */
 const PRUNE_MS = 60_000;
+/** Whoever follows a session may be away for so long without missing anything. */
+const SESSION_EVENTS_MS = 7 * 24 * 60 * 60 * 1000;
 
 interface Parts {
   readonly activity: Activity;
@@ -53,9 +55,12 @@ export class Sweeper {
 
   async prune(): Promise<void> {
     const { store, config } = this.#foundation;
-    const before = (await store.now()) - config.tasks.retention_seconds * 1000;
+    const now = await store.now();
+    const before = now - config.tasks.retention_seconds * 1000;
+    const sessionsBefore = now - SESSION_EVENTS_MS;
     await store.tasks.prune(before);
-    await store.events.prune(before);
+    await store.events.prune(before, { sessionsBefore });
+    await store.pollPositions.prune(sessionsBefore);
     await store.uploads.prune(before);
     await store.idempotency.prune();
     await store.checkpoints.prune();

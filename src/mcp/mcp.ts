@@ -16,6 +16,7 @@ import type { Connection, Operation } from '../operations/operation.ts';
 import { jsonRpcError, parseBody } from './body.ts';
 import { type Catalogue, createCatalogues } from './catalogue.ts';
 import { type OtherHubs, otherHubs } from './other-hubs.ts';
+import { pollMemory } from './poll-memory.ts';
 import { ActiveCalls, RunningCalls } from './running-calls.ts';
 import { EVERYTHING, selectionOf } from './selection.ts';
 import { createServer, type ServerParts } from './server.ts';
@@ -50,6 +51,7 @@ const KEEP_ALIVE_MS = 15_000;
 export function createMcp(options: McpOptions): Mcp {
   const { hub, log, version, extend } = options;
   const catalogues = createCatalogues(options.operations);
+  const polls = pollMemory(options);
   const runningCalls = new RunningCalls();
   const parts: ServerParts = { hub, log, version, extend, runningCalls, activeCalls: new ActiveCalls() };
   const others: OtherHubs = otherHubs(hub.peers, { sessions: () => sessions, runningCalls });
@@ -75,10 +77,13 @@ export function createMcp(options: McpOptions): Mcp {
     serve: ({ request, caller }, connection) =>
       sessionServer(parts, { catalogue: catalogueFor(request), caller, connection }),
     tell: id => others.sessionEnded(id),
-    ended: (connection, caller) =>
-      hub.workspaces
+    begun: connection => polls.begun(connection),
+    ended: async (connection, caller) => {
+      await polls.ended(connection);
+      await hub.workspaces
         .connectionClosed(connection, caller)
-        .catch(error => log.warn({ err: error }, 'the workspace of an ended MCP session was not deleted')),
+        .catch(error => log.warn({ err: error }, 'the workspace of an ended MCP session was not deleted'));
+    },
   });
   const refusedSelection = (request: Request): Response | undefined => {
     const selection = selectionOf(request, catalogues.toolsets);

@@ -38,6 +38,7 @@ function makeSessions({ maxSessions = 10, records = memoryClientSessions() } = {
       });
       return server;
     },
+    begun: async () => {},
     tell: id => {
       told.push(id);
     },

@@ -32,6 +32,8 @@ export interface SessionsOptions {
   /** A caller that opens more loses the one that was idle longest. */
   readonly maxPerCaller: number;
   serve(opening: SessionRequest, connection: Connection): Server;
+  /** The session is there: what polls on its connection remember begins. */
+  begun(connection: Connection): Promise<void>;
   /** Tells the other hubs that it ended. */
   tell(id: string): void;
   /** The session ended: what belongs to its connection goes with it. */
@@ -97,7 +99,7 @@ export class Sessions {
     await this.#write();
     const { id, callerId: caller, connection } = session;
     const beyond = await records.insert({ id, caller, connection: connection.id, opening: stored }, { maxPerCaller });
-    await Promise.all(beyond.map(record => this.#ended(record)));
+    await Promise.all([this.#options.begun(connection), ...beyond.map(record => this.#ended(record))]);
     return response;
   }
 

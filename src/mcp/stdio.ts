@@ -6,6 +6,7 @@ import type { Hub } from '../hub/hub.ts';
 import type { Log } from '../log/log.ts';
 import type { Operation } from '../operations/operation.ts';
 import { createCatalogues } from './catalogue.ts';
+import { pollMemory } from './poll-memory.ts';
 import { ActiveCalls, RunningCalls } from './running-calls.ts';
 import { EVERYTHING } from './selection.ts';
 import { createServer, type ServerParts } from './server.ts';
@@ -30,6 +31,9 @@ const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 export async function serveStdio(options: StdioOptions): Promise<void> {
   const { hub, log, version, extend, caller = localCaller } = options;
   const connection = { id: randomUUID() };
+  const polls = pollMemory(options);
+  // Not waited for: a client that goes away meanwhile would not be noticed.
+  const begun = polls.begun(connection);
   const catalogue = createCatalogues(options.operations).of(EVERYTHING);
   const parts: ServerParts = {
     hub,
@@ -56,5 +60,7 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
   options.signal.addEventListener('abort', stop, { once: true });
   await ended;
   options.signal.removeEventListener('abort', stop);
+  await begun;
+  await polls.ended(connection);
   await hub.workspaces.connectionClosed(connection, caller);
 }

@@ -1,9 +1,11 @@
 import type { CallerStateStore } from '../../store/agents/store.ts';
+import type { PollPositionStore } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Idempotency } from '../hub.ts';
 import type { WorkerBook } from '../workers.ts';
 import { Driving } from './drive.ts';
+import { EventPositions } from './event-positions.ts';
 import { HistoryDesk } from './history-desk.ts';
 import { PermissionDesk } from './permission-desk.ts';
 import { ProjectFinder } from './project-finder.ts';
@@ -21,6 +23,8 @@ export interface Sessions {
   readonly desk: SessionDesk;
   readonly permissions: PermissionDesk;
   readonly feed: SessionFeed;
+  readonly positions: EventPositions;
+  readonly polls: PollPositionStore;
   readonly states: CallerStateStore;
   readonly history: HistoryDesk;
   readonly projects: ProjectFinder;
@@ -56,6 +60,8 @@ export function openSessions(
     desk,
     permissions,
     feed: new SessionFeed(store, events),
+    positions: new EventPositions(store),
+    polls: store.pollPositions,
     states: store.callerStates,
     history,
     projects: new ProjectFinder(store, history),

@@ -1,31 +1,30 @@
 import type { EventRecord } from '../../store/rows.ts';
 import { feedOf, streamOf } from '../../store/agents/sessions.ts';
-import type { Store } from '../../store/store.ts';
+import type { EventRange, PollPosition, Store } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
 
 /** Ranges that are read at a time. */
 const RANGES = 200;
 
-/** Where a reader of everything stands: a position in the caller's feed, and how far into the range after it. */
-export interface FeedPosition {
-  readonly seq: number;
-  /** Events of the next range that were read already. */
-  readonly offset: number;
+/** An event, and where a reader of everything stands after it: a place in the feed, and how far into the range behind that. */
+export interface FedEvent {
+  readonly event: EventRecord;
+  readonly position: PollPosition;
 }
 
 export interface FeedPage {
-  readonly events: EventRecord[];
-  readonly position: FeedPosition;
+  readonly events: FedEvent[];
+  readonly position: PollPosition;
   readonly hasMore: boolean;
-  /** Events between the position asked for and the first of these are kept no more. */
+  /** Events between the position asked for and the last of these are kept no more. */
   readonly hasGap: boolean;
 }
 
 interface ReadOptions {
-  readonly after: FeedPosition;
+  readonly after: PollPosition;
   readonly limit: number;
   readonly waitMs: number;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
 }
 
 /** Everything that happens in the sessions of one caller, in one order, with one cursor. Reading takes nothing from other readers. */
@@ -38,40 +37,64 @@ export class SessionFeed {
     this.#events = events;
   }
 
-  /** The last position of one stream. */
-  lastOf(stream: string): Promise<number> {
-    return this.#store.events.lastSeq(stream);
-  }
-
-  /** The position after the newest `back` ranges, where there are so many. */
-  async newest(caller: string, back: number): Promise<FeedPosition> {
-    return { seq: Math.max(0, (await this.#store.events.lastSeq(feedOf(caller))) - back), offset: 0 };
+  /** Name of the stream of ranges, whose positions are those of the feed. */
+  streamOf(caller: string): string {
+    return feedOf(caller);
   }
 
   async read(caller: string, { after, limit, waitMs, signal }: ReadOptions): Promise<FeedPage> {
-    const ranges = await this.#events.read(feedOf(caller), { after: after.seq, limit: RANGES, waitMs, signal });
-    const events: EventRecord[] = [];
+    const named = await this.#events.read(feedOf(caller), { after: after.seq, limit: RANGES, waitMs, signal });
+    const wanted = wantedOf(named, { after, limit });
+    const read = await this.#store.events.readRanges(wanted);
+    const events: FedEvent[] = [];
     let position = after;
-    let hasGap = ranges[0] !== undefined && ranges[0].seq > after.seq + 1;
-    for (const range of ranges) {
-      const room = limit - events.length;
-      if (room <= 0) return { events, position, hasMore: true, hasGap };
-      const { id, first, last } = rangeOf(range);
-      const offset = range.seq === after.seq + 1 ? after.offset : 0;
-      const from = first + offset;
-      const wanted = Math.min(room, last - from + 1);
-      const read = await this.#store.events.read(streamOf(id), from - 1, wanted);
-      const inside = read.filter(({ seq }) => seq <= last);
-      if (inside.length < wanted) hasGap = true;
-      events.push(...inside);
-      const isWhole = from + wanted > last;
-      position = isWhole ? { seq: range.seq, offset: 0 } : { seq: range.seq - 1, offset: offset + wanted };
+    let hasGap = named[0] !== undefined && named[0].seq > after.seq + 1;
+    for (const range of wanted) {
+      const inside = read.splice(0, countOf(read, range));
+      if (inside.length < range.last - range.first + 1) hasGap = true;
+      for (const event of inside) events.push({ event, position: positionIn(range, event.seq) });
+      position = positionIn(range, range.last);
     }
-    return { events, position, hasMore: ranges.length === RANGES || position.offset > 0, hasGap };
+    const hasMore = named.length === RANGES || wanted.length < named.length || position.offset > 0;
+    return { events, position, hasMore, hasGap };
   }
 }
 
-function rangeOf({ body }: EventRecord): { id: string; first: number; last: number } {
+/** Part of one range of the feed. */
+interface Wanted extends EventRange {
+  /** The range's place in the feed. */
+  readonly seq: number;
+  /** The whole range. */
+  readonly begins: number;
+  readonly ends: number;
+}
+
+/** As much of the ranges as has room. */
+function wantedOf(named: readonly EventRecord[], { after, limit }: { after: PollPosition; limit: number }): Wanted[] {
+  const wanted: Wanted[] = [];
+  let room = limit;
+  for (const range of named) {
+    if (room === 0) break;
+    const { id, first: begins, last: ends } = rangeOf(range);
+    const first = Math.min(ends + 1, begins + (range.seq === after.seq + 1 ? after.offset : 0));
+    const last = Math.min(ends, first + room - 1);
+    wanted.push({ seq: range.seq, stream: streamOf(id), begins, ends, first, last });
+    room -= last - first + 1;
+  }
+  return wanted;
+}
+
+/** How many of the first events belong to the range: what follows is of the next. */
+function countOf(events: readonly EventRecord[], { stream, first, last }: EventRange): number {
+  const other = events.findIndex(event => event.stream !== stream || event.seq < first || event.seq > last);
+  return other < 0 ? events.length : other;
+}
+
+const positionIn = ({ seq, begins, ends }: Wanted, read: number): PollPosition =>
+  read === ends ? { seq, offset: 0 } : { seq: seq - 1, offset: read - begins + 1 };
+
+/** What an event of a feed names. */
+export function rangeOf({ body }: EventRecord): { id: string; first: number; last: number } {
   const { session_id: id, first, last } = body;
   if (typeof id !== 'string' || typeof first !== 'number' || typeof last !== 'number')
     throw new Error('a feed holds something else than a range');

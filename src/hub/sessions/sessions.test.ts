@@ -185,7 +185,7 @@ describe('a session that a hub directs', () => {
           const page = await feed.read('alice', { after: position, limit, waitMs: 0, signal });
           if (page.events.length === 0) return seen;
           assert.ok(page.events.length <= limit && !page.hasGap);
-          seen.push(...page.events.map(({ stream, seq }) => `${stream}#${seq}`));
+          seen.push(...page.events.map(({ event: { stream, seq } }) => `${stream}#${seq}`));
           position = page.position;
         }
       };

@@ -1,19 +1,15 @@
 import { z } from 'zod';
-import type { EventRecord } from '../../store/rows.ts';
-import { badArgument } from '../arguments.ts';
+import type { PollPosition } from '../../store/store.ts';
 import { defineOperation } from '../define.ts';
 import type { OperationContext } from '../operation.ts';
-import { requireTaskScope } from '../scopes.ts';
-import { type EventCursor, readCursor, writeCursor } from './cursors.ts';
+import { type EventSource, eventSource, type SourceEvent } from './event-source.ts';
 import { sessionId } from './inputs.ts';
 import { eventsOutput } from './outputs.ts';
 import { viewEvent } from './views.ts';
 
 const MAX_WAIT_MS = 30_000;
-/** Events without a cursor: the newest of all sessions. */
-const NEWEST = 50;
-/** How far back the beginning of the latest turn is looked for. */
-const LOOK_BACK = 2_000;
+/** Where only some types are wanted, so many events are looked at in one go. */
+const LOOK = 1_000;
 /** Names that the earlier system's documents gave to several types. */
 const TYPE_ALIASES: Readonly<Record<string, readonly string[]>> = {
   'message.updated': ['message.part.updated', 'message.part.completed'],
@@ -49,114 +45,86 @@ export const pollEvents = defineOperation({
   cli: { words: ['sessions', 'events'], examples: ['boxswain sessions events --session-id SESSION_ID'] },
   async run({ session_id, stream, after, timeout_ms, max_events, types }, context) {
     const wanted = types && new Set(types.flatMap(type => TYPE_ALIASES[type] ?? [type]));
-    const source = await sourceOf({ session_id, stream, after }, context);
-    const deadline = performance.now() + timeout_ms;
-    let cursor = source.start;
-    let gap = false;
-    while (true) {
-      const waitMs = Math.max(0, deadline - performance.now());
-      const page = await source.read(cursor, { limit: max_events, waitMs });
-      cursor = page.cursor;
-      gap ||= page.gap;
-      const events = wanted ? page.events.filter(({ type }) => wanted.has(type)) : page.events;
-      if (events.length === 0 && performance.now() < deadline) continue;
-      return { events: events.map(viewEvent), cursor: writeCursor(cursor), hasMore: page.hasMore, gap };
-    }
+    const source = await eventSource({ session_id, stream }, context);
+    const memory = memoryOf(context, { name: source.name, types: wanted });
+    const start = await source.kept(await startOf(source, { after, memory }));
+    const page = await firstPage(source, {
+      start,
+      wanted,
+      most: max_events,
+      until: performance.now() + timeout_ms,
+      signal: context.signal,
+    });
+    await memory?.keep(page.position, { isForward: after === undefined });
+    return {
+      events: page.events.map(({ event }) => viewEvent(event)),
+      cursor: source.cursorAt(page.position),
+      hasMore: page.hasMore,
+      gap: start.hasGap || page.hasGap,
+    };
   },
 });
 
-interface Read {
-  readonly events: readonly EventRecord[];
-  readonly cursor: EventCursor;
+/** What the connection remembers of its polls with the same filters. */
+interface Memory {
+  recall(): Promise<PollPosition | { readonly since: number } | undefined>;
+  keep(position: PollPosition, options: { isForward: boolean }): Promise<void>;
+}
+
+/** Undefined for requests that belong to no connection. */
+function memoryOf(
+  { hub, connection }: OperationContext,
+  { name, types = new Set() }: { name: string; types: ReadonlySet<string> | undefined },
+): Memory | undefined {
+  if (connection === undefined) return undefined;
+  const { polls } = hub.sessions;
+  const filters = JSON.stringify([name, ...[...types].sort()]);
+  return {
+    recall: () => polls.get(connection.id, filters),
+    keep: (position, { isForward }) => polls.set(connection.id, { filters, isForward, ...position }),
+  };
+}
+
+async function startOf(
+  source: EventSource,
+  { after, memory }: { after: string | undefined; memory: Memory | undefined },
+): Promise<PollPosition> {
+  if (after !== undefined) return source.placeOf(after);
+  const known = await memory?.recall();
+  if (known === undefined) return await source.beginning();
+  return 'since' in known ? await source.beginning(known.since) : known;
+}
+
+interface Wanted {
+  readonly start: PollPosition;
+  readonly wanted: ReadonlySet<string> | undefined;
+  readonly most: number;
+  /** On the clock of `performance`. */
+  readonly until: number;
+  readonly signal: AbortSignal;
+}
+
+interface Polled {
+  readonly events: SourceEvent[];
+  readonly position: PollPosition;
   readonly hasMore: boolean;
-  readonly gap: boolean;
+  readonly hasGap: boolean;
 }
 
-interface Source {
-  readonly start: EventCursor;
-  read(cursor: EventCursor, options: { limit: number; waitMs: number }): Promise<Read>;
-}
-
-interface Asked {
-  readonly session_id: string | undefined;
-  readonly stream: string | undefined;
-  readonly after: string | undefined;
-}
-
-async function sourceOf({ session_id, stream, after }: Asked, context: OperationContext): Promise<Source> {
-  if (session_id !== undefined && stream !== undefined && stream !== `session:${session_id}`)
-    throw badArgument('stream', 'does not go with session_id', 'leave one of them out');
-  const name = session_id === undefined ? (stream ?? 'session:*') : `session:${session_id}`;
-  const given = after === undefined ? undefined : readCursor(after);
-  return name === 'session:*' ? await feed(given, context) : await single(name, given, context);
-}
-
-async function feed(given: EventCursor | undefined, { hub, caller, signal }: OperationContext): Promise<Source> {
-  if (given !== undefined && !('f' in given)) throw foreignCursor();
-  const newest = given === undefined ? await hub.sessions.feed.newest(caller.id, NEWEST) : undefined;
-  return {
-    start: given ?? { f: newest?.seq ?? 0, o: 0 },
-    async read(cursor, { limit, waitMs }) {
-      if (!('f' in cursor)) throw foreignCursor();
-      const position = { seq: cursor.f, offset: cursor.o };
-      const page = await hub.sessions.feed.read(caller.id, { after: position, limit, waitMs, signal });
-      const { seq: f, offset: o } = page.position;
-      return { events: page.events, cursor: { f, o }, hasMore: page.hasMore, gap: page.hasGap };
-    },
-  };
-}
-
-async function single(stream: string, given: EventCursor | undefined, context: OperationContext): Promise<Source> {
-  const { hub, signal } = context;
-  await requireStream(stream, context);
-  if (given !== undefined && !('t' in given && given.t === stream)) throw foreignCursor();
-  return {
-    start: given ?? { t: stream, s: await latestTurn(stream, context) },
-    async read(cursor, { limit, waitMs }) {
-      if (!('t' in cursor)) throw foreignCursor();
-      const events = await hub.events.read(stream, { after: cursor.s, limit, waitMs, signal });
-      const s = events.at(-1)?.seq ?? cursor.s;
-      const [first] = events;
-      const gap = first !== undefined && first.seq > cursor.s + 1;
-      return { events, cursor: { t: stream, s }, hasMore: events.length === limit, gap };
-    },
-  };
-}
-
-/** A stream is read by whoever may read what it tells of. */
-async function requireStream(stream: string, { hub, caller }: OperationContext): Promise<void> {
-  const [kind = '', id = ''] = splitOnce(stream);
-  if (kind === 'session') {
-    await hub.sessions.desk.find(id, caller);
-  } else if (kind === 'task') {
-    requireTaskScope((await hub.tasks.get(id, caller)).toolset, 'read', caller);
-  } else if (kind === 'workspace') {
-    requireTaskScope('sandbox', 'read', caller);
-    await hub.workspaces.get(id, caller);
-  } else {
-    throw badArgument(
-      'stream',
-      `must be session:*, session:ID, task:ID or workspace:ID, got ${stream}`,
-      'leave it out for all sessions',
-    );
+/** The first events of the wanted types, or none when the time is over and there is nothing more. */
+async function firstPage(source: EventSource, { start, wanted, most, until, signal }: Wanted): Promise<Polled> {
+  let after = start;
+  let hasGap = false;
+  while (true) {
+    const waitMs = Math.max(0, until - performance.now());
+    const page = await source.read(after, { limit: wanted ? LOOK : most, waitMs, signal });
+    after = page.position;
+    hasGap ||= page.hasGap;
+    const events = wanted ? page.events.filter(({ event }) => wanted.has(event.type)) : page.events;
+    const taken = events.slice(0, most);
+    const last = taken.at(-1);
+    if (last !== undefined && taken.length < events.length)
+      return { events: taken, position: source.placeOf(last.cursor), hasMore: true, hasGap };
+    if (taken.length > 0 || (!page.hasMore && performance.now() >= until)) return { ...page, events: taken, hasGap };
   }
 }
-
-/** The position just before the latest turn: after the end of the one before it. */
-async function latestTurn(stream: string, { hub }: OperationContext): Promise<number> {
-  if (!stream.startsWith('session:')) return 0;
-  const last = await hub.sessions.feed.lastOf(stream);
-  const from = Math.max(0, last - LOOK_BACK);
-  const events = await hub.events.read(stream, { after: from, limit: LOOK_BACK, waitMs: 0 });
-  const ends = events.filter(({ type }) => type === 'session.idle').map(({ seq }) => seq);
-  const isOver = ends.at(-1) === last || events.slice(-3).some(({ type }) => type === 'session.idle');
-  return ends.at(isOver ? -2 : -1) ?? from;
-}
-
-const splitOnce = (text: string): [string, string] => {
-  const at = text.indexOf(':');
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-};
-
-const foreignCursor = () =>
-  badArgument('after', 'is a cursor of another stream', 'use the cursor of an answer for the same stream');

@@ -1,0 +1,137 @@
+import type { EventRecord } from '../../store/rows.ts';
+import type { PollPosition } from '../../store/store.ts';
+import { badArgument } from '../arguments.ts';
+import type { OperationContext } from '../operation.ts';
+import { requireTaskScope } from '../scopes.ts';
+import { type EventCursor, readCursor, writeCursor } from './cursors.ts';
+
+/** Without a cursor and a memory: so many of the newest. */
+const NEWEST = 50;
+const EVERYTHING = 'session:*';
+
+/** An event with the cursor of whoever has read it. */
+export interface SourceEvent {
+  readonly event: EventRecord;
+  readonly cursor: string;
+}
+
+interface SourcePage {
+  readonly events: SourceEvent[];
+  readonly position: PollPosition;
+  readonly hasMore: boolean;
+  readonly hasGap: boolean;
+}
+
+/** Something that events come from: one stream, or all sessions of the caller. */
+export interface EventSource {
+  readonly name: string;
+  cursorAt(position: PollPosition): string;
+  /** The place after which a cursor of this source says to go on. Throws VALIDATION_ERROR for any other text. */
+  placeOf(cursor: string): PollPosition;
+  /** Where a reader without a cursor begins; `since`: one that is there since then, epoch milliseconds. */
+  beginning(since?: number): Promise<PollPosition>;
+  /** The position, or that of the oldest event that is kept. */
+  kept(position: PollPosition): Promise<PollPosition & { readonly hasGap: boolean }>;
+  /** Waits for something, up to `waitMs`. */
+  read(after: PollPosition, options: { limit: number; waitMs: number; signal?: AbortSignal }): Promise<SourcePage>;
+}
+
+interface Asked {
+  readonly session_id?: string;
+  readonly stream?: string;
+}
+
+/** Throws when the caller may not read it, or there is no such thing. */
+export async function eventSource(
+  { session_id, stream }: Asked,
+  context: Pick<OperationContext, 'hub' | 'caller'>,
+): Promise<EventSource> {
+  if (session_id !== undefined && stream !== undefined && stream !== `session:${session_id}`)
+    throw badArgument('stream', 'does not go with session_id', 'leave one of them out');
+  const name = session_id === undefined ? (stream ?? EVERYTHING) : `session:${session_id}`;
+  return name === EVERYTHING ? allSessions(context) : oneStream(await readable(name, context), context);
+}
+
+function allSessions({ hub, caller }: Pick<OperationContext, 'hub' | 'caller'>): EventSource {
+  const { feed, positions } = hub.sessions;
+  const stream = feed.streamOf(caller.id);
+  const cursorAt = ({ seq: f, offset: o }: PollPosition) => writeCursor({ f, o });
+  return {
+    name: EVERYTHING,
+    cursorAt,
+    placeOf(text) {
+      const cursor = readCursor(text);
+      if (!('f' in cursor)) throw foreignCursor();
+      return { seq: cursor.f, offset: cursor.o };
+    },
+    beginning: since =>
+      since === undefined ? positions.newestOfAll(caller.id, NEWEST) : positions.since(stream, since),
+    kept: position => positions.kept(stream, position),
+    async read(after, options) {
+      const page = await feed.read(caller.id, { after, ...options });
+      return { ...page, events: page.events.map(({ event, position }) => ({ event, cursor: cursorAt(position) })) };
+    },
+  };
+}
+
+interface Stream {
+  readonly name: string;
+  readonly kind: string;
+  readonly id: string;
+}
+
+function oneStream({ name, kind, id }: Stream, { hub }: Pick<OperationContext, 'hub'>): EventSource {
+  const { positions } = hub.sessions;
+  const cursorAt = ({ seq: s }: PollPosition) => writeCursor({ t: name, s });
+  return {
+    name,
+    cursorAt,
+    placeOf(text) {
+      const cursor: EventCursor = readCursor(text);
+      if (!('t' in cursor) || cursor.t !== name) throw foreignCursor();
+      return { seq: cursor.s, offset: 0 };
+    },
+    async beginning(since) {
+      if (kind === 'session') return { seq: await positions.latestTurn(id), offset: 0 };
+      // A task is to its stream what a turn is to a session.
+      if (kind === 'task') return { seq: 0, offset: 0 };
+      return since === undefined ? await positions.newest(name, NEWEST) : await positions.since(name, since);
+    },
+    kept: position => positions.kept(name, position),
+    async read({ seq: after }, options) {
+      const events = await hub.events.read(name, { after, ...options });
+      const seq = events.at(-1)?.seq ?? after;
+      return {
+        events: events.map(event => ({ event, cursor: cursorAt({ seq: event.seq, offset: 0 }) })),
+        position: { seq, offset: 0 },
+        hasMore: events.length === options.limit,
+        hasGap: events[0] !== undefined && events[0].seq > after + 1,
+      };
+    },
+  };
+}
+
+/** A stream is read by whoever may read what it tells of. A session may be named by its agent's own id. */
+async function readable(name: string, { hub, caller }: Pick<OperationContext, 'hub' | 'caller'>): Promise<Stream> {
+  const at = name.indexOf(':');
+  const [kind, id] = at < 0 ? [name, ''] : [name.slice(0, at), name.slice(at + 1)];
+  if (kind === 'session') {
+    const session = await hub.sessions.desk.find(id, caller);
+    return { name: `session:${session.id}`, kind, id: session.id };
+  }
+  if (kind === 'task') requireTaskScope((await hub.tasks.get(id, caller)).toolset, 'read', caller);
+  else if (kind === 'workspace') {
+    requireTaskScope('sandbox', 'read', caller);
+    await hub.workspaces.get(id, caller);
+  } else {
+    throw badArgument(
+      'stream',
+      `must be session:*, session:ID, task:ID or workspace:ID, got ${name}`,
+      'leave it out for all sessions',
+    );
+  }
+  return { name, kind, id };
+}
+
+const foreignCursor = () =>
+  badArgument('after', 'is a cursor of another stream', 'use the cursor of an answer for the same stream');
