@@ -3,7 +3,7 @@ import { messageSchema, usageSchema } from './sessions.ts';
 
 /** What a worker tells about the history of its machine's agents. Times are epoch milliseconds. */
 
-export const historyAgentSchema = z.enum(['claude', 'codex', 'gemini', 'opencode']);
+export const historyAgentSchema = z.enum(['claude', 'codex', 'gemini', 'opencode', 'scripted']);
 export type HistoryAgent = z.output<typeof historyAgentSchema>;
 
 const page = { limit: z.number().int().positive(), cursor: z.string().optional() };

@@ -120,12 +120,12 @@ describe('sessions with the scripted agent, over HTTP', () => {
     assert.equal((await ask('update_state', { patch: { other: 1 } })).code, 'VALIDATION_ERROR');
   });
 
-  test('agents are told of, and nothing is searched where nothing was said', async () => {
+  test('agents are told of, and nothing is found where nothing was said', async () => {
     const { agents } = await ask('list_agents_available');
     const kinds = (Array.isArray(agents) ? agents : []).map(one => Object(one).kind);
     assert.ok(kinds.includes('scripted') && kinds.includes('claude'), kinds.join());
     assert.deepEqual((await ask('search_sessions', { query: 'nothing' })).results, []);
-    assert.equal((await ask('get_observability')).totalSessions, 0);
+    assert.equal((await ask('get_observability', { agent: 'codex' })).totalSessions, 0);
     assert.equal((await ask('get_project_memory', { slug: 'x' })).code, 'PROJECT_NOT_FOUND');
   });
 });

@@ -49,7 +49,7 @@ export async function openAgents(options: AgentsOptions): Promise<Agents> {
   const environment = environmentOf(options.environment);
   const past = await openHistory({
     path: join(directory, 'history.db'),
-    roots: historyRoots(environment),
+    roots: { ...historyRoots(environment), scripted: join(directory, 'scripted') },
     onError: message => log.warn({ worker }, message),
   });
   const sessions = new LiveSessions({

@@ -28,11 +28,12 @@ export function distinctSlug(path: string): string {
   return `${claudeSlug(path)}~${createHash('sha256').update(path).digest('hex').slice(0, 6)}`;
 }
 
-/** What a user types in a terminal to go on with a session. */
+/** What a user types in a terminal to go on with a session; nothing for an agent that has no terminal program. */
 export function resumeCommand(
   agent: HistoryAgent,
   { agentSessionId, cwd }: { agentSessionId: string; cwd: string },
 ): string {
+  if (agent === 'scripted') return '';
   const id = quoted(agentSessionId);
   const command = {
     claude: `claude --resume ${id}`,

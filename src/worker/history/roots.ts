@@ -13,6 +13,8 @@ export interface HistoryRoots {
   readonly opencode?: string;
   /** OpenCode's configuration folder, for its instructions. */
   readonly opencodeConfig?: string;
+  /** The scripted agent's folder. */
+  readonly scripted?: string;
 }
 
 /** Where the agents of the user whose environment this is keep theirs, unless `paths` says otherwise. */

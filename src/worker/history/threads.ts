@@ -11,6 +11,7 @@ export const threadDataSchema = z.object({
     gemini: z.string().optional(),
     opencode: z.string().optional(),
     opencodeConfig: z.string().optional(),
+    scripted: z.string().optional(),
   }),
   maxWatches: z.number(),
   sweepMs: z.object({ watched: z.number(), polled: z.number() }),

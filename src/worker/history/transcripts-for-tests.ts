@@ -191,6 +191,7 @@ export async function testPlace(): Promise<Place> {
     gemini: below('gemini'),
     opencode: below('opencode'),
     opencodeConfig: below('opencode-config'),
+    scripted: below('scripted'),
   };
   const index = join(folder, 'index', 'history.db');
   const write = async (path: string, text: string | Buffer): Promise<string> => {

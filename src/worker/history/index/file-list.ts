@@ -32,6 +32,10 @@ export function* transcriptFolders(roots: HistoryRoots): Generator<TranscriptFol
   }
   if (roots.gemini !== undefined) yield* geminiFolders(join(roots.gemini, 'tmp'));
   if (roots.opencode !== undefined) yield openCodeFolder(roots.opencode);
+  if (roots.scripted !== undefined) {
+    const entries = entriesOf(roots.scripted);
+    yield folderOf('scripted', { path: roots.scripted, entries, pattern: names.scripted });
+  }
 }
 
 const names = {
@@ -40,6 +44,7 @@ const names = {
   codex: /^rollout-.*\.jsonl$/,
   gemini: /^session-.*\.jsonl?$|^session-.*\.json$/,
   opencode: /^opencode\.db$/,
+  scripted: /^[0-9a-f-]{36}\.jsonl$/,
 } as const;
 
 function folderOf(

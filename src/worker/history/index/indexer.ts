@@ -8,6 +8,7 @@ import { numberOf, parseObject } from '../readers/fields.ts';
 import { geminiReader } from '../readers/gemini.ts';
 import { readLines } from '../readers/lines.ts';
 import { readOpenCode } from '../readers/opencode.ts';
+import { scriptedReader } from '../readers/scripted.ts';
 import { statsOf, type TranscriptFile } from './file-list.ts';
 import { type FileRow, FileTable } from './file-table.ts';
 import { SessionWriter, type WrittenSession } from './session-writer.ts';
@@ -22,6 +23,7 @@ const lineReaders: Readonly<Record<string, (options: LineReaderOptions) => LineR
   claude: claudeReader,
   codex: codexReader,
   gemini: geminiReader,
+  scripted: scriptedReader,
 };
 
 /** What a look at one file found: its place on disk now. */

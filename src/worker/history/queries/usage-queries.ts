@@ -40,6 +40,7 @@ const sources: Readonly<Record<string, { tokens: string; costs: string }>> = {
   codex: { tokens: 'token usage records, once per response', costs: 'none' },
   gemini: { tokens: 'messages', costs: 'none' },
   opencode: { tokens: 'messages', costs: 'messages' },
+  scripted: { tokens: 'turns', costs: 'turns' },
 };
 
 /** Sums of what agents recorded. Nothing is estimated. */

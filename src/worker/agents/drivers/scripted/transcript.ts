@@ -7,7 +7,13 @@ import { type Message, messageSchema, type Usage, usageSchema } from '../../../.
 import { nothingUsed, plus } from '../usage.ts';
 
 const lineSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('session'), id: z.string(), cwd: z.string(), createdAt: z.number() }),
+  z.object({
+    type: z.literal('session'),
+    id: z.string(),
+    cwd: z.string(),
+    createdAt: z.number(),
+    forkedFrom: z.string().optional(),
+  }),
   z.object({ type: z.literal('message'), message: messageSchema }),
   z.object({ type: z.literal('title'), title: z.string() }),
   /** Of one turn. */
@@ -75,7 +81,7 @@ export function forkTranscript(
   const fork = randomUUID();
   const kept = lines.slice(0, last + 1).filter(line => line.type !== 'session' && line.type !== 'usage');
   const [begin] = lines.filter(line => line.type === 'session');
-  const head: Line = { type: 'session', id: fork, cwd: begin?.cwd ?? '', createdAt: Date.now() };
+  const head: Line = { type: 'session', id: fork, cwd: begin?.cwd ?? '', createdAt: Date.now(), forkedFrom: id };
   const named: Line[] = title === undefined ? [] : [{ type: 'title', title }];
   writeFileSync(pathOf(directory, fork), [head, ...kept, ...named].map(line => `${JSON.stringify(line)}\n`).join(''));
   return fork;

@@ -201,8 +201,9 @@ export class ScriptedTurn {
     return { id: randomUUID(), sessionId: this.#parts.sessionId, role, time: { created: Date.now() }, parts: [] };
   }
 
-  #place({ id, sessionId }: Message) {
-    return { id: randomUUID(), messageId: id, sessionId, time: { start: Date.now() } };
+  /** Of the next part of a message: what is read from the transcript later has the same ids. */
+  #place({ id, sessionId, parts }: Message) {
+    return { id: `${id}:${parts.length}`, messageId: id, sessionId, time: { start: Date.now() } };
   }
 }
 
