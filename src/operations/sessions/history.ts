@@ -4,6 +4,7 @@ import { defineOperation } from '../define.ts';
 import { sumUsage } from './usage-sums.ts';
 import { agent, at, paging, project, reading, since } from './inputs.ts';
 import { nextCursor } from './outputs.ts';
+import { listText } from './texts.ts';
 
 const list = z.array(z.looseObject({}));
 const until = z.int().min(0).optional().describe('epoch milliseconds');
@@ -23,6 +24,7 @@ export const listProjects = defineOperation({
   hints: reading,
   scope: 'sessions:read',
   cli: { words: ['sessions', 'projects'], examples: ['boxswain sessions projects'] },
+  text: output => listText(output.projects, output),
   async run({ worker_id, limit, cursor, ...query }, { hub }) {
     const page = await hub.sessions.history.projects(query, { limit, cursor, worker: worker_id });
     return { projects: page.items, nextCursor: page.nextCursor, warnings: page.warnings };
@@ -70,6 +72,7 @@ export const getProjectMemory = defineOperation({
   hints: reading,
   scope: 'sessions:read',
   cli: { words: ['sessions', 'memory'], positional: 'slug', examples: ['boxswain sessions memory SLUG --include all'] },
+  text: ({ files }) => listText(files),
   async run({ slug: project, worker_id, include }, { hub }) {
     const files = await hub.sessions.history.memory(project, include, worker_id);
     if (files === undefined) throw new AppError('PROJECT_NOT_FOUND', `Project not found: ${project}`);

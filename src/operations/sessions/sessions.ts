@@ -7,6 +7,7 @@ import type { OperationContext } from '../operation.ts';
 import { cursorOf } from './cursors.ts';
 import { acting, agent, at, paging, permissionMode, project, reading, sessionId, since, slug } from './inputs.ts';
 import { agentsOutput, createdOutput, forkedOutput, renamedOutput, sessionOutput, sessionsOutput } from './outputs.ts';
+import { listText } from './texts.ts';
 import { viewListed, viewPermission, viewSession } from './views.ts';
 
 const title = z.string().max(1000);
@@ -29,6 +30,7 @@ export const listSessions = defineOperation({
   hints: reading,
   scope: 'sessions:read',
   cli: { words: ['sessions', 'list'], examples: ['boxswain sessions list --status running'] },
+  text: output => listText(output.sessions, output),
   async run({ query, worker_id, ...rest }, { hub, caller }) {
     const found = await hub.sessions.desk.list({ ...rest, caller: caller.id, worker: worker_id, title: query });
     return { ...found, sessions: found.sessions.map(viewListed) };
