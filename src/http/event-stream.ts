@@ -4,14 +4,14 @@ import type { EventRecord } from '../store/rows.ts';
 const HEARTBEAT_MS = 15_000;
 
 /**
- * Events as server-sent events, until `signal` aborts or the events end. Reads the next event only when the client has taken
- * the last one, so a slow client costs no memory.
+ * Frames as server-sent events, until `signal` aborts or the frames end. Asks for the next one only when the client has taken
+ * the last, so a slow client costs no memory.
  */
-export function eventStream(
-  events: AsyncIterable<EventRecord>,
+export function frameStream(
+  frames: AsyncIterable<string>,
   { signal, log }: { signal: AbortSignal; log: Log },
 ): Response {
-  const iterator = events[Symbol.asyncIterator]();
+  const iterator = frames[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let heartbeat: NodeJS.Timeout | undefined;
   const body = new ReadableStream<Uint8Array>({
@@ -25,7 +25,7 @@ export function eventStream(
     async pull(controller) {
       try {
         const { done, value } = await iterator.next();
-        if (!done) return controller.enqueue(encoder.encode(frameOf(value)));
+        if (!done) return controller.enqueue(encoder.encode(value));
       } catch (error) {
         if (!signal.aborted) log.error({ err: error }, 'an event stream ended early');
       }
@@ -45,6 +45,14 @@ export function eventStream(
       'x-content-type-options': 'nosniff',
     },
   });
+}
+
+/** The events of one stream, `id` being `seq`. */
+export const eventStream = (events: AsyncIterable<EventRecord>, options: { signal: AbortSignal; log: Log }): Response =>
+  frameStream(framesOf(events), options);
+
+async function* framesOf(events: AsyncIterable<EventRecord>): AsyncGenerator<string> {
+  for await (const event of events) yield frameOf(event);
 }
 
 function frameOf({ seq, stream, type, time, body }: EventRecord): string {

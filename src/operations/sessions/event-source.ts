@@ -30,6 +30,8 @@ export interface EventSource {
   placeOf(cursor: string): PollPosition;
   /** Where a reader without a cursor begins; `since`: one that is there since then, epoch milliseconds. */
   beginning(since?: number): Promise<PollPosition>;
+  /** After all that there is. */
+  end(): Promise<PollPosition>;
   /** The position, or that of the oldest event that is kept. */
   kept(position: PollPosition): Promise<PollPosition & { readonly hasGap: boolean }>;
   /** Waits for something, up to `waitMs`. */
@@ -66,6 +68,7 @@ function allSessions({ hub, caller }: Pick<OperationContext, 'hub' | 'caller'>):
     },
     beginning: since =>
       since === undefined ? positions.newestOfAll(caller.id, NEWEST) : positions.since(stream, since),
+    end: () => positions.newest(stream, 0),
     kept: position => positions.kept(stream, position),
     async read(after, options) {
       const page = await feed.read(caller.id, { after, ...options });
@@ -97,6 +100,7 @@ function oneStream({ name, kind, id }: Stream, { hub }: Pick<OperationContext, '
       if (kind === 'task') return { seq: 0, offset: 0 };
       return since === undefined ? await positions.newest(name, NEWEST) : await positions.since(name, since);
     },
+    end: () => positions.newest(name, 0),
     kept: position => positions.kept(name, position),
     async read({ seq: after }, options) {
       const events = await hub.events.read(name, { after, ...options });

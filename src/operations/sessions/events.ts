@@ -5,6 +5,7 @@ import type { OperationContext } from '../operation.ts';
 import { type EventSource, eventSource, type SourceEvent } from './event-source.ts';
 import { sessionId } from './inputs.ts';
 import { eventsOutput } from './outputs.ts';
+import { eventsText } from './texts.ts';
 import { viewEvent } from './views.ts';
 
 const MAX_WAIT_MS = 30_000;
@@ -16,6 +17,10 @@ const TYPE_ALIASES: Readonly<Record<string, readonly string[]>> = {
   'channel.permission_request': ['permission_request'],
   'channel.permission_resolved': ['permission_resolved'],
 };
+
+/** Types of events as callers name them; undefined: all. */
+export const typesOf = (names: readonly string[] | undefined): ReadonlySet<string> | undefined =>
+  names && new Set(names.flatMap(name => TYPE_ALIASES[name] ?? [name]));
 
 export const pollEvents = defineOperation({
   name: 'poll_events',
@@ -43,8 +48,9 @@ export const pollEvents = defineOperation({
   scope: 'sessions:read',
   core: true,
   cli: { words: ['sessions', 'events'], examples: ['boxswain sessions events --session-id SESSION_ID'] },
+  text: eventsText,
   async run({ session_id, stream, after, timeout_ms, max_events, types }, context) {
-    const wanted = types && new Set(types.flatMap(type => TYPE_ALIASES[type] ?? [type]));
+    const wanted = typesOf(types);
     const source = await eventSource({ session_id, stream }, context);
     const memory = memoryOf(context, { name: source.name, types: wanted });
     const start = await source.kept(await startOf(source, { after, memory }));
