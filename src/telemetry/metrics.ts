@@ -41,6 +41,31 @@ export function createCallMeter(operation: string): CallMeter {
   };
 }
 
+interface CallCounts {
+  readonly operation: string;
+  readonly calls: number;
+  readonly errors: number;
+  /** Of all calls together. */
+  readonly totalSeconds: number;
+}
+
+/** What the operations that were called have been called since this process started. */
+export async function callCounts(): Promise<CallCounts[]> {
+  const named = (labels: { operation?: string | number }) => String(labels.operation ?? '');
+  const failed = new Map<string, number>();
+  for (const { labels, value } of (await errors.get()).values)
+    failed.set(named(labels), (failed.get(named(labels)) ?? 0) + value);
+  const lasted = new Map<string, number>();
+  for (const { labels, value, metricName } of (await durations.get()).values)
+    if (metricName?.endsWith('_sum')) lasted.set(named(labels), value);
+  return (await calls.get()).values.map(({ labels, value }) => ({
+    operation: named(labels),
+    calls: value,
+    errors: failed.get(named(labels)) ?? 0,
+    totalSeconds: lasted.get(named(labels)) ?? 0,
+  }));
+}
+
 /**
  * Adds a gauge whose value is read when the metrics are asked for. A later gauge of the same name replaces the earlier one.
  * Names follow Prometheus: `boxswain_workspaces`, units in the name.

@@ -22,6 +22,8 @@ export interface ApiParts {
   readonly maxBodyBytes: number;
   /** Who may join; undefined where nobody can. */
   readonly tokens?: WorkerTokens;
+  /** Starts the server anew, soon; undefined where nobody can. */
+  readonly restart?: () => void;
   /** Aborted when the server closes: streams end. */
   readonly closing: AbortSignal;
 }

@@ -7,17 +7,7 @@ import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
 
 /** Every operation under its name, and the resources that are operations under another spelling. */
 export function addOperationRoutes(api: Api, parts: ApiParts): void {
-  const served = [...parts.operations, ...operatorOperations];
-  const named = new Map(served.flatMap(one => [one.name, ...one.aliases].map(name => [name, one] as const)));
-  const find = (name: string): Operation => {
-    const operation = named.get(name);
-    if (!operation) {
-      throw new AppError('NOT_FOUND', `no operation is named ${name.slice(0, 64)}`, {
-        hint: `the operations are: ${parts.operations.map(({ name }) => name).join(', ')}`,
-      });
-    }
-    return operation;
-  };
+  const find = finderOf(parts);
   const answer = async (context: ApiContext, operation: Operation, args: Record<string, unknown>) => {
     const { output } = await run(parts, operation, { context, args });
     return context.json(output, !operation.always && isPending(output) ? 202 : 200);
@@ -53,3 +43,16 @@ export function addOperationRoutes(api: Api, parts: ApiParts): void {
 
 const workspaceOf = (context: ApiContext) => ({ workspace_id: context.req.param('id') });
 const taskOf = (context: ApiContext) => ({ task_id: context.req.param('id') });
+
+/** Finds what this server serves, by name or alias. Throws NOT_FOUND. */
+export function finderOf({ operations }: Pick<ApiParts, 'operations'>): (name: string) => Operation {
+  const served = [...operations, ...operatorOperations];
+  const named = new Map(served.flatMap(one => [one.name, ...one.aliases].map(name => [name, one] as const)));
+  return name => {
+    const operation = named.get(name);
+    if (operation) return operation;
+    throw new AppError('NOT_FOUND', `no operation is named ${name.slice(0, 64)}`, {
+      hint: `the operations are: ${operations.map(({ name }) => name).join(', ')}`,
+    });
+  };
+}

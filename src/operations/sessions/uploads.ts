@@ -1,8 +1,11 @@
 import { z } from 'zod';
-import type { UploadedFile } from '../../hub/sessions/upload-desk.ts';
+import { MAX_UPLOAD_BYTES, type UploadedFile } from '../../hub/sessions/upload-desk.ts';
 import { defineOperation } from '../define.ts';
 import type { Operation } from '../operation.ts';
 import { sessionId } from './inputs.ts';
+
+/** Of one file. */
+export const maxUploadBytes = MAX_UPLOAD_BYTES;
 
 /** Takes one file. Its bytes are no argument: surfaces that can carry them bind them here, and call it like every operation. */
 export const uploadOf = (file: UploadedFile): Operation =>
