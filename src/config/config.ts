@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
 const hostList = z.array(z.string());
+/** Kinds of agents that need no command. */
+const KNOWN: ReadonlySet<string> = new Set(['claude', 'codex', 'gemini', 'opencode', 'scripted']);
 
 /**
  * The whole configuration. Precedence: flag > environment (`BOXSWAIN_…`, then earlier names) > file > these defaults.
@@ -15,6 +17,10 @@ export const configSchema = z
       .strictObject({
         host: z.string().default('127.0.0.1').describe('address to listen on'),
         port: z.int().min(0).max(65535).default(4097).describe('port to listen on; 0 picks a free one'),
+        public_url: z
+          .url({ protocol: /^https?$/ })
+          .optional()
+          .describe('address under which others reach this server; its host and origin are answered too'),
         allowed_hosts: hostList.default([]).describe('further Host names to answer'),
         allowed_origins: hostList.default([]).describe('further Origins to answer'),
         max_body_bytes: z.int().min(1024).default(4_718_592).describe('largest request body'),
@@ -202,6 +208,10 @@ export const configSchema = z
           .describe(
             'https://… of a hub that gives workers contents, which tokens then name too; nats://… is the same as fabric.servers',
           ),
+        token: z
+          .string()
+          .optional()
+          .describe('what boxswain worker token create wrote, itself; wins over the file in fabric.credentials'),
         outbox_directory: z
           .string()
           .optional()
@@ -246,18 +256,32 @@ export const configSchema = z
       .strictObject({
         roots: z
           .array(z.string())
-          .default([])
-          .describe('directories in which agents may work, absolute; none: no sessions'),
+          .optional()
+          .describe(
+            'directories in which agents may work, absolute; none: no sessions; default: your home on one machine, none in a cluster',
+          ),
         agents: z
           .record(
             z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
             z.strictObject({
-              command: z.array(z.string().min(1)).min(1).describe('program and arguments that speak ACP on stdio'),
+              command: z
+                .array(z.string().min(1))
+                .min(1)
+                .optional()
+                .describe('program and arguments that speak ACP on stdio'),
               name: z.string().optional().describe('name for people'),
+              model_hosts: hostList.optional().describe('all that it may reach from within a workspace'),
+              box_env: hostList.default([]).describe('variables of the worker that it is given within a workspace'),
             }),
           )
+          .refine(
+            agents => Object.entries(agents).every(([kind, { command }]) => command !== undefined || KNOWN.has(kind)),
+            'an agent that is not known needs a command',
+          )
           .default({})
-          .describe('further agents by kind, each with the command that speaks ACP'),
+          .describe(
+            'agents by kind: command, which speaks ACP, of one that is not known; model_hosts, which it may reach from within workspaces; box_env, the variables of the worker, such as a key, that it is given there, where all code can read them',
+          ),
         default_agent: z.string().default('claude').describe('the agent of a session for which none is named'),
         max_live: z.int().min(1).max(1000).default(10).describe('agents that run at a time on this worker'),
         park_after_seconds: z
@@ -276,6 +300,48 @@ export const configSchema = z
           .boolean()
           .default(false)
           .describe('whether permission_mode bypassPermissions is allowed outside workspaces'),
+        hooks: z
+          .strictObject({
+            token_file: z
+              .string()
+              .optional()
+              .describe(
+                'file of mode 0600 with what hooks of Claude Code in terminals show; default: hook-token in directory',
+              ),
+            hold_seconds: z
+              .int()
+              .min(1)
+              .max(3600)
+              .default(600)
+              .describe('how long a request for leave of a terminal waits for an answer from elsewhere'),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+    history: z
+      .strictObject({
+        paths: z
+          .strictObject({
+            claude: z.string().optional().describe('configuration folder of Claude Code; default: ~/.claude'),
+            codex: z.string().optional().describe('home folder of Codex; default: ~/.codex'),
+            gemini: z.string().optional().describe('folder of Gemini CLI; default: ~/.gemini'),
+            opencode: z.string().optional().describe('data folder of OpenCode; default: ~/.local/share/opencode'),
+          })
+          .prefault({}),
+        retention_days: z
+          .number()
+          .min(1)
+          .max(36_500)
+          .optional()
+          .describe('how long what was said stays found after an agent has removed its transcript; default: for ever'),
+      })
+      .prefault({}),
+    client: z
+      .strictObject({
+        url: z
+          .url({ protocol: /^https?$/ })
+          .optional()
+          .describe('hub that commands talk to, as in http://127.0.0.1:4097; default: the one of directory'),
       })
       .prefault({}),
     tasks: z

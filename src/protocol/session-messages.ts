@@ -20,6 +20,8 @@ import { agentKindSchema, permissionModeSchema, rememberSchema, sessionStatusSch
 const jsonObject = z.record(z.string(), json);
 /** Names the session and the start of its agent that the hub believes in. */
 const driven = { sessionId: z.string(), epoch: z.number() };
+/** The hold of the workspace whose sandbox the agent is to run in. */
+const workspaceHold = z.object({ workspaceId: z.string(), epoch: z.number() });
 
 export const permissionAnswerSchema = z.discriminatedUnion('behavior', [
   z.object({ behavior: z.literal('allow'), remember: rememberSchema, updatedInput: jsonObject.optional() }),
@@ -41,7 +43,7 @@ export const sessionWorkerRequests = {
   'agents.describe': { request: z.object({}), reply: z.object({ agents: z.array(agentKindSchema) }) },
   /** Whether a session may be had there: the directory as the worker sees it. Throws INVALID_CWD. */
   'session.check': {
-    request: z.object({ agent: z.string(), cwd: z.string() }),
+    request: z.object({ agent: z.string(), cwd: z.string(), workspace: workspaceHold.optional() }),
     reply: z.object({ cwd: z.string(), slug: z.string() }),
   },
   /** Starts the agent. Idempotent for one epoch. */
@@ -54,7 +56,7 @@ export const sessionWorkerRequests = {
       resume: z.string().nullable(),
       model: z.string().nullable(),
       permissionMode: permissionModeSchema,
-      workspaceId: z.string().nullable(),
+      workspace: workspaceHold.optional(),
       /** What it had used so far, where an agent told. */
       used: usageSchema.optional(),
     }),

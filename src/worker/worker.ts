@@ -8,6 +8,7 @@ import type { Log } from '../log/log.ts';
 import { askHub, type Link, serveWorker } from '../protocol/link.ts';
 import type { HubRequest } from '../protocol/messages.ts';
 import { type Agents, openAgents } from './agents/open-agents.ts';
+import { type OpenDrivers, openDrivers } from './agents/open-drivers.ts';
 import { Backoff } from './backoff.ts';
 import { emptied } from './departure.ts';
 import { addWorkerGauges } from './gauges.ts';
@@ -80,7 +81,9 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   // In one process, what the hub does not hear of at once it will not hear of later either, as it ends with its worker.
   const reports = new Reports({ link, log, outbox, storeAfterMs: options.isRemote ? 0 : STORE_AFTER_MS });
   const tails = new LiveTails({ fabric, blobs, worker: id, log });
-  const housing = await createBoxHouse({ engine, report, config, log, reports });
+  const drivers = await driversOf(options, log);
+  const mounts = drivers && (() => drivers.programs.mounts());
+  const housing = await createBoxHouse({ engine, report, config, log, reports, ...(mounts && { mounts }) });
   const mayStart = asking(link, log);
   let isClosing = false;
   const mayWork = () => !isClosing && !membership.isFenced;
@@ -132,7 +135,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     onSilence: () => freeze(true),
     onHeard: () => freeze(false),
   });
-  const agents = await agentsOf(options, { log, mayWork, link });
+  const agents = drivers && (await agentsOf(options, { log, mayWork, link, workspaces, opened: drivers }));
   addWorkerGauges({ slots, workspaces, membership, reports });
   const stopServing = await serveWorker(link, {
     worker: id,
@@ -143,8 +146,9 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const close = async () => {
     if (isClosing) return;
     isClosing = true;
-    await workspaces.abandonAll();
+    // Those in boxes are parked before their boxes end.
     await agents?.close();
+    await workspaces.abandonAll();
     await stopServing();
     await housing.close();
     await membership.leave();
@@ -169,13 +173,20 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
 }
 
 /** The coding agents of this machine, where there are directories in which they may work. */
+async function driversOf(
+  { config, agentEnvironment: variables = {} }: WorkerOptions,
+  log: Log,
+): Promise<OpenDrivers | undefined> {
+  return config.sessions.roots.length === 0 ? undefined : await openDrivers({ config, log, variables });
+}
+
 async function agentsOf(
-  { id, config, blobs, agentEnvironment = {} }: WorkerOptions,
-  { log, mayWork, link }: { log: Log; mayWork: () => boolean; link: Link },
-): Promise<Agents | undefined> {
-  if (config.sessions.roots.length === 0) return undefined;
+  { id, config, blobs }: WorkerOptions,
+  parts: { log: Log; mayWork: () => boolean; link: Link; workspaces: Workspaces; opened: OpenDrivers },
+): Promise<Agents> {
+  const { link } = parts;
   const tell = (told: HubRequest<'session.told'>) => askHub(link, 'session.told', told, { timeoutMs: ASK_TIMEOUT_MS });
-  return await openAgents({ worker: id, config, log, blobs, environment: agentEnvironment, mayWork, tell });
+  return await openAgents({ ...parts, worker: id, config, blobs, tell });
 }
 
 /** Asks until a hub answers. A refusal counts as no; trouble of the hub's own is no answer. */

@@ -1,3 +1,5 @@
+import type { ReadOnlyMount } from '../sandbox/engine.ts';
+import type { AgentStarter, Exit } from './processes/agent-process.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { AgentKind, Message, Part, PermissionMode, Remember, Usage } from '../../protocol/sessions.ts';
 
@@ -13,6 +15,8 @@ export interface Driver {
   open(request: OpenRequest, host: DriverHost): Promise<LiveAgent>;
   /** Copies a session of the agent's own up to a message, without a process; the new agent's session id. Absent: it cannot. */
   readonly fork?: (request: ForkRequest) => Promise<{ agentSessionId: string }>;
+  /** Absent: it cannot run in boxes. */
+  readonly boxed?: BoxNeeds;
 }
 
 export interface OpenRequest {
@@ -26,7 +30,35 @@ export interface OpenRequest {
   readonly permissionMode: PermissionMode;
   /** What a session to go on with had used, for agents that count from each start of theirs. */
   readonly used?: Usage;
+  /** Where the agent runs, and `cwd` is, unless it is this machine itself. */
+  readonly box?: AgentBox;
   readonly signal: AbortSignal;
+}
+
+/** The inside of a workspace's sandbox, as a driver sees it. */
+export interface AgentBox {
+  /** Sessions of one agent in the same box may share a process. */
+  readonly key: string;
+  /** First words of the agent's command there. */
+  readonly command: readonly [string, ...string[]];
+  /** The whole of it. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly processes: AgentStarter;
+}
+
+/** What an agent needs to run in boxes. */
+export interface BoxNeeds {
+  /** Its program, to be laid out below `base`. Throws AGENT_UNAVAILABLE, saying why it cannot be brought into a box. */
+  program(base: string): Promise<BoxProgram>;
+  /** Where its models are, as `host` or `host:port`. */
+  readonly modelHosts: readonly string[];
+  /** Variables besides HOME, which is `home`. */
+  environment(home: string): Readonly<Record<string, string>>;
+}
+
+export interface BoxProgram {
+  readonly command: AgentBox['command'];
+  readonly mounts: readonly ReadOnlyMount[];
 }
 
 export interface ForkRequest {
@@ -89,7 +121,8 @@ export type PermissionAnswer =
 export interface Prompt {
   readonly turnId: string;
   readonly text: string;
-  readonly attachments: readonly { readonly path: string; readonly contentType: string }[];
+  /** `seenAs`: the path of it as the agent sees it, where that is another. */
+  readonly attachments: readonly { readonly path: string; readonly contentType: string; readonly seenAs?: string }[];
 }
 
 export interface TurnEnd {
@@ -111,5 +144,5 @@ export interface LiveAgent {
   /** Ends the session and, where no other uses it, the whole process tree. Settles when they are gone. */
   close(): Promise<void>;
   /** Settles when the process ended by itself. */
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  readonly exited: Promise<Exit>;
 }

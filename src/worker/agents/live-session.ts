@@ -1,4 +1,6 @@
 import { AppError } from '../../errors/app-error.ts';
+import type { SessionBox } from './boxes/agent-boxes.ts';
+import { type Exit, exitText } from './processes/agent-process.ts';
 import type { Log } from '../../log/log.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { SessionTold, SessionWorkerRequest } from '../../protocol/session-messages.ts';
@@ -20,6 +22,8 @@ export type Opening = SessionWorkerRequest<'session.start'>;
 
 export interface LiveSessionParts {
   readonly driver: Driver;
+  /** The sandbox that the agent runs in, where it does. */
+  readonly box?: SessionBox;
   readonly log: Log;
   /** How long a request for leave may stay unanswered. */
   readonly permissionTimeoutMs: number;
@@ -71,6 +75,11 @@ export class LiveSession implements DriverHost {
     });
   }
 
+  /** The sandbox that its agent runs in, where it does. */
+  get box(): SessionBox | undefined {
+    return this.#parts.box;
+  }
+
   get status(): SessionStatus {
     return this.#status;
   }
@@ -92,6 +101,7 @@ export class LiveSession implements DriverHost {
           ...(resume !== null && { resume }),
           ...(model !== null && { model }),
           ...(used && { used }),
+          ...(this.#parts.box && { box: this.#parts.box }),
           signal: this.#stopped.signal,
         },
         this,
@@ -117,6 +127,7 @@ export class LiveSession implements DriverHost {
       throw new AppError('SESSION_BUSY', `Session ${this.id} has turn ${this.#turn.id} running`);
     this.#given.add(prompt.turnId);
     this.#setStatus('running');
+    this.#parts.box?.works(true);
     this.#turn = { id: prompt.turnId, over: this.#run(live, prompt) };
   }
 
@@ -205,12 +216,15 @@ export class LiveSession implements DriverHost {
 
   async #run(live: LiveAgent, prompt: Prompt): Promise<void> {
     let end: TurnEnd;
+    let isGone = false;
     try {
       end = await live.prompt(prompt);
     } catch (error) {
       const told = error instanceof AppError ? error.message : 'the agent failed';
       if (!(error instanceof AppError)) this.#parts.log.error({ err: error }, 'a turn failed unforeseen');
       end = { outcome: 'failed', error: told, durationMs: 0 };
+      // It rejects only when the agent is gone: the session must never look usable in between.
+      isGone = true;
     }
     this.#cancelPending();
     this.#turn = undefined;
@@ -234,11 +248,13 @@ export class LiveSession implements DriverHost {
       patch: { messageCount: this.#messages, lastMessageAt: Date.now() },
     });
     for (const told of tellings) this.#tell(told);
+    if (isGone) this.#ending ??= this.#end('failed', error);
     if (this.#ending === undefined) this.#setStatus('idle');
+    this.#parts.box?.works(false);
   }
 
-  #exited({ code, signal }: { code: number | null; signal: string | null }): void {
-    const reason = `The agent exited (${signal ?? code ?? 'unknown'})`;
+  #exited(exit: Exit): void {
+    const reason = `The agent exited (${exitText(exit)})`;
     this.#ending ??= this.#end('failed', reason);
   }
 
@@ -249,6 +265,7 @@ export class LiveSession implements DriverHost {
       await live?.close();
       await this.#turn?.over;
     } finally {
+      this.#parts.box?.leave();
       this.#stopped.abort(new Error('the session is closed'));
       this.#status = as;
       const body = { session: { id: this.id, status: as, ...(reason !== undefined && { statusReason: reason }) } };

@@ -56,7 +56,6 @@ const opening = (patch: Partial<Opening> = {}): Opening => ({
   resume: null,
   model: null,
   permissionMode: 'default',
-  workspaceId: null,
   ...patch,
 });
 const turn = (text = 'go') => ({ turnId: randomUUID(), text, attachments: [] });

@@ -1,11 +1,13 @@
-import { realpath, stat } from 'node:fs/promises';
-import { isAbsolute, sep } from 'node:path';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { basename, isAbsolute, sep } from 'node:path';
 import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
 import { NotHere } from '../../protocol/link.ts';
 import type { SessionTold, SessionWorkerRequest } from '../../protocol/session-messages.ts';
 import type { AgentKind } from '../../protocol/sessions.ts';
-import type { Driver, PermissionAnswer } from './driver.ts';
+import type { AgentBoxes } from './boxes/agent-boxes.ts';
+import { unavailable } from './boxes/bring-program.ts';
+import type { Driver, PermissionAnswer, Prompt } from './driver.ts';
 import { LiveSession, type Opening } from './live-session.ts';
 
 const PARK_LOOK_MS = 5_000;
@@ -13,6 +15,8 @@ const PARK_LOOK_MS = 5_000;
 export interface LiveSessionsOptions {
   readonly worker: string;
   readonly drivers: readonly Driver[];
+  /** Absent where no agent may run in the sandboxes of workspaces. */
+  readonly boxes?: AgentBoxes;
   readonly log: Log;
   /** Directories in which sessions may be had, absolute; empty: nowhere. */
   readonly roots: readonly string[];
@@ -50,12 +54,19 @@ export class LiveSessions {
   }
 
   async describe(signal: AbortSignal): Promise<AgentKind[]> {
-    return await Promise.all(this.#options.drivers.map(driver => driver.describe(signal)));
+    const { drivers, boxes } = this.#options;
+    const described = drivers.map(async driver => {
+      const { capabilities, ...kind } = await driver.describe(signal);
+      const inWorkspace = (await boxes?.has(driver.kind)) ?? false;
+      return { ...kind, capabilities: { ...capabilities, inWorkspace } };
+    });
+    return await Promise.all(described);
   }
 
   /** The directory, resolved. Throws INVALID_CWD, AGENT_UNAVAILABLE. */
-  async check({ agent, cwd }: { agent: string; cwd: string }): Promise<string> {
+  async check({ agent, cwd, workspace }: SessionWorkerRequest<'session.check'>): Promise<string> {
     this.#driver(agent);
+    if (workspace !== undefined) return await this.#boxes(agent).check({ agent, cwd, hold: workspace });
     const { roots } = this.#options;
     const found = isAbsolute(cwd) ? await realpath(cwd).catch(() => undefined) : undefined;
     const isDirectory = found !== undefined && (await stat(found)).isDirectory();
@@ -86,10 +97,7 @@ export class LiveSessions {
 
   async prompt({ turnId, text, attachments, ...named }: SessionWorkerRequest<'session.prompt'>): Promise<void> {
     const session = this.#held(named);
-    const files = attachments.map(async attachment => ({
-      path: await this.#options.fetch(session.id, attachment),
-      contentType: attachment.contentType,
-    }));
+    const files = attachments.map(attachment => this.#attach(session, attachment));
     session.prompt({ turnId, text, attachments: await Promise.all(files) });
   }
 
@@ -146,19 +154,31 @@ export class LiveSessions {
     await Promise.all([...this.#sessions.values()].map(session => session.stop('failed')));
   }
 
+  async #attach(
+    { id, box }: LiveSession,
+    attachment: SessionWorkerRequest<'session.prompt'>['attachments'][number],
+  ): Promise<Prompt['attachments'][number]> {
+    const { contentType } = attachment;
+    const path = await this.#options.fetch(id, attachment);
+    if (box === undefined) return { path, contentType };
+    return { path, contentType, seenAs: await box.bring({ name: basename(path), bytes: await readFile(path) }) };
+  }
+
   async #start(opening: Opening): Promise<string> {
-    const { sessionId, permissionMode, workspaceId, agent } = opening;
+    const { sessionId, permissionMode, workspace, agent } = opening;
     const { log, allowsBypass, permissionTimeoutMs, tell } = this.#options;
     if (!this.#options.mayWork()) throw new NotHere();
-    if (permissionMode === 'bypassPermissions' && workspaceId === null && !allowsBypass)
+    if (permissionMode === 'bypassPermissions' && workspace === undefined && !allowsBypass)
       throw new AppError('POLICY_DENIED', 'permission_mode bypassPermissions is not allowed outside a workspace', {
         hint: 'use another permission_mode, or create the session with a workspace_id',
       });
     const driver = this.#driver(agent);
     await this.#sessions.get(sessionId)?.stop('parked');
     await this.#makeRoom();
+    const box = workspace && (await this.#boxes(agent).open(driver, { sessionId, hold: workspace }));
     const session = new LiveSession(opening, {
       driver,
+      ...(box && { box }),
       log: log.child({ session: sessionId }),
       permissionTimeoutMs,
       tell,
@@ -203,6 +223,12 @@ export class LiveSessions {
     const session = this.#sessions.get(sessionId);
     if (session === undefined || session.epoch !== epoch || !this.#options.mayWork()) throw new NotHere();
     return session;
+  }
+
+  #boxes(agent: string): AgentBoxes {
+    const { boxes } = this.#options;
+    if (boxes !== undefined) return boxes;
+    throw unavailable(agent, 'the worker has none');
   }
 
   #driver(kind: string): Driver {

@@ -9,24 +9,19 @@ import type { Log } from '../../log/log.ts';
 import type { Attachment, SessionTold } from '../../protocol/session-messages.ts';
 import { type History, openHistory } from '../history/history.ts';
 import { historyRoots } from '../history/roots.ts';
-import type { Driver } from './driver.ts';
-import { createAcpDriver } from './drivers/acp/acp-driver.ts';
-import { codex, gemini, opencode, otherAgent } from './drivers/acp/known-agents.ts';
-import { createClaudeDriver } from './drivers/claude/claude-driver.ts';
-import { createScriptedDriver } from './drivers/scripted/scripted-driver.ts';
+import type { Workspaces } from '../workspaces.ts';
+import { AgentBoxes } from './boxes/agent-boxes.ts';
 import { LiveSessions } from './live-sessions.ts';
-import { AgentProcesses } from './processes/agent-processes.ts';
-
-/** What is ours alone, such as the keys of the blobs: no agent gets it. */
-const OWN_VARIABLES = /^(?:BOXSWAIN|AWS|OTEL|PG)/;
+import type { OpenDrivers } from './open-drivers.ts';
 
 interface AgentsOptions {
   readonly worker: string;
   readonly config: Config;
   readonly log: Log;
   readonly blobs: Blobs;
-  /** Of the user whose agents these are: who is logged in, and where transcripts lie, follows from it. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly opened: OpenDrivers;
+  /** In whose boxes agents may run. */
+  readonly workspaces: Workspaces;
   mayWork(): boolean;
   tell(told: SessionTold): Promise<{ isFenced: boolean; expected: number }>;
 }
@@ -37,16 +32,13 @@ export interface Agents {
   close(): Promise<void>;
 }
 
-/** The coding agents of this machine: ends what a crash has left of them, opens their history. */
+/** The sessions of the coding agents of this machine, and their history. */
 export async function openAgents(options: AgentsOptions): Promise<Agents> {
-  const { worker, config, log, blobs, mayWork, tell } = options;
+  const { worker, config, log, blobs, opened, workspaces, mayWork, tell } = options;
+  const { drivers, processes, programs, environment, directory } = opened;
   const { roots, max_live, park_after_seconds, permission_timeout_seconds, allow_bypass_permissions } = config.sessions;
-  const directory = join(config.directory, 'agents');
   const uploads = join(directory, 'uploads');
   await mkdir(uploads, { recursive: true, mode: 0o700 });
-  const processes = new AgentProcesses({ directory: join(directory, 'processes'), log });
-  await processes.reap();
-  const environment = environmentOf(options.environment);
   const past = await openHistory({
     path: join(directory, 'history.db'),
     roots: { ...historyRoots(environment), scripted: join(directory, 'scripted') },
@@ -54,7 +46,8 @@ export async function openAgents(options: AgentsOptions): Promise<Agents> {
   });
   const sessions = new LiveSessions({
     worker,
-    drivers: driversOf({ config, log, processes, environment, directory }),
+    drivers,
+    boxes: new AgentBoxes({ workspaces, programs, config, log, environment }),
     log,
     roots,
     maxLive: max_live,
@@ -77,42 +70,6 @@ export async function openAgents(options: AgentsOptions): Promise<Agents> {
       await past[Symbol.asyncDispose]();
     },
   };
-}
-
-interface DriverParts {
-  readonly config: Config;
-  readonly log: Log;
-  readonly processes: AgentProcesses;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly directory: string;
-}
-
-function driversOf({ config, log, processes, environment, directory }: DriverParts): Driver[] {
-  const acp = { log, processes, environment };
-  const configured = Object.entries(config.sessions.agents).map(
-    ([
-      kind,
-      {
-        command: [command = '', ...args],
-        name,
-      },
-    ]) => {
-      const agent = otherAgent({ kind, command, args });
-      return createAcpDriver({ ...acp, agent: name === undefined ? agent : { ...agent, name } });
-    },
-  );
-  const known = [
-    createClaudeDriver({ processes, log, environment }),
-    ...[codex, gemini, opencode].map(agent => createAcpDriver({ ...acp, agent })),
-    createScriptedDriver({ directory: join(directory, 'scripted'), processes }),
-  ];
-  // What the operator configures takes the place of what we know of the same kind.
-  return [...configured, ...known.filter(({ kind }) => !configured.some(one => one.kind === kind))];
-}
-
-function environmentOf(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const kept = Object.entries(variables).filter(([name]) => !OWN_VARIABLES.test(name));
-  return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
 /** As a file of the session's own folder, under a name of ours. */

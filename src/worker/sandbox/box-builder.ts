@@ -9,7 +9,7 @@ import { connectBoxd } from './boxd/boxd-client.ts';
 import { type Egress, startEgress } from './egress/egress.ts';
 import type { EgressWitness } from './egress-witness.ts';
 import { boxdLimits } from './engines/bubblewrap/boxd-limits.ts';
-import type { BoxStorage, EngineReport, SandboxEngine } from './engine.ts';
+import type { BoxStorage, EngineReport, ReadOnlyMount, SandboxEngine } from './engine.ts';
 
 export interface BoxBuilderParts {
   readonly engine: SandboxEngine;
@@ -18,6 +18,8 @@ export interface BoxBuilderParts {
   readonly log: Log;
   /** Where the proxies' sockets lie; a short path. */
   readonly sockets: string;
+  /** What a box that is made now may read besides. */
+  readonly mounts?: () => Promise<readonly ReadOnlyMount[]>;
 }
 
 export interface BoxPlan {
@@ -45,7 +47,7 @@ export class BoxBuilder {
    * aborted, and the box destroyed then: to kill a launcher halfway could leave behind what it has just started.
    */
   async build({ storage, limits, witness, rules }: BoxPlan, signal: AbortSignal): Promise<HousedBox> {
-    const { engine, report, config, log, sockets } = this.#parts;
+    const { engine, report, config, log, sockets, mounts } = this.#parts;
     this.#count += 1;
     const socketPath = join(sockets, `${this.#count.toString(36)}.sock`);
     const proxy = await startEgress({
@@ -60,7 +62,7 @@ export class BoxBuilder {
     });
     try {
       signal.throwIfAborted();
-      const spec = { id: newId('box'), storage, limits, egressSocket: socketPath };
+      const spec = { id: newId('box'), storage, limits, egressSocket: socketPath, mounts: await mounts?.() };
       const box = await engine.create(spec, AbortSignal.timeout(CREATE_TIMEOUT_MS));
       try {
         signal.throwIfAborted();

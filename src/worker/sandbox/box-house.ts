@@ -7,7 +7,7 @@ import type { Reports } from '../reports.ts';
 import { BoxBuilder } from './box-builder.ts';
 import type { HousedBox } from './box-keeper.ts';
 import { EgressWitness } from './egress-witness.ts';
-import type { EngineReport, SandboxEngine } from './engine.ts';
+import type { EngineReport, ReadOnlyMount, SandboxEngine } from './engine.ts';
 import { makeSocketFolder } from './socket-folder.ts';
 import { createStorageRoom, type StorageRoom } from './storage.ts';
 import { newTemporaryId, removeAbandonedStorage } from './temporary-storage.ts';
@@ -20,6 +20,8 @@ export interface BoxHouseParts {
   readonly config: Config;
   readonly log: Log;
   readonly reports: Reports;
+  /** What a box that is made now may read besides. */
+  readonly mounts?: () => Promise<readonly ReadOnlyMount[]>;
 }
 
 /** A box of default limits that belongs to nobody yet. */

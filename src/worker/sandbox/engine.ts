@@ -31,6 +31,14 @@ export interface BoxSpec {
   readonly limits: Readonly<Record<LimitName, number>>;
   /** Host path of the unix socket that the egress proxy of this workspace listens on, bound as /run/egress.sock; absent: no way out. */
   readonly egressSocket?: string;
+  /** What it has besides, such as the programs of agents; what is not there any more is left out. */
+  readonly mounts?: readonly ReadOnlyMount[];
+}
+
+/** A file or folder of the host that the box may read and not change. `to` is below `/opt/boxswain`, where the box can write nothing. */
+export interface ReadOnlyMount {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Where a workspace's bytes lie on the host. The host never follows a path inside `directory`. */

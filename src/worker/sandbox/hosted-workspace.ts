@@ -14,6 +14,7 @@ import { doFile, type FileAnswer, waitsItsTurn } from './file-requests.ts';
 import { sandboxDied } from './box-keeper.ts';
 import { JobDesk } from './job-desk.ts';
 import { Line, type Place } from './line.ts';
+import { Lodgings } from './lodgings.ts';
 import type { WorkspaceMeans } from './workspace-means.ts';
 
 type Opening = WorkerRequest<'workspace.open'>;
@@ -26,6 +27,8 @@ const FILL_TIMEOUT_MS = 3_600_000;
 export class HostedWorkspace {
   readonly id: string;
   readonly epoch: number;
+  /** For what lives in the box beside the line of work. */
+  readonly lodgings: Lodgings;
   readonly #opening: Opening;
   readonly #means: WorkspaceMeans;
   readonly #line: Line;
@@ -76,6 +79,12 @@ export class HostedWorkspace {
         quiet: () => this.#quiet(),
       });
     this.#desk = new JobDesk({ opening, means, log, keeper: this.#keeper, artifacts: this.#artifacts, knownContexts });
+    this.lodgings = new Lodgings({
+      keeper: this.#keeper,
+      auto: this.#auto,
+      filled: async () => await this.#filling,
+      env: () => this.#desk.environment(),
+    });
   }
 
   get generation(): number {
@@ -93,7 +102,8 @@ export class HostedWorkspace {
 
   /** Nothing runs or waits, and nothing was accepted after `sequence`. */
   isAsOf(sequence: number): boolean {
-    return this.#commands.size === 0 && this.#line.isIdle && this.#line.lastSequence === sequence;
+    const isIdle = this.#commands.size === 0 && this.#line.isIdle && !this.lodgings.isWorking;
+    return isIdle && this.#line.lastSequence === sequence;
   }
 
   get hasBox(): boolean {
@@ -192,6 +202,7 @@ export class HostedWorkspace {
   /** Cancels all work and ends the box; the files stay. Settles when nothing runs any more. */
   async cancelAll(reason: string): Promise<void> {
     for (const { command } of [...this.#commands.values()]) this.#cancel(command, reason);
+    this.lodgings.close(reason);
     this.#auto?.close();
     await this.#keeper.close();
     await this.#line.idle();
@@ -208,6 +219,7 @@ export class HostedWorkspace {
       command.abandon(neverRan ? new NotHere() : sandboxDied({ kind: 'engine_lost', detail: 'the worker gave it up' }));
       if (neverRan) this.#commands.delete(command.id);
     }
+    this.lodgings.close('its worker gave the workspace up');
     this.#auto?.close();
     await this.#keeper.close();
     await this.#line.idle();

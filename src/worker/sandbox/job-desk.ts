@@ -168,6 +168,11 @@ export class JobDesk {
     return 'env' in job ? { ...proxy, ...env, ...job.env } : { ...proxy, ...env };
   }
 
+  /** What programs of the workspace are given, with secrets filled in. Throws POLICY_DENIED. */
+  async environment(): Promise<Readonly<Record<string, string>>> {
+    return namesSecrets(this.#env) ? await this.#resolved(this.#env) : this.#env;
+  }
+
   async #resolved(env: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>> {
     const resolved = await resolveSecrets(env, this.#parts.means.config.sandbox.secrets_directory);
     for (const secret of resolved.secrets) this.#secrets.set(`${secret.name} ${secret.value}`, secret);

@@ -1,36 +1,34 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { readlink } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../errors/app-error.ts';
 import { isProcessThere, type ProcessName, processNameOf } from '../../../ids/process-name.ts';
 import type { Log } from '../../../log/log.ts';
-import { type AgentProcess, type Exit, exitText } from './agent-process.ts';
-import { ProcessRecords } from './records.ts';
-import { killTree, type ProcessTree } from './tree.ts';
+import {
+  type AgentProcess,
+  type AgentStarter,
+  COMPLAINTS_LENGTH,
+  type Exit,
+  exitText,
+  GRACE_MS,
+  type Launch,
+  MARK,
+  type StartAgent,
+} from './agent-process.ts';
+import { type ProcessRecord, ProcessRecords } from './records.ts';
+import { killTree, membersOf, type ProcessTree } from './tree.ts';
 
-/** Agents hide variables with KEY, SECRET or TOKEN in their name from what they run, so this has none of them. */
-const MARK = 'BOXSWAIN_AGENT_PROCESS';
-const GRACE_MS = 2000;
 /** The kernel may be busy writing out what a killed process had; this is far beyond that. */
 const KILL_MS = 10_000;
-const COMPLAINTS_LENGTH = 4096;
 
-export interface StartAgent {
-  readonly kind: string;
-  readonly sessionId?: string;
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly cwd: string;
-  /** The whole of it: nothing of ours is added but the mark. */
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-export type Launch = (program: Pick<StartAgent, 'command' | 'args' | 'environment'>) => AgentProcess;
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** The agents' processes of one worker: each in its own group, known on disk before it runs, ended with all that it started. */
-export class AgentProcesses {
+export class AgentProcesses implements AgentStarter {
   readonly #records: ProcessRecords;
   readonly #log: Log;
   readonly #owner: Promise<ProcessName>;
@@ -45,9 +43,9 @@ export class AgentProcesses {
 
   /** Rejects with AGENT_UNAVAILABLE when the program cannot be started. */
   async start(request: StartAgent): Promise<AgentProcess> {
-    const starting = this.#launch(request, await this.#owner);
-    const [error] = await Promise.race([once(starting.child, 'spawn').then(() => []), once(starting.child, 'error')]);
-    if (error === undefined) return starting;
+    const { child, running } = this.#launch(request, await this.#owner);
+    const [error] = await Promise.race([once(child, 'spawn').then(() => []), once(child, 'error')]);
+    if (error === undefined) return running;
     this.#log.warn({ kind: request.kind, error: String(error) }, 'an agent does not start');
     throw new AppError('AGENT_UNAVAILABLE', `Agent ${request.kind} is not available: its program does not start`);
   }
@@ -55,15 +53,15 @@ export class AgentProcesses {
   /** For callers that may not wait between asking for a process and having it. Its `exited` tells when it does not start. */
   async prepare(known: Pick<StartAgent, 'kind' | 'sessionId' | 'cwd'>): Promise<Launch> {
     const owner = await this.#owner;
-    return program => this.#launch({ ...known, ...program }, owner);
+    return program => this.#launch({ ...known, ...program }, owner).running;
   }
 
-  #launch(request: StartAgent, owner: ProcessName): AgentProcess {
+  #launch(request: StartAgent, owner: ProcessName): { child: Child; running: AgentProcess } {
     const id = randomUUID();
     const mark = `${MARK}=${id}`;
     const { kind, sessionId } = request;
     const record = { mark, kind, sessionId, owner, boot: bootId(), startedAt: Date.now() };
-    this.#records.write(id, record);
+    this.#writeDown(id, record);
     const child = spawn(request.command, request.args, {
       cwd: request.cwd,
       env: { ...request.environment, [MARK]: id },
@@ -72,11 +70,34 @@ export class AgentProcesses {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const leader = nameAtOnce(child.pid);
-    if (leader) this.#records.write(id, { ...record, leader });
-    return this.#watch({ child, id, kind, tree: { leader, mark } });
+    if (leader) this.#writeLeader(id, { ...record, leader });
+    return { child, running: this.#watch({ child, id, kind, tree: { leader, mark } }) };
   }
 
-  #watch(started: { child: AgentProcess['child']; id: string; kind: string; tree: ProcessTree }): AgentProcess {
+  /** Throws AGENT_UNAVAILABLE where it cannot, such as on a full disk: what is not written down is not started. */
+  #writeDown(id: string, record: ProcessRecord): void {
+    try {
+      this.#records.write(id, record);
+    } catch (error) {
+      this.#log.error({ err: error, kind: record.kind }, 'the process of an agent cannot be written down');
+      throw new AppError(
+        'AGENT_UNAVAILABLE',
+        `Agent ${record.kind} is not available: its process cannot be written down`,
+        { hint: 'look whether the disk of the worker is full' },
+      );
+    }
+  }
+
+  /** It runs by now, and its mark is on disk, by which it is found too. */
+  #writeLeader(id: string, record: ProcessRecord): void {
+    try {
+      this.#records.write(id, record);
+    } catch (error) {
+      this.#log.warn({ err: error, kind: record.kind }, 'the number of an agent’s process was not written down');
+    }
+  }
+
+  #watch(started: { child: Child; id: string; kind: string; tree: ProcessTree }): AgentProcess {
     const { child, id, kind, tree } = started;
     let complaints = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -131,7 +152,8 @@ export class AgentProcesses {
   async reap(): Promise<{ reaped: string[] }> {
     const reaped: string[] = [];
     for (const { id, record } of this.#records.list()) {
-      if (record.boot !== bootId()) this.#records.remove(id);
+      if (record === undefined) await this.#reapUnknown(id, reaped);
+      else if (record.boot !== bootId()) this.#records.remove(id);
       else if (!(await isProcessThere(record.owner))) {
         await this.#clear({ id, kind: record.kind, tree: record });
         reaped.push(record.sessionId ?? record.kind);
@@ -139,6 +161,19 @@ export class AgentProcesses {
       }
     }
     return { reaped };
+  }
+
+  /** A torn record still has its mark in its name. Who started the process is known from its parent, as long as that lives. */
+  async #reapUnknown(id: string, reaped: string[]): Promise<void> {
+    const tree = { mark: `${MARK}=${id}` };
+    const members = await membersOf(tree);
+    const pids = new Set(members.map(({ pid }) => pid));
+    const parents = members.flatMap(({ parent }) => (pids.has(parent) ? [] : [readlink(`/proc/${parent}/exe`)]));
+    const programs = await Promise.allSettled(parents);
+    if (programs.some(one => one.status === 'fulfilled' && one.value === process.execPath)) return;
+    await this.#clear({ id, kind: 'unknown', tree });
+    if (members.length > 0) reaped.push('unknown');
+    this.#log.warn({ pids: [...pids] }, 'an unreadable record of an agent’s process was cleared away');
   }
 
   /** Ends all of them. */

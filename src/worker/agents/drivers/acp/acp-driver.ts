@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { AppError } from '../../../../errors/app-error.ts';
 import type { Log } from '../../../../log/log.ts';
 import type { AgentCapabilities, AgentKind } from '../../../../protocol/sessions.ts';
-import type { Driver } from '../../driver.ts';
+import { bringProgram } from '../../boxes/bring-program.ts';
+import type { AgentBox, Driver } from '../../driver.ts';
 import type { AgentProcesses } from '../../processes/agent-processes.ts';
 import { findProgram } from '../find-program.ts';
 import { plainError } from '../plain-error.ts';
@@ -12,7 +13,7 @@ import { AcpSession } from './acp-session.ts';
 import { CodecV1, modesOf } from './codec-v1.ts';
 import type { AcpAgent } from './known-agents.ts';
 import { lacks, openSession, unavailable } from './open-session.ts';
-import { SharedProcess } from './shared-process.ts';
+import { SharedProcesses } from './shared-process.ts';
 
 export interface AcpDriverOptions {
   readonly agent: AcpAgent;
@@ -25,13 +26,14 @@ export interface AcpDriverOptions {
 /** An agent that speaks the Agent Client Protocol, each of its methods used only where the agent says that it has it. */
 export function createAcpDriver(options: AcpDriverOptions): Driver {
   const { agent, environment } = options;
-  const shared = new SharedProcess();
+  const shared = new SharedProcesses();
   let hello: Hello | undefined;
 
-  async function use() {
-    const program = await findProgram(agent.command, environment.PATH);
+  async function use(box?: AgentBox) {
+    const program = box?.command[0] ?? (await findProgram(agent.command, environment.PATH));
     if (program === undefined) throw unavailable(agent, `${agent.command} is not installed`);
-    const used = await shared.use({ ...options, program }).catch(error => {
+    const place = box ? { ...box, words: box.command.slice(1) } : { ...options, words: [] };
+    const used = await shared.use({ ...place, agent, log: options.log, program }).catch(error => {
       if (error instanceof AppError && error.code === 'AGENT_UNAVAILABLE') throw error;
       throw unavailable(agent, 'it does not start, or speaks another protocol');
     });
@@ -59,14 +61,22 @@ export function createAcpDriver(options: AcpDriverOptions): Driver {
         return describeAgent(agent, { path, reason });
       }
     },
+    ...(agent.boxed && {
+      boxed: {
+        ...agent.boxed,
+        program: base => bringProgram({ kind: agent.kind, program: agent.command, path: environment.PATH, base }),
+      },
+    }),
     async open(request, host) {
-      const { process, giveBack } = await use();
+      const { box } = request;
+      const { process, giveBack } = await use(box);
       try {
         request.signal.throwIfAborted();
         await host.spawned({ pid: process.running.pid });
         const { agentSessionId, model } = await openSession(process, request, agent);
         const codec = new CodecV1(request.sessionId, agent);
-        const plain = (text: string) => plainError(text, { cwd: request.cwd, environment });
+        const plain = (text: string) =>
+          plainError(text, { cwd: request.cwd, environment: box?.environment ?? environment });
         const used = request.used ?? nothingUsed;
         if (model !== undefined) host.emit({ kind: 'model', model });
         return new AcpSession({ agent, agentSessionId, process, codec, host, used, plain, giveBack });
@@ -147,7 +157,7 @@ function capabilitiesOf(agent: AcpAgent, hello: Hello | undefined): AgentCapabil
     remember: ['once', agent.remembers],
     usage: agent.usage,
     cost: agent.cost,
-    inWorkspace: false,
+    inWorkspace: agent.boxed !== undefined,
     denyEndsTurn: agent.denyEndsTurn,
   };
 }

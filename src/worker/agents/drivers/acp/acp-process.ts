@@ -2,8 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import { type ClientConnection, client, methods, ndJsonStream } from '@agentclientprotocol/sdk';
 import { z } from 'zod';
 import type { Log } from '../../../../log/log.ts';
-import { type AgentProcess, agentExited } from '../../processes/agent-process.ts';
-import type { AgentProcesses } from '../../processes/agent-processes.ts';
+import { type AgentProcess, type AgentStarter, agentExited } from '../../processes/agent-process.ts';
 import type { AcpAgent } from './known-agents.ts';
 import { permissionRequestSchema } from './permissions-v1.ts';
 
@@ -40,8 +39,10 @@ export interface SessionListener {
 export interface AcpProcessOptions {
   readonly agent: AcpAgent;
   readonly program: string;
+  /** Of the command, before what the agent is always given. */
+  readonly words: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  readonly processes: AgentProcesses;
+  readonly processes: AgentStarter;
   readonly log: Log;
 }
 
@@ -86,11 +87,11 @@ export class AcpProcess {
 
   /** Throws AGENT_UNAVAILABLE. */
   static async start(options: AcpProcessOptions): Promise<AcpProcess> {
-    const { agent, program, environment, processes, log } = options;
+    const { agent, program, words, environment, processes, log } = options;
     const running = await processes.start({
       kind: agent.kind,
       command: program,
-      args: agent.args,
+      args: [...words, ...agent.args],
       // Each session names its own directory.
       cwd: environment.HOME ?? '/',
       environment: { ...environment, ...agent.environment },

@@ -167,11 +167,11 @@ export class AcpSession implements LiveAgent, SessionListener {
   /** Pictures as such where the agent takes them; anything else as a link to the file. */
   async #blocks({ text, attachments }: Prompt): Promise<object[]> {
     const takesImages = this.#parts.process.hello.agentCapabilities?.promptCapabilities?.image === true;
-    const attached = attachments.map(async ({ path, contentType }) => {
+    const attached = attachments.map(async ({ path, contentType, seenAs = path }) => {
       if (takesImages && contentType.startsWith('image/')) {
         return { type: 'image', mimeType: contentType, data: await readFile(path, 'base64') };
       }
-      return { type: 'resource_link', uri: pathToFileURL(path).href, name: basename(path), mimeType: contentType };
+      return { type: 'resource_link', uri: pathToFileURL(seenAs).href, name: basename(seenAs), mimeType: contentType };
     });
     return [{ type: 'text', text }, ...(await Promise.all(attached))];
   }

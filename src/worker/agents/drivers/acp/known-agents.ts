@@ -1,4 +1,5 @@
 import type { PermissionMode, Remember } from '../../../../protocol/sessions.ts';
+import type { BoxNeeds } from '../../driver.ts';
 
 /** How an agent is started, and what the protocol does not tell about it. */
 export interface AcpAgent {
@@ -22,6 +23,8 @@ export interface AcpAgent {
   readonly cannotResume?: boolean;
   /** What it needs besides, such as never to open a browser. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What it needs in boxes beside its program. */
+  readonly boxed?: Pick<BoxNeeds, 'modelHosts' | 'environment'>;
 }
 
 export const codex: AcpAgent = {
@@ -42,6 +45,7 @@ export const codex: AcpAgent = {
   cost: false,
   hasNoticesWithoutId: true,
   environment: { NO_BROWSER: '1' },
+  boxed: { modelHosts: ['api.openai.com'], environment: home => ({ CODEX_HOME: `${home}/.codex` }) },
 };
 
 export const gemini: AcpAgent = {
@@ -56,6 +60,7 @@ export const gemini: AcpAgent = {
   cost: false,
   signIn: { GEMINI_API_KEY: 'gemini-api-key' },
   cannotResume: true,
+  boxed: { modelHosts: ['generativelanguage.googleapis.com'], environment: () => ({}) },
 };
 
 export const opencode: AcpAgent = {
@@ -68,6 +73,18 @@ export const opencode: AcpAgent = {
   denyEndsTurn: true,
   usage: true,
   cost: true,
+  boxed: {
+    // It serves any model, so where that is only the configuration can tell.
+    modelHosts: [],
+    environment: home => ({
+      XDG_CONFIG_HOME: `${home}/.config`,
+      XDG_DATA_HOME: `${home}/.local/share`,
+      XDG_STATE_HOME: `${home}/.local/state`,
+      XDG_CACHE_HOME: `${home}/.cache`,
+      OPENCODE_DISABLE_MODELS_FETCH: '1',
+      OPENCODE_DISABLE_AUTOUPDATE: '1',
+    }),
+  },
 };
 
 /** Any other agent: what the protocol tells of it is all that is known. Its default mode is the one that it starts with. */
@@ -79,4 +96,5 @@ export const otherAgent = (agent: Pick<AcpAgent, 'kind' | 'command' | 'args'>): 
   denyEndsTurn: true,
   usage: false,
   cost: false,
+  boxed: { modelHosts: [], environment: () => ({}) },
 });

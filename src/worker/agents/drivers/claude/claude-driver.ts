@@ -5,6 +5,7 @@ import type { Log } from '../../../../log/log.ts';
 import type { Driver, DriverHost, LiveAgent, OpenRequest } from '../../driver.ts';
 import { type AgentProcess, exitText } from '../../processes/agent-process.ts';
 import type { AgentProcesses } from '../../processes/agent-processes.ts';
+import { bringProgram } from '../../boxes/bring-program.ts';
 import { findProgram } from '../find-program.ts';
 import { plainError } from '../plain-error.ts';
 import { ClaudeSession } from './claude-session.ts';
@@ -29,7 +30,25 @@ export function createClaudeDriver(options: ClaudeDriverOptions): Driver {
   return {
     kind: 'claude',
     describe: async signal => describeClaude(await find(), { environment, signal }),
+    boxed: {
+      modelHosts: ['api.anthropic.com'],
+      environment: home => ({
+        CLAUDE_CONFIG_DIR: `${home}/.claude`,
+        // Nothing but its model can be reached from there.
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+        DISABLE_AUTOUPDATER: '1',
+      }),
+      program: base =>
+        bringProgram({
+          kind: 'claude',
+          program: options.program ?? environment.CLAUDE_BIN ?? 'claude',
+          path: environment.PATH,
+          base,
+        }),
+    },
     async open(request, host) {
+      const { box } = request;
+      if (box !== undefined) return await openSession({ program: box.command[0], request, host, options });
       const program = await find();
       if (program === undefined) throw unavailable('claude is not installed');
       refuseBypassAsRoot(request, environment);
@@ -48,7 +67,8 @@ interface Opening {
 
 async function openSession({ program, request, host, options }: Opening): Promise<LiveAgent> {
   const { cwd, resume, model, permissionMode, signal, sessionId } = request;
-  const { processes, environment, log } = options;
+  const { log } = options;
+  const { processes, environment } = request.box ?? options;
   // Loaded when it is first needed: it is larger than all else together.
   const { query: startQuery } = await import('@anthropic-ai/claude-agent-sdk');
   const launch = await processes.prepare({ kind: 'claude', sessionId, cwd });
@@ -61,6 +81,7 @@ async function openSession({ program, request, host, options }: Opening): Promis
     options: {
       cwd,
       env: { ...environment, CLAUDE_AGENT_SDK_CLIENT_APP: 'boxswain' },
+      // In a box this is no file of ours; the SDK only makes the first word of it.
       pathToClaudeCodeExecutable: program,
       includePartialMessages: true,
       forwardSubagentText: true,
@@ -71,7 +92,8 @@ async function openSession({ program, request, host, options }: Opening): Promis
       ...(model !== undefined && { model }),
       ...(resume === undefined ? { sessionId: agentSessionId } : { resume }),
       spawnClaudeCodeProcess: ({ command, args, env }) => {
-        const running = launch({ command, args, environment: onlyStrings(env) });
+        const [first, ...words] = request.box?.command ?? [command];
+        const running = launch({ command: first, args: [...words, ...args], environment: onlyStrings(env) });
         started.resolve(running);
         return running.child;
       },

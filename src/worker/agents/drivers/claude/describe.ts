@@ -16,7 +16,7 @@ const abilities = {
     remember: ['once', 'session', 'always'],
     usage: true,
     cost: true,
-    inWorkspace: false,
+    inWorkspace: true,
     denyEndsTurn: false,
   },
 } satisfies Pick<AgentKind, 'models' | 'permissionModes' | 'capabilities'>;

@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, dirname, extname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { AppError } from '../../../../errors/app-error.ts';
 import type { AgentKind } from '../../../../protocol/sessions.ts';
-import type { Driver, OpenRequest } from '../../driver.ts';
+import { bringNode } from '../../boxes/bring-program.ts';
+import type { BoxProgram, Driver, OpenRequest } from '../../driver.ts';
 import type { AgentProcesses } from '../../processes/agent-processes.ts';
 import { ScriptedSession } from './scripted-session.ts';
 import { forkTranscript } from './transcript.ts';
@@ -31,7 +33,7 @@ const described: AgentKind = {
     remember: ['once', 'session', 'always'],
     usage: true,
     cost: true,
-    inWorkspace: false,
+    inWorkspace: true,
     denyEndsTurn: false,
   },
 };
@@ -41,20 +43,23 @@ const described: AgentKind = {
  * built on agents. `directory` is where it keeps its transcripts.
  */
 export function createScriptedDriver(options: { directory: string; processes: AgentProcesses }): Driver {
-  const { directory, processes } = options;
+  const { directory } = options;
   return {
     kind: KIND,
     describe: async () => described,
+    boxed: { modelHosts: [], environment: () => ({}), program: bringScripted },
     async open(request, host) {
       refuseUnknownModel(request);
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      const running = await processes.start({
+      const { box, sessionId, cwd } = request;
+      if (box === undefined) await mkdir(directory, { recursive: true, mode: 0o700 });
+      const [command, ...words] = box?.command ?? ([process.execPath, program] as const);
+      const running = await (box ?? options).processes.start({
         kind: KIND,
-        sessionId: request.sessionId,
-        command: process.execPath,
-        args: [program, directory],
-        cwd: request.cwd,
-        environment: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' },
+        sessionId,
+        command,
+        args: [...words, box?.environment.HOME ?? directory],
+        cwd,
+        environment: box?.environment ?? { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' },
       });
       try {
         await host.spawned({ pid: running.pid });
@@ -69,6 +74,20 @@ export function createScriptedDriver(options: { directory: string; processes: Ag
       agentSessionId: forkTranscript(directory, { id: agentSessionId, atMessageId, title }),
     }),
   };
+}
+
+/** The agent is a part of ours: our sources, the one package that it imports, and Node. */
+async function bringScripted(base: string): Promise<BoxProgram> {
+  const sources = join(import.meta.dirname, '../../../..');
+  const app = join(base, 'app');
+  const node = await bringNode(base, undefined);
+  const within = join(app, basename(sources), relative(sources, program));
+  const mounts = [
+    { from: sources, to: join(app, basename(sources)) },
+    { from: join(sources, '../package.json'), to: join(app, 'package.json') },
+    { from: dirname(fileURLToPath(import.meta.resolve('zod/package.json'))), to: join(app, 'node_modules/zod') },
+  ];
+  return { command: [...node.command, within], mounts: [...node.mounts, ...mounts] };
 }
 
 function refuseUnknownModel({ model }: OpenRequest): void {

@@ -53,7 +53,7 @@ export class ScriptedSession implements LiveAgent {
     }
     const turn = Promise.withResolvers<TurnEnd>();
     this.#turn = turn;
-    this.#send({ kind: 'prompt', text, attachments: attachments.map(({ path }) => path) });
+    this.#send({ kind: 'prompt', text, attachments: attachments.map(({ path, seenAs = path }) => seenAs) });
     try {
       return await turn.promise;
     } finally {

@@ -1,3 +1,4 @@
+import type { ReadOnlyMount } from '../../engine.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface BoxMounts {
@@ -7,6 +8,7 @@ export interface BoxMounts {
   readonly packages: string;
   /** Unix socket of the egress proxy, bound as `/run/egress.sock`; absent in a box without a way out. */
   readonly egressSocket?: string;
+  readonly mounts?: readonly ReadOnlyMount[];
   readonly tmpBytes: number;
   readonly shmBytes: number;
 }
@@ -28,7 +30,8 @@ export function visibleArgv(mark: string, command: readonly string[]): string[] 
  * What bubblewrap is told beside its words. Nothing is mounted below `/workspace` or `/env`, which code in the box can write: a link there could
  * lead a mount point outside (CVE-2026-87766). No path here but the last component comes from a caller.
  */
-export function boxArgv({ runtime, files, packages, egressSocket, tmpBytes, shmBytes }: BoxMounts): string[] {
+export function boxArgv(box: BoxMounts): string[] {
+  const { runtime, files, packages, egressSocket, mounts = [], tmpBytes, shmBytes } = box;
   return [
     ...['--unshare-all', '--unshare-user', '--disable-userns', '--cap-drop', 'ALL', '--uid', '1000', '--gid', '1000'],
     ...['--die-with-parent', '--new-session', '--hostname', 'box', '--clearenv'],
@@ -43,6 +46,8 @@ export function boxArgv({ runtime, files, packages, egressSocket, tmpBytes, shmB
     ...['--symlink', '/env/node/node_modules', '/node_modules'],
     ...['--symlink', '/usr/bin/python3', '/opt/boxswain/bin/python'],
     ...['--ro-bind', runtime.boxd, '/boxd'],
+    // One that has just gone, as when an agent updates itself, is no reason to have no box.
+    ...mounts.flatMap(({ from, to }) => ['--ro-bind-try', from, to]),
     ...(egressSocket === undefined ? [] : ['--bind', egressSocket, '/run/egress.sock']),
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/workspace'],
     ...[

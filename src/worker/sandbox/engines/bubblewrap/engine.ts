@@ -118,6 +118,7 @@ async function startBox({ spec, runtime, cgroup, groups, clean, registry, signal
       storage: spec.storage,
       isImage: existsSync(join(spec.storage.directory, 'disk.img')),
       egressSocket: spec.egressSocket,
+      mounts: spec.mounts,
       tmpBytes: Math.max(64 * MIB, Math.floor((spec.limits.memory_mb * MIB) / 2)),
       shmBytes: 64 * MIB,
       command: boxdCommand,

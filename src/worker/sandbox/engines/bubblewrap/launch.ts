@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Duplex, Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import type { BoxStorage } from '../../engine.ts';
+import type { BoxStorage, ReadOnlyMount } from '../../engine.ts';
 import { boxArgv, type BoxMounts, visibleArgv } from './argv.ts';
 import { endLauncher } from './orphans.ts';
 import type { Runtime } from './runtime.ts';
@@ -16,6 +16,7 @@ export interface LaunchPlan {
   /** The storage is an image to be mounted, which needs root. */
   readonly isImage: boolean;
   readonly egressSocket?: string;
+  readonly mounts?: readonly ReadOnlyMount[];
   readonly tmpBytes: number;
   readonly shmBytes: number;
   readonly command: readonly string[];
