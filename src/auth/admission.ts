@@ -48,13 +48,20 @@ export function admissionPolicy(options: {
  */
 export function admit(facts: RequestFacts, policy: AdmissionPolicy): Admission {
   if (facts.transport === 'unix') return LOCAL;
-  const host = single(facts.headers.host);
-  if (facts.hasSeveralHosts || host === undefined || !isAllowedHost(host, policy)) return { refusal: FOREIGN_HOST };
-  const { origin } = facts.headers;
-  if (origin !== undefined && !policy.origins.has(normalOrigin(single(origin) ?? '')))
-    return { refusal: FOREIGN_ORIGIN };
+  const refusal = refusedNames(facts, policy);
+  if (refusal) return { refusal };
   const isDirect = policy.isBoundToLoopback && facts.peer !== undefined && isLoopback(facts.peer);
   return isDirect && !wasForwarded(facts.headers) ? LOCAL : { refusal: NO_CREDENTIALS };
+}
+
+/** Whether Host and Origin are ours; all that is asked of a request that shows a credential of its own. */
+export function refusedNames(facts: RequestFacts, policy: AdmissionPolicy): Refusal | undefined {
+  if (facts.transport === 'unix') return undefined;
+  const host = single(facts.headers.host);
+  if (facts.hasSeveralHosts || host === undefined || !isAllowedHost(host, policy)) return FOREIGN_HOST;
+  const { origin } = facts.headers;
+  const isForeign = origin !== undefined && !policy.origins.has(normalOrigin(single(origin) ?? ''));
+  return isForeign ? FOREIGN_ORIGIN : undefined;
 }
 
 const LOCAL: Admission = { caller: localCaller };

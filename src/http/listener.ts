@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { type AdmissionPolicy, admit, type Refusal, type RequestFacts } from '../auth/admission.ts';
+import { type AdmissionPolicy, admit, type Refusal, refusedNames, type RequestFacts } from '../auth/admission.ts';
 import type { Caller } from '../auth/caller.ts';
 import { BLOBS_PATH } from '../blobs/wire.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -11,12 +11,15 @@ import { errorBody } from './errors.ts';
 import { createMcpHandler, type McpEndpoint } from './mcp-handler.ts';
 import { openRequest } from './request-scope.ts';
 import type { Api } from './routes/context.ts';
+import { HOOKS_PATH } from './routes/hooks.ts';
 
 export interface ListenerParts {
   readonly mcp: McpEndpoint;
   readonly api: Api;
   /** Contents for workers, who show a credential of their own. */
   readonly blobRoutes?: Hono;
+  /** What hooks of terminals tell, who show a token of their own. */
+  readonly hookRoutes: Hono;
   /** How long the body of any other request may take; undefined: the server sees to it. */
   readonly bodyTimeoutMs?: number;
   readonly log: Log;
@@ -32,7 +35,7 @@ const MCP_PATH = /^\/mcp(?:\/x\/[^/]+)?$/;
 
 /** The way of every request: admitted or refused, then to MCP directly or to the routes. */
 export function createListener(parts: ListenerParts): Listener {
-  const { mcp, api, blobRoutes, bodyTimeoutMs, log, maxBodyBytes, transport, policy } = parts;
+  const { mcp, api, blobRoutes, hookRoutes, bodyTimeoutMs, log, maxBodyBytes, transport, policy } = parts;
   const mcpHandler = createMcpHandler({ mcp, log, maxBodyBytes });
   const callers = new WeakMap<object, Caller>();
   const apiHandler = getRequestListener(
@@ -44,6 +47,7 @@ export function createListener(parts: ListenerParts): Listener {
     { overrideGlobalObjects: false },
   );
   const blobHandler = blobRoutes && getRequestListener(blobRoutes.fetch, { overrideGlobalObjects: false });
+  const hookHandler = getRequestListener(hookRoutes.fetch, { overrideGlobalObjects: false });
   return (request, response) => {
     const path = pathOf(request);
     const isMcp = path !== undefined && MCP_PATH.test(path);
@@ -52,6 +56,11 @@ export function createListener(parts: ListenerParts): Listener {
     if (bodyTimeoutMs !== undefined) cutSlowBody(request, bodyTimeoutMs);
     const { headers, socket } = request;
     const facts = { transport, peer: socket.remoteAddress, headers, hasSeveralHosts: hasSeveralHosts(request) };
+    if (path === HOOKS_PATH) {
+      const refusal = refusedNames(facts, policy());
+      if (refusal) return refuse(response, { refusal, status: refusal.status, isMcp });
+      return inScope(openRequest(request, response, path), () => void hookHandler(request, response));
+    }
     const admission = admit(facts, policy());
     if ('refusal' in admission) {
       return refuse(response, { refusal: admission.refusal, status: admission.refusal.status, isMcp });

@@ -12,6 +12,7 @@ import type { Operation } from '../operations/operation.ts';
 import { createApi } from './api.ts';
 import { createListener } from './listener.ts';
 import { type BlobRoutesOptions, createBlobRoutes } from './routes/blobs.ts';
+import { createHookRoutes } from './routes/hooks.ts';
 
 export interface HttpOptions {
   readonly hub: Hub;
@@ -26,6 +27,8 @@ export interface HttpOptions {
   readonly blobs?: BlobRoutesOptions;
   /** Makes and revokes what workers join with. */
   readonly tokens?: WorkerTokens;
+  /** Ends the server and starts it anew, once what was asked is answered; undefined: it cannot. */
+  readonly restart?: () => void;
   /** Further settings of MCP; tests mount fixtures through them. */
   readonly mcp?: Pick<McpOptions, 'extend' | 'bus' | 'sessions'>;
 }
@@ -55,11 +58,13 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const mcp = createMcp({ hub, operations, log, version, ...options.mcp });
   const maxBodyBytes = config.http.max_body_bytes;
   const closing = new AbortController();
-  const api = createApi({ hub, operations, log, maxBodyBytes, tokens: options.tokens, closing: closing.signal });
+  const { tokens, restart } = options;
+  const api = createApi({ hub, operations, log, maxBodyBytes, tokens, restart, closing: closing.signal });
   const blobRoutes = options.blobs && createBlobRoutes({ ...options.blobs, log });
   // The server cannot tell routes apart, and contents of workers may take longer than other bodies.
   const bodyTimeoutMs = blobRoutes ? LIMITS.requestTimeout : undefined;
-  const shared = { mcp, api, blobRoutes, bodyTimeoutMs, log, maxBodyBytes };
+  const hookRoutes = createHookRoutes({ hub, log, closing: closing.signal });
+  const shared = { mcp, api, blobRoutes, hookRoutes, bodyTimeoutMs, log, maxBodyBytes };
   let policy: AdmissionPolicy | undefined;
   const tcp = makeServer(createListener({ ...shared, transport: 'tcp', policy: () => policy ?? NOBODY }));
   const { address, port } = await listenOnPort(tcp, config.http);

@@ -131,7 +131,7 @@ export async function createHub({ fabric, blobs, timing, version, ...given }: Hu
   new Drainer(foundation, { checkpoints, holders, ledger, placement, workers });
   new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
-  const { sessions, recorder } = openSessions(foundation, { events, idempotency, workers });
+  const { sessions, recorder } = openSessions(foundation, { events, idempotency, peers, workers });
 
   const health = new HealthDesk(foundation, { workers, repairs, version: version ?? 'unknown' });
 

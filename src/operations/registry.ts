@@ -13,6 +13,7 @@ import { fsEdit, fsWrite } from './sandbox/write-files.ts';
 import { pollEvents } from './sessions/events.ts';
 import { getHealth, getHealthDetails } from './sessions/health.ts';
 import { getObservability, getProjectMemory, listProjects, searchSessions } from './sessions/history.ts';
+import { hookTokenCreate, hookTokenRevoke } from './sessions/hook-tokens.ts';
 import { listPermissions, respondPermission } from './sessions/permissions.ts';
 import { abortSession, disposeSession, sendAndWait, sendPrompt } from './sessions/prompts.ts';
 import {
@@ -78,7 +79,14 @@ export const allOperations: readonly Operation[] = [
 ];
 
 /** What operators can ask for beside them, over HTTP and on the command line. */
-export const operatorOperations: readonly Operation[] = [workerList, workerDrain, workerUndrain, workerRemove];
+export const operatorOperations: readonly Operation[] = [
+  workerList,
+  workerDrain,
+  workerUndrain,
+  workerRemove,
+  hookTokenCreate,
+  hookTokenRevoke,
+];
 
 const byName = new Map<string, Operation>();
 for (const operation of allOperations) {

@@ -25,7 +25,12 @@ export type WorkerSetup = Omit<ScriptedWorkerOptions, 'id' | 'bus' | 'blobs'> & 
 
 export interface HubSetup {
   readonly timing?: Partial<Timing>;
-  readonly config?: { readonly sandbox?: object; readonly tasks?: object; readonly placement?: object };
+  readonly config?: {
+    readonly sandbox?: object;
+    readonly tasks?: object;
+    readonly placement?: object;
+    readonly sessions?: object;
+  };
 }
 
 /** A hub on the real SQLite store, blobs and fabric. Hubs of one bench share them, as processes do. */

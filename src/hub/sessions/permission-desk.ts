@@ -10,6 +10,7 @@ import type { Foundation } from '../foundation.ts';
 import { hashJson } from '../json.ts';
 import { permissionNotPending } from './errors.ts';
 import type { SessionLink } from './session-link.ts';
+import type { TerminalRequests } from './terminals/terminal-requests.ts';
 
 const DELIVER_TIMEOUT_MS = 15_000;
 
@@ -27,10 +28,12 @@ export interface Answer {
 export class PermissionDesk {
   readonly #foundation: Foundation;
   readonly #link: SessionLink;
+  readonly #terminals: TerminalRequests;
 
-  constructor(foundation: Foundation, link: SessionLink) {
+  constructor(foundation: Foundation, { link, terminals }: { link: SessionLink; terminals: TerminalRequests }) {
     this.#foundation = foundation;
     this.#link = link;
+    this.#terminals = terminals;
     const { background, timing } = foundation;
     background.every(timing.retryMs, 'end requests for leave', () => this.#sweep());
   }
@@ -53,11 +56,13 @@ export class PermissionDesk {
     if (asked.state === 'pending') refuseWhatIsNotThere(asked, answer);
     const told = toJson(answer);
     const state = answer.behavior === 'allow' ? 'allowed' : 'denied';
-    const outcome = await permissions.resolve(requestId, { state, answer: told });
+    const isTerminal = asked.source === 'terminal';
+    const end = { state, answer: told } as const;
+    const outcome = await (isTerminal ? this.#terminals.answer(asked, end) : permissions.resolve(requestId, end));
     if (outcome === undefined) throw permissionNotPending(requestId, 'unknown');
     const { record, isFirst } = outcome;
     if (isFirst) {
-      await this.#deliver(record);
+      if (!isTerminal) await this.#deliver(record);
       return { record, isRepeat: false };
     }
     const isSame = record.state === state && record.answer !== null && hashJson(record.answer) === hashJson(told);

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { attachmentSchema } from '../../protocol/session-messages.ts';
+import { promptDeliveries } from '../../store/agents/prompt-delivery.ts';
 
 /** A prompt as it waits for its turn. */
-export const promptSchema = z.object({ text: z.string(), attachments: z.array(attachmentSchema) });
+export const promptSchema = z.object({
+  text: z.string(),
+  attachments: z.array(attachmentSchema),
+  deliver: z.enum(promptDeliveries).optional(),
+});
 export type Prompt = z.output<typeof promptSchema>;

@@ -47,7 +47,7 @@ export class SessionFinder {
     const { session } = read.found;
     const [known] = await this.#store.sessions.byAgentSession(caller.id, [session.agentSessionId]);
     const taken =
-      known ?? (await this.#store.sessions.insert(rowOf(session, { caller: caller.id, worker: read.workerId })));
+      known ?? (await this.#store.sessions.insert(adoptedRow(session, { caller: caller.id, worker: read.workerId })));
     // Another caller has taken it: to this one it is foreign.
     if (taken.caller !== caller.id) throw sessionNotFound(id);
     return taken;
@@ -64,7 +64,8 @@ export class SessionFinder {
   }
 }
 
-const rowOf = (past: HistorySession, { caller, worker }: { caller: string; worker: string }) => ({
+/** One that was begun elsewhere, as the caller's own. */
+export const adoptedRow = (past: HistorySession, { caller, worker }: { caller: string; worker: string }) => ({
   id: past.id,
   caller,
   agent: past.agent,

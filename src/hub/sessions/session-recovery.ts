@@ -3,6 +3,7 @@ import type { Foundation } from '../foundation.ts';
 import type { WorkerBook } from '../workers.ts';
 import { type Driving, isLive } from './drive.ts';
 import type { SessionLog } from './session-log.ts';
+import { isInTerminal } from './terminals/stop-prompts.ts';
 
 interface Parts {
   readonly driving: Driving;
@@ -87,7 +88,7 @@ export class SessionRecovery {
     for (const id of new Set(open.map(({ sessionId }) => sessionId))) {
       const running = open.find(turn => turn.sessionId === id && turn.state === 'running');
       if (running === undefined) this.#parts.driving.advance(id);
-      else await this.#checkRunning(running);
+      else if (!isInTerminal(running)) await this.#checkRunning(running);
     }
   }
 

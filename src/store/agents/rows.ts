@@ -82,6 +82,7 @@ export interface PermissionRecord {
   readonly id: string;
   readonly sessionId: string;
   readonly caller: string;
+  /** Who waits for the answer: the worker that drives the session, or the hub that a terminal asked. */
   readonly worker: string;
   readonly epoch: number;
   readonly source: 'session' | 'terminal';

@@ -107,7 +107,7 @@ export function createTerminalStore(db: Database): TerminalStore {
       db.write(async tx => {
         const row = await tx
           .updateTable('permission')
-          .set({ state, answer: answer === null ? null : JSON.stringify(answer), resolved_at: db.now })
+          .set({ state, answer: answer === null ? null : JSON.stringify(answer), resolved_at: db.now, is_delivered: 1 })
           .where('id', '=', id)
           .where('state', '=', 'pending')
           .returning(permissionColumns)

@@ -109,6 +109,8 @@ export function callsContract(name: string, use: Use): void {
             'caller_state',
             'poll_position',
             'session_upload',
+            'hook_token',
+            'terminal',
           ].map(table => `drop table ${table}`),
           'drop index event_turn_end',
           'alter table idempotency drop column owner',
