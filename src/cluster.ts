@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from './config/config.ts';
+import { offersSessions } from './config/sessions.ts';
 import { AppError } from './errors/app-error.ts';
 import { nameOf } from './fabric/identity.ts';
 import type { BlobRoutesOptions } from './http/routes/blobs.ts';
@@ -98,7 +99,7 @@ export async function startWorker({
   const blobs = await openWorkerBlobs(config, { token, log });
   const engine = createEngine(config, log);
   const report = await engine.probe(signal);
-  if (!report.works)
+  if (!report.works && !offersSessions(config))
     throw new AppError('NO_WORKER_AVAILABLE', 'no sandbox engine works on this machine', { hint: report.remedy });
   const site = await siteOf(directory);
   const usual = { worker: usualName(config, site) };

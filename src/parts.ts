@@ -5,6 +5,7 @@ import type { Blobs } from './blobs/blobs.ts';
 import { createDirectoryBlobs } from './blobs/directory.ts';
 import { createS3Blobs, type S3Options } from './blobs/s3.ts';
 import type { Config } from './config/config.ts';
+import { offersSessions } from './config/sessions.ts';
 import type { NatsFabric } from './fabric/nats/nats-fabric.ts';
 import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
@@ -84,7 +85,7 @@ export function servedBy(config: Config, hasSandbox: boolean): readonly Operatio
     core: config.toolsets.includes('core'),
     readOnly: config.read_only,
   });
-  const isThere = { sandbox: hasSandbox, sessions: config.sessions.roots.length > 0 };
+  const isThere = { sandbox: hasSandbox, sessions: offersSessions(config) };
   return selected.filter(({ always, toolset }) => always || isThere[toolset]);
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from './config/config.ts';
+import { offersSessions, withHome } from './config/sessions.ts';
 import { createInProcessBus } from './fabric/in-process.ts';
 import { createHub } from './hub/create-hub.ts';
 import type { Hub } from './hub/hub.ts';
@@ -25,7 +26,7 @@ export interface Solo {
 }
 
 export async function startSolo({
-  config,
+  config: given,
   log,
   version,
   env,
@@ -36,6 +37,7 @@ export async function startSolo({
   /** Of the user whose coding agents these are. */
   env: Readonly<Record<string, string | undefined>>;
 }): Promise<Solo> {
+  const config = withHome(given, env);
   const directory = await prepareDirectory(config.directory);
   const store = await openStore(config);
   const blobs = await openBlobs(config, log);
@@ -62,19 +64,21 @@ export async function startSolo({
     hub: hubId,
     usual: config.worker.id ?? `wk_${site.slice(0, 24)}`,
   });
-  const worker = report.works
-    ? await createWorker({
-        id,
-        site,
-        fabric: bus.connect({ worker: id }),
-        blobs,
-        config,
-        log,
-        engine,
-        version,
-        agentEnvironment: env,
-      })
-    : undefined;
+  const worker =
+    report.works || offersSessions(config)
+      ? await createWorker({
+          id,
+          site,
+          fabric: bus.connect({ worker: id }),
+          blobs,
+          config,
+          log,
+          engine,
+          report,
+          version,
+          agentEnvironment: env,
+        })
+      : undefined;
   if (!report.works)
     log.warn({ engine: report.name, remedy: report.remedy }, 'no sandbox engine works, the sandbox toolset is off');
   return {

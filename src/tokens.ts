@@ -22,6 +22,7 @@ const authorityOf = (config: Config): string => join(config.directory, 'authorit
 
 /** The token file that the configuration names; undefined: none. Throws AppError with the way out. */
 export async function readTokenFile(config: Config, log: Log): Promise<JoinToken | undefined> {
+  if (config.worker.token !== undefined) return await readJoinToken(config.worker.token);
   const { credentials: file } = config.fabric;
   if (file === undefined) return undefined;
   const text = await readFile(file, 'utf8').catch(cause => {

@@ -1,7 +1,22 @@
 import { AppError } from '../errors/app-error.ts';
 import { type ConfigKey, configKeys } from './keys.ts';
 
-/** Names of the earlier systems, and that of OpenTelemetry. A `BOXSWAIN_…` form of the same key wins. */
+/** Of the earlier system for sessions, the later ones first; ours wins. */
+const PREFIXES = ['CODEZERO_', 'CODEZ_', 'BOXSWAIN_'] as const;
+/** Names behind each of the prefixes, and their keys: of two for one key the later wins. */
+const SHORT_NAMES = [
+  ['MCP_PORT', 'http.port'],
+  ['MCP_HOST', 'http.host'],
+  ['PORT', 'http.port'],
+  ['HOST', 'http.host'],
+  ['MCP_URL', 'http.public_url'],
+  ['URL', 'client.url'],
+  ['HUB_URL', 'worker.hub'],
+  ['HUB_TOKEN', 'worker.token'],
+] as const;
+const prefixed = SHORT_NAMES.flatMap(([name, path]) => PREFIXES.map(prefix => [`${prefix}${name}`, path] as const));
+
+/** Names of the earlier systems, and that of OpenTelemetry. The variable of the key itself wins. */
 export const earlierNames: Readonly<Record<string, string>> = {
   HTTP_PORT: 'http.port',
   LOG_LEVEL: 'log.level',
@@ -11,6 +26,7 @@ export const earlierNames: Readonly<Record<string, string>> = {
   COORDINATOR_ADDR: 'worker.hub',
   SESSION_MAX_AGE: 'sandbox.default_ttl_seconds',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'telemetry.otlp_endpoint',
+  ...Object.fromEntries(prefixed),
 };
 
 export const ignoredNames: readonly string[] = ['GRPC_PORT', 'CLEANUP_INTERVAL'];

@@ -9,7 +9,9 @@ export function defaultDirectory(env: Environment): string {
   return join(env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'boxswain');
 }
 
-/** The configuration file, unless `--config` or `BOXSWAIN_CONFIG` names another. */
+/** The configuration file, unless `--config` or `BOXSWAIN_CONFIG` names another; `BOXSWAIN_CONFIG_DIR` names its folder. */
 export function defaultConfigFile(env: Environment): string {
+  const folder = env.BOXSWAIN_CONFIG_DIR || env.CODEZ_CONFIG_DIR || env.CODEZERO_CONFIG_DIR;
+  if (folder) return join(folder, 'config.json');
   return join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'boxswain', 'config.json');
 }

@@ -5,7 +5,11 @@ import { addArtifactRoutes } from './routes/artifacts.ts';
 import type { Api, ApiParts, Bindings } from './routes/context.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addMetadataRoutes } from './routes/metadata.ts';
+import { addSessionEventRoutes } from './routes/session-events.ts';
 import { addOperationRoutes } from './routes/operations.ts';
+import { addServerRoutes } from './routes/server.ts';
+import { addSessionUploadRoutes } from './routes/session-uploads.ts';
+import { addSessionRoutes } from './routes/sessions.ts';
 import { addStatusRoutes } from './routes/status.ts';
 import { addUploadRoutes } from './routes/uploads.ts';
 import { addWorkerTokenRoutes } from './routes/worker-tokens.ts';
@@ -20,8 +24,12 @@ export function createApi(parts: ApiParts): Api {
   addOperationRoutes(api, parts);
   addMetadataRoutes(api, parts);
   addEventRoutes(api, parts);
+  addSessionEventRoutes(api, parts);
   addArtifactRoutes(api, parts);
   addUploadRoutes(api, parts);
+  addSessionRoutes(api, parts);
+  addSessionUploadRoutes(api, parts);
+  addServerRoutes(api, parts);
   // Before the routes of a worker, whose id could be anything.
   addWorkerTokenRoutes(api, parts);
   addWorkerRoutes(api, parts);

@@ -59,7 +59,16 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const maxBodyBytes = config.http.max_body_bytes;
   const closing = new AbortController();
   const { tokens, restart } = options;
-  const api = createApi({ hub, operations, log, maxBodyBytes, tokens, restart, closing: closing.signal });
+  const api = createApi({
+    hub,
+    operations,
+    log,
+    maxBodyBytes,
+    tokens,
+    restart,
+    publicUrl: config.http.public_url,
+    closing: closing.signal,
+  });
   const blobRoutes = options.blobs && createBlobRoutes({ ...options.blobs, log });
   // The server cannot tell routes apart, and contents of workers may take longer than other bodies.
   const bodyTimeoutMs = blobRoutes ? LIMITS.requestTimeout : undefined;
@@ -71,8 +80,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   policy = admissionPolicy({
     address,
     port,
-    allowedHosts: config.http.allowed_hosts,
-    allowedOrigins: config.http.allowed_origins,
+    ...namesOf(config.http),
   });
   if (!policy.isBoundToLoopback) {
     log.warn({ address, port }, 'listening beyond loopback without credentials: every request is refused with 401');
@@ -99,6 +107,15 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
       await mcp.close();
       await closed;
     },
+  };
+}
+
+/** Those of the address under which others reach the server, and those that are allowed beside it. */
+function namesOf({ public_url, allowed_hosts, allowed_origins }: Config['http']) {
+  const own = public_url === undefined ? undefined : new URL(public_url);
+  return {
+    allowedHosts: [...allowed_hosts, ...(own ? [own.host] : [])],
+    allowedOrigins: [...allowed_origins, ...(own ? [own.origin] : [])],
   };
 }
 

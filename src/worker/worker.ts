@@ -2,6 +2,7 @@ import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import type { Blobs } from '../blobs/blobs.ts';
 import type { Config } from '../config/config.ts';
+import { offersSessions } from '../config/sessions.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Fabric } from '../fabric/fabric.ts';
 import type { Log } from '../log/log.ts';
@@ -115,8 +116,10 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const programs = await presentPrograms();
   const versions = { boxswain: options.version ?? 'unknown', node: process.version };
   const capabilities = { engines: [describeEngine(report)], ...programs, platform: platform(), arch: arch(), versions };
-  const { slots, labels } = config.worker;
-  const card = { site, slots, labels, capabilities };
+  const { labels } = config.worker;
+  // Without boxes it takes no workspaces, and cannot go on with those of another worker of its site.
+  const slots = report.works ? config.worker.slots : 0;
+  const card = { site: report.works ? site : `${site} without boxes`, slots, labels, capabilities };
   const { beatMs } = options;
   const freeze = (isFrozen: boolean) => {
     workspaces
@@ -167,7 +170,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
       return mayWork();
     },
     drain: time => emptied({ membership, workspaces, log }, time),
-    change: async changed => void (await membership.change(changed)),
+    change: async changed => void (await membership.change({ ...changed, slots: report.works ? changed.slots : 0 })),
     close,
   };
 }
@@ -177,7 +180,7 @@ async function driversOf(
   { config, agentEnvironment: variables = {} }: WorkerOptions,
   log: Log,
 ): Promise<OpenDrivers | undefined> {
-  return config.sessions.roots.length === 0 ? undefined : await openDrivers({ config, log, variables });
+  return offersSessions(config) ? await openDrivers({ config, log, variables }) : undefined;
 }
 
 async function agentsOf(

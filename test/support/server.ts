@@ -16,9 +16,10 @@ export async function scratchDirectory(): Promise<{ path: string; remove(): Prom
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** The environment of a started program: nothing of the test's own but what running Node needs. */
+/** The environment of a started program: nothing of the test's own but what running Node needs. Agents may work nowhere. */
 export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
-  return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: tmpdir(), ...extra };
+  const sessions = { BOXSWAIN_SESSIONS_ROOTS: ',' };
+  return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: tmpdir(), ...sessions, ...extra };
 }
 
 const START_LIMIT_MS = 60_000;

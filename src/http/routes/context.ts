@@ -24,6 +24,8 @@ export interface ApiParts {
   readonly tokens?: WorkerTokens;
   /** Starts the server anew, soon; undefined where nobody can. */
   readonly restart?: () => void;
+  /** Under which others reach the server, where it is told. */
+  readonly publicUrl?: string;
   /** Aborted when the server closes: streams end. */
   readonly closing: AbortSignal;
 }

@@ -11,7 +11,7 @@ const objects = z.array(z.looseObject({}));
 /** The server itself: what it offers over MCP and how that is used, and starting it anew. */
 export function addServerRoutes(api: Api, parts: ApiParts): void {
   api.get('/api/mcp/servers', async context => {
-    const url = new URL('/mcp', context.req.url).href;
+    const url = new URL('/mcp', parts.publicUrl ?? context.req.url).href;
     return context.json((await run(parts, serversOf(parts, url), { context, args: {} })).output);
   });
   api.get('/api/mcp/metrics', async context => context.json((await run(parts, metrics, { context, args: {} })).output));

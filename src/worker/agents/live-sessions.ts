@@ -70,7 +70,9 @@ export class LiveSessions {
     const { roots } = this.#options;
     const found = isAbsolute(cwd) ? await realpath(cwd).catch(() => undefined) : undefined;
     const isDirectory = found !== undefined && (await stat(found)).isDirectory();
-    if (found !== undefined && isDirectory && roots.some(root => isWithin(found, root))) return found;
+    // A root may be a link itself, such as a home on another disk.
+    const real = await Promise.all(roots.map(root => realpath(root).catch(() => root)));
+    if (found !== undefined && isDirectory && real.some(root => isWithin(found, root))) return found;
     throw new AppError(
       'INVALID_CWD',
       `cwd must be an existing directory inside the allowed roots: ${cwd.slice(0, 500)}`,

@@ -4,6 +4,7 @@ import { extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Blobs } from '../../blobs/blobs.ts';
 import type { Config } from '../../config/config.ts';
+import { sessionRoots } from '../../config/sessions.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
 import type { Attachment, SessionTold } from '../../protocol/session-messages.ts';
@@ -36,12 +37,13 @@ export interface Agents {
 export async function openAgents(options: AgentsOptions): Promise<Agents> {
   const { worker, config, log, blobs, opened, workspaces, mayWork, tell } = options;
   const { drivers, processes, programs, environment, directory } = opened;
-  const { roots, max_live, park_after_seconds, permission_timeout_seconds, allow_bypass_permissions } = config.sessions;
+  const { max_live, park_after_seconds, permission_timeout_seconds, allow_bypass_permissions } = config.sessions;
   const uploads = join(directory, 'uploads');
   await mkdir(uploads, { recursive: true, mode: 0o700 });
   const past = await openHistory({
     path: join(directory, 'history.db'),
-    roots: { ...historyRoots(environment), scripted: join(directory, 'scripted') },
+    roots: { ...historyRoots(environment, config.history.paths), scripted: join(directory, 'scripted') },
+    ...(config.history.retention_days !== undefined && { retentionDays: config.history.retention_days }),
     onError: message => log.warn({ worker }, message),
   });
   const sessions = new LiveSessions({
@@ -49,7 +51,7 @@ export async function openAgents(options: AgentsOptions): Promise<Agents> {
     drivers,
     boxes: new AgentBoxes({ workspaces, programs, config, log, environment }),
     log,
-    roots,
+    roots: sessionRoots(config),
     maxLive: max_live,
     parkAfterMs: park_after_seconds * 1000,
     permissionTimeoutMs: permission_timeout_seconds * 1000,

@@ -11,7 +11,7 @@ import { createScriptedDriver } from './drivers/scripted/scripted-driver.ts';
 import { AgentProcesses } from './processes/agent-processes.ts';
 
 /** What is ours alone, such as the keys of the blobs: no agent gets it. */
-const OWN_VARIABLES = /^(?:BOXSWAIN|AWS|OTEL|PG)/;
+const OWN_VARIABLES = /^(?:BOXSWAIN|CODEZ|AWS|OTEL|PG)/;
 
 interface DriverOptions {
   readonly config: Config;
