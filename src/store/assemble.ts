@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { createCallerStateStore } from './agents/caller-states.ts';
+import { createFamilyStore } from './agents/family.ts';
 import { createPermissionStore } from './agents/permissions.ts';
 import { createAgentSessionStore } from './agents/sessions.ts';
+import { createPresenceStore } from './agents/presence.ts';
 import { createTerminalStore } from './agents/terminals.ts';
 import { createTurnStore } from './agents/turns.ts';
 import { createUploadStore } from './agents/uploads.ts';
@@ -40,8 +42,10 @@ export function assembleStore(db: Database): Store {
     clientSessions: createClientSessionStore(db),
     sessions: createAgentSessionStore(db),
     turns: createTurnStore(db),
+    family: createFamilyStore(db),
     permissions: createPermissionStore(db),
     terminals: createTerminalStore(db),
+    presence: createPresenceStore(db),
     callerStates: createCallerStateStore(db),
     uploads: createUploadStore(db),
     audit,

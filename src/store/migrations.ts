@@ -14,6 +14,7 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0006-polls-and-parents': { up: db => addPollsAndParents(db, dialect) },
   '0007-session-uploads': { up: db => addSessionUploads(db, dialect) },
   '0008-terminal-hooks': { up: db => addTerminalHooks(db, dialect) },
+  '0009-presence': { up: db => addPresence(db, dialect) },
 });
 
 /** The migrations that this program knows, the oldest first. */
@@ -288,6 +289,8 @@ async function addPollsAndParents(db: Kysely<unknown>, dialect: DialectName): Pr
     .alterTable('session')
     .addColumn('told_epoch', number, c => c.notNull().defaultTo(0))
     .execute();
+  await sql`create index session_end on session (ordinal)
+    where parent_id is not null and status in ('closed', 'failed') and told_epoch < epoch`.execute(db);
 }
 
 /** Tokens that hooks of terminals show, and the sessions that were heard of through them. */
@@ -308,6 +311,26 @@ async function addTerminalHooks(db: Kysely<unknown>, dialect: DialectName): Prom
     .addPrimaryKeyConstraint('terminal_key', ['agent_session_id', 'caller'])
     .execute();
   await db.schema.createIndex('terminal_age').on('terminal').columns(['heard_at']).execute();
+}
+
+/** What users do with sessions in their own terminals. */
+async function addPresence(db: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  const text = textOf(dialect);
+  const number = sql`bigint`;
+  await db.schema
+    .createTable('presence')
+    .addColumn('worker', text, c => c.primaryKey())
+    .addColumn('open', text, c => c.notNull())
+    .addColumn('told_at', number, c => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('mirror')
+    .addColumn('session_id', text, c => c.primaryKey())
+    .addColumn('position', text, c => c.notNull())
+    .addColumn('is_open', number, c => c.notNull())
+    .execute();
+  await sql`create index mirror_open on mirror (session_id) where is_open = 1`.execute(db);
+  await sql`create index session_agent_id on session (worker, agent_session_id)`.execute(db);
 }
 
 /** Text compares bytewise on both, so that order and cursors mean the same. */

@@ -23,6 +23,8 @@ export interface Schema {
   permission: PermissionTable;
   hook_token: HookTokenTable;
   terminal: TerminalTable;
+  presence: PresenceTable;
+  mirror: MirrorTable;
   caller_state: CallerStateTable;
   session_upload: SessionUploadTable;
   audit: AuditTable;
@@ -272,6 +274,20 @@ export interface TerminalTable {
   agent_session_id: string;
   caller: string;
   heard_at: number;
+}
+
+/** What each worker told last of sessions that users have open in terminals. */
+export interface PresenceTable {
+  worker: string;
+  open: string;
+  told_at: number;
+}
+
+/** How far transcripts that others write were told as events; `is_open`: a turn that was told of has not ended. */
+export interface MirrorTable {
+  session_id: string;
+  position: string;
+  is_open: number;
 }
 
 export interface CallerStateTable {

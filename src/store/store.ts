@@ -1,5 +1,13 @@
+import type { PresenceStore } from './agents/presence.ts';
 import type { TerminalStore } from './agents/terminals.ts';
-import type { AgentSessionStore, CallerStateStore, PermissionStore, TurnStore, UploadStore } from './agents/store.ts';
+import type {
+  AgentSessionStore,
+  CallerStateStore,
+  FamilyStore,
+  PermissionStore,
+  TurnStore,
+  UploadStore,
+} from './agents/store.ts';
 import type { DumpedRow, Snapshot } from './dump.ts';
 import type {
   ArtifactRecord,
@@ -41,8 +49,10 @@ export interface Store {
   readonly clientSessions: ClientSessionStore;
   readonly sessions: AgentSessionStore;
   readonly turns: TurnStore;
+  readonly family: FamilyStore;
   readonly permissions: PermissionStore;
   readonly terminals: TerminalStore;
+  readonly presence: PresenceStore;
   readonly callerStates: CallerStateStore;
   readonly uploads: UploadStore;
   readonly audit: AuditStore;

@@ -99,12 +99,13 @@ export interface AgentSessionStore {
   report(report: SessionReport): Promise<ReportOutcome>;
 }
 
+export type NewTurn = Pick<TurnRecord, 'id' | 'sessionId' | 'caller' | 'prompt' | 'expiresAt'> & {
+  readonly state: 'queued' | 'waiting';
+};
+
 export interface TurnStore {
   /** Refused when so many wait for this session already. One of this id that is there is answered as it is. */
-  enqueue(
-    turn: Pick<TurnRecord, 'id' | 'sessionId' | 'caller' | 'prompt' | 'expiresAt'> & { state: 'queued' | 'waiting' },
-    options: { most: number },
-  ): Promise<{ turn: TurnRecord; position: number } | 'full'>;
+  enqueue(turn: NewTurn, options: { most: number }): Promise<{ turn: TurnRecord; position: number } | 'full'>;
   get(id: string): Promise<TurnRecord | undefined>;
   /** The oldest that is queued begins, if none is running. */
   begin(sessionId: string, epoch: number): Promise<TurnRecord | undefined>;
@@ -112,12 +113,56 @@ export interface TurnStore {
   retract(id: string): Promise<boolean>;
   /** One end, the first. */
   end(turn: TurnEnding): Promise<boolean>;
-  /** Those that wait for a session which is free now are queued. */
+  /** It waits for its session to become free, in the way that its prompt says from now on; false when it has ended. */
+  hold(id: string, to: { prompt: JsonObject; expiresAt: number }): Promise<boolean>;
+  /** Those that wait for a session which is free now are queued for its agent, whatever they waited for. */
   release(sessionId: string): Promise<number>;
   /** Not ended, in their order; of one session, or of all. */
   open(sessionId?: string): Promise<TurnRecord[]>;
   /** Ends those that waited too long; they are answered. */
   expire(): Promise<TurnRecord[]>;
+}
+
+/** The end of a turn of a child of which its parent has not heard all. */
+export interface TurnNotice {
+  readonly turn: TurnRecord;
+  /** Its parent has the event, and is still to get the prompt. */
+  readonly isTold: boolean;
+}
+
+/** Whether a parent gets a prompt: `later`: too many wait there already. */
+export type Prompting = 'now' | 'later' | 'never';
+
+/** Sessions that other sessions have begun, and what those hear of their ends: each once, whatever dies meanwhile. */
+export interface FamilyStore {
+  /** As `AgentSessionStore.insert`; refused when its parent has so many children that were neither closed nor have failed. */
+  insertChild(
+    session: NewAgentSession & { parentId: string },
+    options: { most: number },
+  ): Promise<AgentSessionRecord | 'full'>;
+  /** The oldest ends first. */
+  notices(limit: number): Promise<TurnNotice[]>;
+  /**
+   * Tells the parent of the end of the turn, and gives it the prompt where there is one and fewer than `most` wait. Undefined when
+   * that was done before. `event` is appended to the log of the parent, once.
+   */
+  tellTurn(
+    turnId: string,
+    told: {
+      parent: Pick<AgentSessionRecord, 'id' | 'caller'>;
+      event(prompting: Prompting): NewSessionEvent;
+      prompt?: { id: string; body: JsonObject; most: number };
+    },
+  ): Promise<Prompting | undefined>;
+  /** Nobody will hear of it, or get the prompt that was owed. */
+  settle(turnId: string): Promise<void>;
+  /** Children that were closed or have failed, of which their parents have not heard. */
+  ended(limit: number): Promise<AgentSessionRecord[]>;
+  /** False when the parent knew. */
+  tellEnd(
+    child: Pick<AgentSessionRecord, 'id' | 'epoch'>,
+    told: { parent: Pick<AgentSessionRecord, 'id' | 'caller'>; event: NewSessionEvent },
+  ): Promise<boolean>;
 }
 
 export interface PermissionStore {

@@ -1,8 +1,9 @@
+import { sql } from 'kysely';
 import { z } from 'zod';
 import type { Database, Tx } from '../database.ts';
 import { createRowsReader, jsonObject, type RowsReader } from '../rows-reader.ts';
 import type { TurnRecord } from './rows.ts';
-import type { TurnEnding, TurnStore } from './store.ts';
+import type { NewTurn, TurnEnding, TurnStore } from './store.ts';
 
 export const turnColumns = [
   'id',
@@ -37,15 +38,53 @@ const OPEN = ['queued', 'waiting', 'running'] as const;
 export const createTurnReader = (db: Database): RowsReader<TurnRecord> =>
   createRowsReader<TurnRecord>(db, { table: 'turn', schema });
 
+/** The parent of its session, where there is one, is to hear that the turn has ended. */
+const noticeOfEnd = sql<number | null>`case when exists
+  (select 1 from session where session.id = turn.session_id and parent_id is not null) then 0 end`;
+
 /** Ends a turn within a transaction of the caller's; false when it has ended. */
 export async function endTurn(db: Database, tx: Tx, { id, state, result }: TurnEnding): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('turn')
-    .set({ state, result: JSON.stringify(result), ended_at: db.now })
+    .set({ state, result: JSON.stringify(result), ended_at: db.now, notice: noticeOfEnd })
     .where('id', '=', id)
     .where('ended_at', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows > 0n;
+}
+
+/** Puts a prompt at the end of the line of its session, within a transaction of the caller's. */
+export async function enqueueTurn(
+  db: Database,
+  tx: Tx,
+  { id, sessionId, caller, prompt, expiresAt, state, most }: NewTurn & { most: number },
+): Promise<{ turn: TurnRecord; position: number } | 'full'> {
+  const reader = createTurnReader(db);
+  await db.lock(tx, `turns ${sessionId}`);
+  const turns = tx.selectFrom('turn').select(turnColumns);
+  const open = await turns.where('session_id', '=', sessionId).where('ended_at', 'is', null).execute();
+  const position = open.filter(turn => turn.state !== 'running').length;
+  const known = reader.maybe(await turns.where('id', '=', id).executeTakeFirst());
+  if (known !== undefined) return { turn: known, position: open.findIndex(turn => turn.id === id) + 1 };
+  if (position >= most) return 'full';
+  const row = await tx
+    .insertInto('turn')
+    .values({
+      id,
+      session_id: sessionId,
+      caller,
+      state,
+      prompt: JSON.stringify(prompt),
+      epoch: null,
+      result: null,
+      created_at: db.now,
+      started_at: null,
+      ended_at: null,
+      expires_at: expiresAt,
+    })
+    .returning(turnColumns)
+    .executeTakeFirstOrThrow();
+  return { turn: reader.one(row), position: position + 1 };
 }
 
 /** Prompts and what became of them. Of one session one runs at a time, the others wait in the order in which they came. */
@@ -54,33 +93,7 @@ export function createTurnStore(db: Database): TurnStore {
   const select = (tx: Pick<Tx, 'selectFrom'> = db.kysely) => tx.selectFrom('turn').select(turnColumns);
 
   return {
-    enqueue: ({ id, sessionId, caller, prompt, expiresAt, state }, { most }) =>
-      db.write(async tx => {
-        await db.lock(tx, `turns ${sessionId}`);
-        const open = await select(tx).where('session_id', '=', sessionId).where('ended_at', 'is', null).execute();
-        const position = open.filter(turn => turn.state !== 'running').length;
-        const known = reader.maybe(await select(tx).where('id', '=', id).executeTakeFirst());
-        if (known !== undefined) return { turn: known, position: open.findIndex(turn => turn.id === id) + 1 };
-        if (position >= most) return 'full';
-        const row = await tx
-          .insertInto('turn')
-          .values({
-            id,
-            session_id: sessionId,
-            caller,
-            state,
-            prompt: JSON.stringify(prompt),
-            epoch: null,
-            result: null,
-            created_at: db.now,
-            started_at: null,
-            ended_at: null,
-            expires_at: expiresAt,
-          })
-          .returning(turnColumns)
-          .executeTakeFirstOrThrow();
-        return { turn: reader.one(row), position: position + 1 };
-      }),
+    enqueue: (turn, options) => db.write(tx => enqueueTurn(db, tx, { ...turn, ...options })),
 
     async get(id) {
       return reader.maybe(await select().where('id', '=', id).executeTakeFirst());
@@ -117,15 +130,30 @@ export function createTurnStore(db: Database): TurnStore {
 
     end: turn => db.write(tx => endTurn(db, tx, turn)),
 
-    async release(sessionId) {
+    async hold(id, { prompt, expiresAt }) {
       const { numUpdatedRows } = await db.kysely
         .updateTable('turn')
-        .set({ state: 'queued', expires_at: null })
-        .where('session_id', '=', sessionId)
-        .where('state', '=', 'waiting')
+        .set({ state: 'waiting', prompt: JSON.stringify(prompt), expires_at: expiresAt, epoch: null, started_at: null })
+        .where('id', '=', id)
+        .where('state', 'in', ['queued', 'running'])
         .executeTakeFirst();
-      return Number(numUpdatedRows);
+      return numUpdatedRows > 0n;
     },
+
+    release: sessionId =>
+      db.write(async tx => {
+        await db.lock(tx, `turns ${sessionId}`);
+        const waiting = await select(tx).where('session_id', '=', sessionId).where('state', '=', 'waiting').execute();
+        for (const { id, prompt } of reader.many(waiting)) {
+          const { deliver: _deliver, ...plain } = prompt;
+          await tx
+            .updateTable('turn')
+            .set({ state: 'queued', expires_at: null, prompt: JSON.stringify(plain) })
+            .where('id', '=', id)
+            .execute();
+        }
+        return waiting.length;
+      }),
 
     async open(sessionId) {
       let query = select().where('state', 'in', OPEN).orderBy('ordinal');
@@ -136,7 +164,7 @@ export function createTurnStore(db: Database): TurnStore {
     async expire() {
       const rows = await db.kysely
         .updateTable('turn')
-        .set({ state: 'expired', ended_at: db.now })
+        .set({ state: 'expired', ended_at: db.now, notice: noticeOfEnd })
         .where('state', '=', 'waiting')
         .where('expires_at', '<=', db.now)
         .returning(turnColumns)

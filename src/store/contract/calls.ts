@@ -111,6 +111,8 @@ export function callsContract(name: string, use: Use): void {
             'session_upload',
             'hook_token',
             'terminal',
+            'presence',
+            'mirror',
           ].map(table => `drop table ${table}`),
           'drop index event_turn_end',
           'alter table idempotency drop column owner',
