@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { localCaller } from './auth/caller.ts';
 import type { OperationClient } from './cli/client.ts';
 import type { Flags, Roles } from './cli/program.ts';
-import { connectSocket } from './cli/socket-client.ts';
+import { connectSocket, connectUrl } from './cli/socket-client.ts';
 import { welcome } from './cli/welcome.ts';
 import { startHub, startWorker } from './cluster.ts';
 import type { Config } from './config/config.ts';
@@ -17,7 +17,9 @@ import { attachStdio, serveSocket } from './mcp/local-socket.ts';
 import { serveStdio } from './mcp/stdio.ts';
 import { invoke } from './operations/invoke.ts';
 import { findOperation } from './operations/registry.ts';
+import { uploadOf } from './operations/sessions/uploads.ts';
 import { reloadOnHangUp } from './reload.ts';
+import { onPort, untilEnded } from './restarting.ts';
 import { type Solo, startSolo } from './solo.ts';
 import { startTracing } from './telemetry/tracing.ts';
 import { createTokenRoles, workerTokens } from './tokens.ts';
@@ -51,34 +53,42 @@ export function createRoles({ version, env }: RoleOptions): Roles {
 
   return {
     async serve(flags, { firstRun, signal, say }) {
-      const { config, log } = await configure(flags);
-      // Whatever fails on the way, what was started before it ends, the last first: else the process would not exit.
-      await using started = new AsyncDisposableStack();
-      started.defer(await traceRole('serve', { config, log }));
-      const solo = await startSolo({ config, log, version, env });
-      started.defer(() => solo.close());
-      const { engine } = solo;
-      const http = await openDoors(solo, { config, log, version, started });
-      const toolCount = solo.operations.length;
-      say(welcome({ version, url: http.url, toolCount, engine: engine.works ? engine.name : 'none' }));
-      if (!engine.works) say(`The sandbox toolset is off. ${engine.remedy ?? 'See boxswain doctor.'}`);
-      else if (firstRun) say(await timeFirstRun(solo, log));
-      started.defer(reloading(flags, { config, log, apply: fresh => solo.reload(fresh) }));
-      await aborted(signal);
+      await using tracing = new AsyncDisposableStack();
+      tracing.defer(await traceRole('serve', await configure(flags)));
+      await untilEnded(signal, async ({ port, restart, ...round }) => {
+        const { config, log } = await configure(onPort(flags, port));
+        // Whatever fails on the way, what was started before it ends, the last first: else the process would not exit.
+        await using started = new AsyncDisposableStack();
+        const solo = await startSolo({ config, log, version, env });
+        started.defer(() => solo.close());
+        const { engine } = solo;
+        const http = await openDoors(solo, { config, log, version, started, restart });
+        const toolCount = solo.operations.length;
+        say(welcome({ version, url: http.url, toolCount, engine: engine.works ? engine.name : 'none' }));
+        if (!engine.works) say(`The sandbox toolset is off. ${engine.remedy ?? 'See boxswain doctor.'}`);
+        else if (firstRun && port === undefined) say(await timeFirstRun(solo, log));
+        started.defer(reloading(flags, { config, log, apply: fresh => solo.reload(fresh) }));
+        await aborted(round.signal);
+        return portOf(http.url);
+      });
     },
     async hub(flags, { signal, say }) {
-      const { config, log } = await configure(flags);
-      await using started = new AsyncDisposableStack();
-      started.defer(await traceRole('hub', { config, log }));
-      const running = await startHub({ config, log, signal, version });
-      started.defer(() => running.close());
-      const { workerBlobs: blobs } = running;
-      const doors = { config, log, version, started, blobs, tokens: workerTokens(config) };
-      const http = await openDoors(running, doors);
-      const toolCount = running.operations.length;
-      say(welcome({ version, url: http.url, toolCount, engine: 'on workers' }));
-      started.defer(reloading(flags, { config, log }));
-      await aborted(signal);
+      await using tracing = new AsyncDisposableStack();
+      tracing.defer(await traceRole('hub', await configure(flags)));
+      await untilEnded(signal, async ({ port, restart, ...round }) => {
+        const { config, log } = await configure(onPort(flags, port));
+        await using started = new AsyncDisposableStack();
+        const running = await startHub({ config, log, signal: round.signal, version });
+        started.defer(() => running.close());
+        const { workerBlobs: blobs } = running;
+        const doors = { config, log, version, started, blobs, tokens: workerTokens(config), restart };
+        const http = await openDoors(running, doors);
+        const toolCount = running.operations.length;
+        say(welcome({ version, url: http.url, toolCount, engine: 'on workers' }));
+        started.defer(reloading(flags, { config, log }));
+        await aborted(round.signal);
+        return portOf(http.url);
+      });
     },
     async worker(flags, { signal, say }) {
       const { config, log } = await configure(flags);
@@ -109,11 +119,14 @@ export function createRoles({ version, env }: RoleOptions): Roles {
         await solo.close();
       }
     },
-    async connect(flags) {
+    async connect(flags, toolset) {
+      // What the command has no use for is not started with it.
+      const alone = { toolsets: [toolset], ...(toolset === 'sessions' && { 'sandbox.spare_boxes': 0 }) };
       const { config, log } = await configure({
         ...flags,
-        settings: { 'log.level': 'warn', ...defined(flags.settings) },
+        settings: { 'log.level': 'warn', ...alone, ...defined(flags.settings) },
       });
+      if (config.client.url !== undefined) return await connectUrl(config.client.url);
       const running = await connectSocket(socketsOf(config).http);
       return running ?? clientOf(await startSolo({ config, log, version, env }), log);
     },
@@ -131,15 +144,27 @@ interface Doors {
   readonly started: AsyncDisposableStack;
   readonly blobs?: HttpOptions['blobs'];
   readonly tokens?: HttpOptions['tokens'];
+  /** Ends all of this and starts it anew. */
+  readonly restart: () => void;
 }
 
 /** Everything through which a hub is reached: MCP and HTTP on a port, and both sockets of this machine. */
 async function openDoors(
   { hub, operations }: Pick<Solo, 'hub' | 'operations'>,
-  { config, log, version, started, blobs, tokens }: Doors,
+  { config, log, version, started, blobs, tokens, restart }: Doors,
 ): Promise<{ url: string }> {
   const sockets = socketsOf(config);
-  const http = await startHttp({ hub, operations, config, log, version, blobs, tokens, socketPath: sockets.http });
+  const http = await startHttp({
+    hub,
+    operations,
+    config,
+    log,
+    version,
+    blobs,
+    tokens,
+    restart,
+    socketPath: sockets.http,
+  });
   started.defer(() => http.close());
   const local = await serveSocket({ hub, operations, log, version, path: sockets.mcp });
   started.defer(() => local.close());
@@ -168,18 +193,23 @@ const socketsOf = (config: Config) => ({
 
 /** Operations of a hub in this process. */
 function clientOf(solo: Solo, log: Log): OperationClient {
+  const call: OperationClient['call'] = (operation, args, { signal, report }) =>
+    invoke(operation, args, {
+      hub: solo.hub,
+      caller: localCaller,
+      signal,
+      requestId: randomUUID(),
+      wantsTask: false,
+      report,
+      surface: 'cli',
+      log,
+    });
   return {
-    call: (operation, args, { signal, report }) =>
-      invoke(operation, args, {
-        hub: solo.hub,
-        caller: localCaller,
-        signal,
-        requestId: randomUUID(),
-        wantsTask: false,
-        report,
-        surface: 'cli',
-        log,
-      }),
+    call,
+    upload: async (sessionId, file, options) => {
+      const { output } = await call(uploadOf(file), { session_id: sessionId }, options);
+      return { fileId: String(output.fileId) };
+    },
     close: () => solo.close(),
   };
 }
@@ -199,6 +229,8 @@ async function timeFirstRun(solo: Solo, log: Log): Promise<string> {
   await call('workspace_delete', { workspace_id });
   return `First sandboxed Python: print(2 + 2) gave ${JSON.stringify(run.stdout)} in ${elapsed.toFixed(0)} ms, workspace included`;
 }
+
+const portOf = (url: string): number => Number(new URL(url).port);
 
 function defined(settings: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));

@@ -1,8 +1,10 @@
 import { Command, Option } from 'commander';
 import type { Operation, OperationResult, Progress } from '../operations/operation.ts';
 import { type ArgumentShape, argumentsOf, parseArgument } from './arguments.ts';
-import { type Terminal, showResult } from './output.ts';
+import { attach } from './attach.ts';
 import type { OperationClient } from './client.ts';
+import { follow } from './follow.ts';
+import { type Terminal, showResult } from './output.ts';
 
 export interface CommandEnvironment {
   readonly terminal: Terminal;
@@ -17,7 +19,8 @@ export interface CommandEnvironment {
 /** The command of one operation: its flags are the operation's arguments. */
 export function operationCommand(operation: Operation, environment: CommandEnvironment): Command {
   const verb = operation.cli.words.at(-1) ?? operation.name;
-  const shapes = argumentsOf(operation);
+  // What is attached is named by files, not by what the server calls them.
+  const shapes = argumentsOf(operation).filter(({ name }) => !(operation.cli.attaches && name === 'attachments'));
   const command = new Command(verb).summary(operation.title).description(operation.description);
   const positional = shapes.find(shape => shape.name === operation.cli.positional);
   if (positional)
@@ -27,6 +30,8 @@ export function operationCommand(operation: Operation, environment: CommandEnvir
     );
   for (const shape of shapes) for (const option of optionsOf(shape)) command.addOption(option);
   if (operation.cli.waitsUntil !== undefined) command.option('--wait', 'come back when it is done');
+  if (operation.cli.attaches) command.option('--attach <files...>', 'files to attach');
+  if (operation.cli.follows) command.option('--follow', 'print what comes, until interrupted');
   command.option('--json', 'print the output as JSON');
   if (operation.cli.variadic) command.passThroughOptions();
   command.addHelpText('after', `\nExamples:\n${operation.cli.examples.map(example => `  ${example}`).join('\n')}`);
@@ -123,9 +128,16 @@ async function runCommand(operation: Operation, { args, typed, environment }: Ru
   const { terminal } = environment;
   const client = await environment.connect(typed);
   try {
+    const call = { signal: environment.signal, report: (progress: Progress) => terminal.progress(progress) };
+    const asJson = typed.json === true;
+    if (Array.isArray(typed.attach)) {
+      const files = typed.attach.map(String);
+      args.attachments = await attach(client, { sessionId: args.session_id, files, call });
+    }
+    if (typed.follow === true) return await follow(client, operation, { args, call, terminal, asJson });
     const result = await callUntilDone(operation, { args, typed, environment, client });
     terminal.clearProgress();
-    showResult(operation, result, { terminal, asJson: typed.json === true });
+    showResult(operation, result, { terminal, asJson });
   } finally {
     await client.close();
   }

@@ -69,7 +69,7 @@ function showRun(output: Record<string, unknown>, terminal: Terminal): void {
 /** The operation's own text, or where that is JSON the same with line breaks. */
 function readable(output: Record<string, unknown>, text: readonly string[]): string {
   const whole = text.join('\n');
-  return whole.startsWith('{') ? JSON.stringify(output, null, 2) : whole;
+  return /^[{[]/.test(whole) ? JSON.stringify(output, null, 2) : whole;
 }
 
 /** `error: … [CODE]` and `hint: …` on stderr; with `asJson` the error's own shape. The exit code is the table's. */

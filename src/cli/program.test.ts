@@ -49,6 +49,7 @@ async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, ro
             calls.push({ operation: operation.name, args });
             return { output: { exit_code: 0 }, text: ['done'] };
           },
+          upload: async (sessionId, { name, bytes }) => ({ fileId: `${sessionId} ${name} ${bytes.length}` }),
           close: async () => {
             closed += 1;
           },
@@ -238,6 +239,7 @@ test('with --wait a drain is asked for again until nothing is left', async () =>
       asked.push(args);
       return { output: { is_empty: asked.length === 3 }, text: [`${3 - asked.length} left`] };
     },
+    upload: async () => assert.fail('nothing is uploaded'),
     close: async () => {},
   });
   const { terminal } = await runLine(['workers', 'drain', 'w1', '--wait'], { roles: { connect } });

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { AppError } from '../errors/app-error.ts';
-import type { Operation } from '../operations/operation.ts';
+import type { Operation, Toolset } from '../operations/operation.ts';
 import { commandAt, completionScript, completionsFor, namesIn } from './completion.ts';
 import type { OperationClient } from './client.ts';
 import { type AttackReport, attackAsText, type Check, checksAsText } from './doctor.ts';
@@ -15,7 +15,8 @@ export interface Roles extends TransferRoles, TokenRoles {
   hub(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   worker(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   serveStdio(flags: Flags, options: { signal: AbortSignal }): Promise<void>;
-  connect(flags: Flags): Promise<OperationClient>;
+  /** For a command of this toolset. */
+  connect(flags: Flags, toolset: Toolset): Promise<OperationClient>;
   doctor(flags: Flags): Promise<Check[]>;
   attack(flags: Flags): Promise<AttackReport>;
 }
@@ -141,7 +142,7 @@ function addOperations(program: Command, options: ProgramOptions): void {
         terminal: options.terminal,
         defaultWorkspace: options.env.BOXSWAIN_WORKSPACE,
         signal: options.signal,
-        connect: () => options.roles.connect(flagsOf(command)),
+        connect: () => options.roles.connect(flagsOf(command), operation.toolset),
         readStdin: options.readStdin,
       });
       parent.addCommand(command.copyInheritedSettings(parent));

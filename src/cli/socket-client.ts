@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, request } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request as requestPlainly, type RequestOptions } from 'node:http';
+import { request as requestSecurely } from 'node:https';
 import { z } from 'zod';
 import { hasOwnSocket } from '../auth/unix-socket.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Operation, OperationResult } from '../operations/operation.ts';
-import type { ClientCall, OperationClient } from './client.ts';
+import type { ClientCall, LocalFile, OperationClient } from './client.ts';
 
 const PROTOCOL_VERSION = '2026-07-28';
 
@@ -30,26 +31,45 @@ const errorSchema = z.object({
   details: z.record(z.string(), z.unknown()),
 });
 
+/** Where a hub is: a unix socket, or a host. */
+type Place = Pick<RequestOptions, 'socketPath' | 'protocol' | 'hostname' | 'port'>;
+
 /**
  * A client of the hub that listens on this unix socket; undefined when none answers. The socket must belong to this user
  * and be closed to others, or it is refused.
  */
 export async function connectSocket(socketPath: string): Promise<OperationClient | undefined> {
   if (!(await hasOwnSocket(socketPath))) return undefined;
-  if (!(await answers(socketPath))) return undefined;
-  return {
-    call: async (operation, args, call) => {
-      if (!operation.isTool) return await operate(socketPath, { operation, args, call });
-      const reply = await post(socketPath, envelope(operation.name, args), call);
-      return resultOf(reply);
-    },
-    close: async () => {},
-  };
+  return (await answers({ socketPath })) ? clientAt({ socketPath }) : undefined;
 }
 
-function answers(socketPath: string): Promise<boolean> {
+/** A client of the hub at this address. Throws NO_WORKER_AVAILABLE when none answers there. */
+export async function connectUrl(url: string): Promise<OperationClient> {
+  const { protocol, hostname, port } = new URL(url);
+  const place = { protocol, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), ...(port !== '' && { port }) };
+  if (await answers(place)) return clientAt(place);
+  throw new AppError('NO_WORKER_AVAILABLE', `no hub answers at ${url}`, {
+    hint: 'start one with boxswain serve, or correct client.url',
+  });
+}
+
+const clientAt = (place: Place): OperationClient => ({
+  call: async (operation, args, call) => {
+    if (!operation.isTool) return await operate(place, { operation, args, call });
+    return resultOf(await post(place, envelope(operation.name, args), call));
+  },
+  upload: (sessionId, file, call) => upload(place, { sessionId, file, call }),
+  close: async () => {},
+});
+
+function request(place: Place, options: RequestOptions, heard: (response: IncomingMessage) => void): ClientRequest {
+  const send = place.protocol === 'https:' ? requestSecurely : requestPlainly;
+  return send({ ...place, ...options }, heard);
+}
+
+function answers(place: Place): Promise<boolean> {
   return new Promise(resolve => {
-    const probe = request({ socketPath, path: '/healthz', timeout: 2000 }, response => {
+    const probe = request(place, { path: '/healthz', timeout: 2000 }, response => {
       response.resume();
       resolve(response.statusCode === 200);
     });
@@ -72,7 +92,7 @@ function envelope(name: string, args: Record<string, unknown>) {
   };
 }
 
-function post(socketPath: string, message: ReturnType<typeof envelope>, call: ClientCall): Promise<Reply> {
+function post(place: Place, message: ReturnType<typeof envelope>, call: ClientCall): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const headers = {
       'content-type': 'application/json',
@@ -81,7 +101,7 @@ function post(socketPath: string, message: ReturnType<typeof envelope>, call: Cl
       'mcp-method': 'tools/call',
       'mcp-name': message.name,
     };
-    const sent = request({ socketPath, path: '/mcp', method: 'POST', headers, signal: call.signal }, response => {
+    const sent = request(place, { path: '/mcp', method: 'POST', headers, signal: call.signal }, response => {
       readReply(response, call).then(resolve, reject);
     });
     sent.on('error', cause => reject(hubIsGone(cause)));
@@ -97,27 +117,50 @@ const refusalSchema = z.object({
 });
 
 /** What is no tool of MCP goes over HTTP. */
-function operate(
-  socketPath: string,
+async function operate(
+  place: Place,
   { operation, args, call }: { operation: Operation; args: Record<string, unknown>; call: ClientCall },
 ): Promise<OperationResult> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  const to = { path: `/api/operations/${operation.name}`, headers, body: JSON.stringify(args) };
+  const output = z.record(z.string(), z.unknown()).parse(await ask(place, to, call));
+  return { output, text: operation.textOf(output, args) };
+}
+
+/** As a form, byte for byte: bytes are no argument of a tool. */
+async function upload(
+  place: Place,
+  { sessionId, file, call }: { sessionId: string; file: LocalFile; call: ClientCall },
+): Promise<{ fileId: string }> {
+  const form = new FormData();
+  form.append('file', new File([new Uint8Array(file.bytes)], file.name, { type: file.contentType }));
+  const encoded = new Response(form);
+  const body = Buffer.from(await encoded.arrayBuffer());
+  const headers = { 'content-type': encoded.headers.get('content-type') ?? '', 'content-length': body.length };
+  const path = `/api/sessions/${encodeURIComponent(sessionId)}/upload`;
+  return z.looseObject({ fileId: z.string() }).parse(await ask(place, { path, headers, body }, call));
+}
+
+interface Posted {
+  readonly path: string;
+  readonly headers: Record<string, string | number>;
+  readonly body: string | Buffer;
+}
+
+/** The JSON of a success. Throws the AppError that the hub answered. */
+function ask(place: Place, { path, headers, body }: Posted, { signal }: ClientCall): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const path = `/api/operations/${operation.name}`;
-    const headers = { 'content-type': 'application/json', accept: 'application/json' };
-    const sent = request({ socketPath, path, method: 'POST', headers, signal: call.signal }, response => {
+    const sent = request(place, { path, method: 'POST', headers, signal }, response => {
       readJson(response)
-        .then(body => {
-          if (response.statusCode === 200) {
-            const output = z.record(z.string(), z.unknown()).parse(body);
-            return resolve({ output, text: operation.textOf(output, args) });
-          }
-          const { error: message, ...shape } = refusalSchema.parse(body);
+        .then(answer => {
+          if (response.statusCode === 200) return resolve(answer);
+          const { error: message, ...shape } = refusalSchema.parse(answer);
           throw AppError.fromShape({ message, ...shape });
         })
         .catch(reject);
     });
     sent.on('error', cause => reject(hubIsGone(cause)));
-    sent.end(JSON.stringify(args));
+    sent.end(body);
   });
 }
 

@@ -66,6 +66,10 @@ export interface CliShape {
   /** Argument given by position, and whether it takes all the rest. */
   readonly positional?: string;
   readonly variadic?: boolean;
+  /** `--attach FILE…` uploads files to the session and names them in the argument `attachments`. */
+  readonly attaches?: boolean;
+  /** With `--follow` its `events` are printed as they come, each call going on after the `cursor` of the one before. */
+  readonly follows?: boolean;
   /** The process exits with the output's `exit_code`. */
   readonly exitsWithProgram?: boolean;
   readonly examples: readonly string[];

@@ -47,7 +47,11 @@ export const pollEvents = defineOperation({
   hints: { readOnly: true, destructive: false, idempotent: false, openWorld: false },
   scope: 'sessions:read',
   core: true,
-  cli: { words: ['sessions', 'events'], examples: ['boxswain sessions events --session-id SESSION_ID'] },
+  cli: {
+    words: ['sessions', 'events'],
+    follows: true,
+    examples: ['boxswain sessions events --session-id SESSION_ID', 'boxswain sessions events --follow --json'],
+  },
   text: eventsText,
   async run({ session_id, stream, after, timeout_ms, max_events, types }, context) {
     const wanted = typesOf(types);

@@ -34,7 +34,11 @@ export const sendPrompt = defineOperation({
   cli: {
     words: ['sessions', 'send'],
     positional: 'session_id',
-    examples: ['boxswain sessions send SESSION_ID --text "run the tests"'],
+    attaches: true,
+    examples: [
+      'boxswain sessions send SESSION_ID --text "run the tests"',
+      'boxswain sessions send SESSION_ID --text "what is wrong here?" --attach screenshot.png',
+    ],
   },
   run: async (input, context) => viewSent(await send(input, context)),
 });
@@ -58,6 +62,7 @@ export const sendAndWait = defineOperation({
   cli: {
     words: ['sessions', 'wait'],
     positional: 'session_id',
+    attaches: true,
     examples: ['boxswain sessions wait SESSION_ID --text "run the tests"'],
   },
   async run({ timeout_ms, ...input }, context) {
