@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { promisify } from 'node:util';
 import { AppError } from '../../../errors/app-error.ts';
 import { isProcessThere, processNameOf } from '../../../ids/process-name.ts';
 import { silentLog } from '../../../log/log.ts';
 import { AgentProcesses } from './agent-processes.ts';
 import { ProcessRecords } from './records.ts';
+import { membersOf } from './tree.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'boxswain-processes-'));
 after(() => rm(root, { recursive: true }));
@@ -93,6 +96,7 @@ test('a number that belongs to somebody else now is left alone', async () => {
   const records = new ProcessRecords(directory);
   const { record } = records.list()[0] ?? assert.fail('no record');
   const dead = { pid: 2 ** 22 + 1, startTime: '1' };
+  assert.ok(record);
   const leader = { pid: bystander.pid, startTime: '1' };
   records.write('recycled', { ...record, mark: 'BOXSWAIN_AGENT_PROCESS=recycled', owner: dead, leader });
   records.write('other-boot', { ...record, owner: dead, boot: 'another' });
@@ -113,9 +117,35 @@ test('a program that is not there is AGENT_UNAVAILABLE and leaves no record', as
   assert.deepEqual(await readdir(directory), []);
 });
 
-test('a torn record is left out', async () => {
+test('a torn record is cleared away, and what it was of is ended unless its owner lives', async () => {
   const { processes, directory } = await fixture('torn');
   await writeFile(join(directory, 'x.json'), '{"mark":');
   assert.deepEqual(await processes.reap(), { reaped: [] });
   assert.deepEqual(await readdir(directory), []);
+  const { running } = await startFamily(processes);
+  const [name = ''] = await readdir(directory);
+  await writeFile(join(directory, name), '');
+  assert.deepEqual(await processes.reap(), { reaped: [] });
+  assert.ok(await isProcessThere(await processNameOf(running.pid)));
+  await processes.close();
+  const orphan = 'BOXSWAIN_AGENT_PROCESS=orphan';
+  const { stdout } = await promisify(execFile)('sh', ['-c', 'setsid sleep 600 >/dev/null 2>&1 & echo $!'], {
+    env: { ...environment, BOXSWAIN_AGENT_PROCESS: 'orphan' },
+  });
+  await writeFile(join(directory, 'orphan.json'), '{');
+  assert.equal((await membersOf({ mark: orphan })).length, 1, stdout);
+  assert.deepEqual(await processes.reap(), { reaped: ['unknown'] });
+  assert.deepEqual(await membersOf({ mark: orphan }), []);
+});
+
+test('an agent that cannot be written down, as on a full disk, is not started', async () => {
+  const { processes, directory } = await fixture('full');
+  await rm(directory, { recursive: true });
+  const program = { command: 'sleep', args: ['621'], environment };
+  const unavailable = (error: unknown) =>
+    error instanceof AppError && error.code === 'AGENT_UNAVAILABLE' && !error.message.includes(root);
+  await assert.rejects(processes.start({ kind: 'test', cwd: root, ...program }), unavailable);
+  const launch = await processes.prepare({ kind: 'test', cwd: root });
+  assert.throws(() => launch(program), unavailable);
+  assert.deepEqual(processes.pids(), []);
 });

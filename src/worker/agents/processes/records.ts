@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { processNameSchema } from '../../../ids/process-name.ts';
@@ -18,6 +18,10 @@ const recordSchema = z.object({
 });
 export type ProcessRecord = z.output<typeof recordSchema>;
 
+/** Written and renamed within a moment: a draft of this age is what a crash or a full disk left. */
+const DRAFT_MS = 60_000;
+const DRAFT = '.new';
+
 /**
  * One file per process. Written without waiting, because the record has to be there before the process is, and what starts one may
  * not wait; they are small and few.
@@ -32,23 +36,30 @@ export class ProcessRecords {
 
   write(id: string, record: ProcessRecord): void {
     const path = this.#pathOf(id);
-    writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    try {
+      writeFileSync(`${path}${DRAFT}`, JSON.stringify(record), { mode: 0o600 });
+      renameSync(`${path}${DRAFT}`, path);
+    } catch (error) {
+      rmSync(`${path}${DRAFT}`, { force: true });
+      throw error;
+    }
   }
 
   remove(id: string): void {
     rmSync(this.#pathOf(id), { force: true });
   }
 
-  /** A file that cannot be read is left out, and removed: nothing could ever be done about it. */
-  list(): { id: string; record: ProcessRecord }[] {
-    const files = readdirSync(this.#directory).filter(name => name.endsWith('.json'));
-    return files.flatMap(name => {
-      const id = name.slice(0, -'.json'.length);
-      const record = readRecord(this.#pathOf(id));
-      if (record === undefined) this.remove(id);
-      return record === undefined ? [] : [{ id, record }];
-    });
+  /** All that are there. Of one that cannot be read only its id is known. Removes what was never finished. */
+  list(): { id: string; record: ProcessRecord | undefined }[] {
+    const names = readdirSync(this.#directory);
+    for (const name of names.filter(one => one.endsWith(DRAFT))) this.#removeOldDraft(join(this.#directory, name));
+    const ids = names.filter(name => name.endsWith('.json')).map(name => name.slice(0, -'.json'.length));
+    return ids.map(id => ({ id, record: readRecord(this.#pathOf(id)) }));
+  }
+
+  #removeOldDraft(path: string): void {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats !== undefined && Date.now() - stats.mtimeMs > DRAFT_MS) rmSync(path, { force: true });
   }
 
   #pathOf(id: string): string {
