@@ -125,7 +125,6 @@ export class ScriptedWorker {
       mayWork: () => true,
       tell: told => askHub(this.#link, 'session.told', told, { timeoutMs: TIMEOUT_MS }),
       spawned: async () => {},
-      gone: async () => {},
       fetch: async () => '/dev/null',
     });
   }

@@ -35,7 +35,6 @@ function stage(options: Partial<LiveSessionsOptions> = {}) {
       return { isFenced: false, expected };
     },
     spawned: async () => {},
-    gone: async () => {},
     fetch: async () => '/dev/null',
     ...options,
   });

@@ -28,8 +28,6 @@ export interface LiveSessionsOptions {
   mayWork(): boolean;
   tell(told: SessionTold): Promise<{ isFenced: boolean; expected: number }>;
   spawned(sessionId: string, process: { readonly pid: number }): Promise<void>;
-  /** All processes of the session are gone. */
-  gone(sessionId: string): Promise<void>;
   /** The bytes of an attachment as a file that the agent can read. */
   fetch(sessionId: string, attachment: SessionWorkerRequest<'session.prompt'>['attachments'][number]): Promise<string>;
 }
@@ -195,8 +193,6 @@ export class LiveSessions {
     if (this.#sessions.get(session.id) !== session) return;
     this.#sessions.delete(session.id);
     this.#starting.delete(session.id);
-    const { log } = this.#options;
-    this.#options.gone(session.id).catch(error => log.error({ err: error }, 'a session that ended was not struck off'));
   }
 
   async #makeRoom(): Promise<void> {

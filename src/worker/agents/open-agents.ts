@@ -1,19 +1,16 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { join } from 'node:path';
 import type { Blobs } from '../../blobs/blobs.ts';
 import type { Config } from '../../config/config.ts';
 import { sessionRoots } from '../../config/sessions.ts';
-import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
-import type { Attachment, SessionTold } from '../../protocol/session-messages.ts';
+import type { SessionTold } from '../../protocol/session-messages.ts';
 import { type History, openHistory } from '../history/history.ts';
 import { historyRoots } from '../history/roots.ts';
 import type { Workspaces } from '../workspaces.ts';
 import { AgentBoxes } from './boxes/agent-boxes.ts';
 import { LiveSessions } from './live-sessions.ts';
 import type { OpenDrivers } from './open-drivers.ts';
+import { Uploads } from './uploads.ts';
 
 interface AgentsOptions {
   readonly worker: string;
@@ -38,8 +35,7 @@ export async function openAgents(options: AgentsOptions): Promise<Agents> {
   const { worker, config, log, blobs, opened, workspaces, mayWork, tell } = options;
   const { drivers, processes, programs, environment, directory } = opened;
   const { max_live, park_after_seconds, permission_timeout_seconds, allow_bypass_permissions } = config.sessions;
-  const uploads = join(directory, 'uploads');
-  await mkdir(uploads, { recursive: true, mode: 0o700 });
+  const uploads = await Uploads.open({ directory: join(directory, 'uploads'), blobs, log });
   const past = await openHistory({
     path: join(directory, 'history.db'),
     roots: { ...historyRoots(environment, config.history.paths), scripted: join(directory, 'scripted') },
@@ -60,30 +56,16 @@ export async function openAgents(options: AgentsOptions): Promise<Agents> {
     tell,
     // Each driver's processes are written down before they run.
     spawned: async () => {},
-    gone: sessionId => rm(join(uploads, sessionId), { recursive: true, force: true }),
-    fetch: (sessionId, attachment) => fetchFile(blobs, { folder: join(uploads, sessionId), attachment }),
+    fetch: (sessionId, attachment) => uploads.fetch(sessionId, attachment),
   });
   return {
     sessions,
     past,
     async close() {
       await sessions.close();
+      uploads.close();
       await processes.close();
       await past[Symbol.asyncDispose]();
     },
   };
-}
-
-/** As a file of the session's own folder, under a name of ours. */
-async function fetchFile(
-  blobs: Blobs,
-  { folder, attachment }: { folder: string; attachment: Attachment },
-): Promise<string> {
-  const path = join(folder, `${attachment.sha256}${extname(attachment.name).replaceAll(/[^.a-zA-Z0-9]/g, '')}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const bytes = await blobs.get(attachment.sha256);
-  if (bytes === undefined)
-    throw new AppError('FILE_NOT_FOUND', `the attachment ${attachment.name} is not there any more`);
-  await pipeline(bytes, createWriteStream(path, { mode: 0o600 }));
-  return path;
 }
