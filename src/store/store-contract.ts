@@ -1,6 +1,7 @@
 import { agentsContract } from './contract/agents.ts';
 import { callsContract } from './contract/calls.ts';
 import { eventsContract } from './contract/events.ts';
+import { familyContract } from './contract/family.ts';
 import { keepingContract } from './contract/keeping.ts';
 import { clientSessionsContract } from './contract/client-sessions.ts';
 import { pollPositionsContract } from './contract/poll-positions.ts';
@@ -19,6 +20,7 @@ export function storeContract(name: string, use: Use): void {
   keepingContract(name, use);
   eventsContract(name, use);
   pollPositionsContract(name, use);
+  familyContract(name, use);
   callsContract(name, use);
   clientSessionsContract(name, use);
   agentsContract(name, use);

@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { decodeCursor, pageOf } from '../cursor.ts';
 import { chunksOf, type Database, type Tx } from '../database.ts';
 import { createAppender } from '../events.ts';
-import { createRowsReader, jsonObject } from '../rows-reader.ts';
+import { createRowsReader, jsonObject, type RowsReader } from '../rows-reader.ts';
 import { definedOf } from '../workspaces.ts';
 import { insertPermission } from './permissions.ts';
 import { type AgentSessionRecord, permissionModes, sessionStates } from './rows.ts';
-import type { AgentSessionStore, ReportOutcome, SessionPatch, SessionReport } from './store.ts';
+import type { AgentSessionStore, NewAgentSession, ReportOutcome, SessionPatch, SessionReport } from './store.ts';
 import { endTurn } from './turns.ts';
 
-const columns = [
+export const sessionColumns = [
   'id',
   'caller',
   'agent',
@@ -89,10 +89,55 @@ export function createLogWriter(db: Database) {
   };
 }
 
+export const createSessionReader = (db: Database): RowsReader<AgentSessionRecord> =>
+  createRowsReader<AgentSessionRecord>(db, { table: 'session', schema });
+
+/** One of this id that is there already stays as it is and is answered. */
+export async function insertSession(
+  db: Database,
+  tx: Pick<Tx, 'insertInto' | 'selectFrom'>,
+  session: NewAgentSession,
+): Promise<AgentSessionRecord> {
+  await tx
+    .insertInto('session')
+    .values({
+      id: session.id,
+      caller: session.caller,
+      agent: session.agent,
+      agent_session_id: session.agentSessionId,
+      worker: session.worker,
+      epoch: 1,
+      workspace_id: session.workspaceId,
+      slug: session.slug,
+      cwd: session.cwd,
+      title: session.title,
+      model: session.model,
+      permission_mode: session.permissionMode,
+      status: session.status,
+      status_reason: null,
+      parent_id: session.parentId,
+      forked_from: session.forkedFrom,
+      at_message_id: session.atMessageId,
+      usage: JSON.stringify(session.usage),
+      message_count: session.messageCount,
+      metadata: JSON.stringify(session.metadata),
+      reported: 0,
+      created_at: db.now,
+      updated_at: db.now,
+      last_message_at: null,
+    })
+    .onConflict(conflict => conflict.column('id').doNothing())
+    .execute();
+  const row = await tx.selectFrom('session').select(sessionColumns).where('id', '=', session.id).executeTakeFirst();
+  const inserted = createSessionReader(db).maybe(row);
+  if (inserted === undefined) throw new Error('a session was deleted in the moment that it was inserted again');
+  return inserted;
+}
+
 /** Sessions with agents. Whoever drives one is named by worker and epoch, and what it tells is conditional on both. */
 export function createAgentSessionStore(db: Database): AgentSessionStore {
-  const reader = createRowsReader<AgentSessionRecord>(db, { table: 'session', schema });
-  const select = () => db.kysely.selectFrom('session').select(columns);
+  const reader = createSessionReader(db);
+  const select = () => db.kysely.selectFrom('session').select(sessionColumns);
   const write = createLogWriter(db);
   const get = async (id: string) => reader.maybe(await select().where('id', '=', id).executeTakeFirst());
 
@@ -146,42 +191,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
   };
 
   return {
-    async insert(session) {
-      const row = await db.kysely
-        .insertInto('session')
-        .values({
-          id: session.id,
-          caller: session.caller,
-          agent: session.agent,
-          agent_session_id: session.agentSessionId,
-          worker: session.worker,
-          epoch: 1,
-          workspace_id: session.workspaceId,
-          slug: session.slug,
-          cwd: session.cwd,
-          title: session.title,
-          model: session.model,
-          permission_mode: session.permissionMode,
-          status: session.status,
-          status_reason: null,
-          parent_id: session.parentId,
-          forked_from: session.forkedFrom,
-          at_message_id: session.atMessageId,
-          usage: JSON.stringify(session.usage),
-          message_count: session.messageCount,
-          metadata: JSON.stringify(session.metadata),
-          reported: 0,
-          created_at: db.now,
-          updated_at: db.now,
-          last_message_at: null,
-        })
-        .onConflict(conflict => conflict.column('id').doNothing())
-        .returning(columns)
-        .executeTakeFirst();
-      const inserted = row === undefined ? await get(session.id) : reader.one(row);
-      if (inserted === undefined) throw new Error('a session was deleted in the moment that it was inserted again');
-      return inserted;
-    },
+    insert: session => insertSession(db, db.kysely, session),
 
     get,
 
@@ -197,7 +207,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
     async list({ caller, agent, worker, status, slug, title, since, withoutMessages, limit, cursor }) {
       let query = db.kysely
         .selectFrom('session')
-        .select([...columns, 'ordinal'])
+        .select([...sessionColumns, 'ordinal'])
         .where('caller', '=', caller)
         .orderBy('updated_at', 'desc')
         .orderBy('ordinal', 'desc')
@@ -210,7 +220,14 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
       if (title !== undefined) query = query.where(contains(db, title), '>', 0);
       if (since !== undefined) query = query.where('updated_at', '>=', since);
       if (withoutMessages !== undefined && withoutMessages.length > 0)
-        query = query.where(eb => eb.or([eb('agent', 'not in', withoutMessages), eb('message_count', '=', 0)]));
+        query = query.where(eb =>
+          eb.or([
+            eb('agent', 'not in', withoutMessages),
+            eb('message_count', '=', 0),
+            // Its transcript lies inside.
+            eb('workspace_id', 'is not', null),
+          ]),
+        );
       if (cursor !== undefined) {
         const [updatedAt = 0, ordinal = 0] = decodeCursor(cursor, 2);
         query = query.where(sql<boolean>`(updated_at, ordinal) < (${updatedAt}, ${ordinal})`);
@@ -241,7 +258,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
         })
         .where('id', '=', id)
         .where('epoch', '=', from.epoch)
-        .returning(columns)
+        .returning(sessionColumns)
         .executeTakeFirst();
       return reader.maybe(row);
     },
