@@ -89,6 +89,14 @@ export function servedBy(config: Config, hasSandbox: boolean): readonly Operatio
   return selected.filter(({ always, toolset }) => always || isThere[toolset]);
 }
 
+/** Where hooks of this machine's terminals find the server, and where their token lies. */
+export function hookAccessOf({ directory, http, sessions }: Config) {
+  const { token_file: tokenFile = join(directory, 'hook-token'), hold_seconds: holdSeconds } = sessions.hooks;
+  const host = ['0.0.0.0', '::', 'localhost'].includes(http.host) ? '127.0.0.1' : http.host;
+  const address = `http://${host.includes(':') ? `[${host}]` : host}:${http.port}/api/hooks/claude`;
+  return { url: http.port === 0 ? undefined : address, tokenFile: resolve(tokenFile), holdSeconds };
+}
+
 /** Users of boxes must be able to pass through it, and nobody but its owner may list or read it. */
 export async function prepareDirectory(path: string): Promise<string> {
   const directory = resolve(path);

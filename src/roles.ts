@@ -18,6 +18,7 @@ import { serveStdio } from './mcp/stdio.ts';
 import { invoke } from './operations/invoke.ts';
 import { findOperation } from './operations/registry.ts';
 import { uploadOf } from './operations/sessions/uploads.ts';
+import { hookAccessOf } from './parts.ts';
 import { reloadOnHangUp } from './reload.ts';
 import { onPort, untilEnded } from './restarting.ts';
 import { type Solo, startSolo } from './solo.ts';
@@ -134,6 +135,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     attack: async flags => runAttacksOn(await configure(flags)),
     ...createTransferRoles(configure),
     ...createTokenRoles(configure),
+    hookAccess: async flags => hookAccessOf((await configure(flags)).config),
   };
 }
 

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import type { AppError } from '../errors/app-error.ts';
 import { errorCodes } from '../errors/codes.ts';
 import type { Operation, OperationResult, Progress } from '../operations/operation.ts';
@@ -10,6 +11,8 @@ export interface Terminal {
   progress(progress: Progress): void;
   clearProgress(): void;
   exitWith(code: number): void;
+  /** One line that its user types. */
+  ask(question: string, signal: AbortSignal): Promise<string>;
 }
 
 export function createTerminal(): Terminal {
@@ -37,6 +40,14 @@ export function createTerminal(): Terminal {
     clearProgress,
     exitWith: code => {
       process.exitCode = code;
+    },
+    ask: async (question, signal) => {
+      const lines = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return await lines.question(question, { signal });
+      } finally {
+        lines.close();
+      }
     },
   };
 }

@@ -55,6 +55,7 @@ async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, ro
           },
         };
       },
+      hookAccess: async () => ({ url: undefined, tokenFile: '/none', holdSeconds: 1 }),
       doctor: async () => [],
       attack: async () => ({ engine: { name: 'e', versions: {}, stale: [] }, attempts: [] }),
       exportTo: async () => ({ tables: { task: 2 }, blobs: 1, blob_bytes: 5, missing_blobs: [], workspaces: [] }),

@@ -5,12 +5,13 @@ import { commandAt, completionScript, completionsFor, namesIn } from './completi
 import type { OperationClient } from './client.ts';
 import { type AttackReport, attackAsText, type Check, checksAsText } from './doctor.ts';
 import { operationCommand } from './operation-command.ts';
+import { addHookCommands, type HookRoles } from './hooks/hooks-command.ts';
 import { type Terminal, showError } from './output.ts';
 import { addTransfer, type TransferRoles } from './transfer.ts';
 import { addWorkerTokens, collect, labelsOf, type TokenRoles } from './worker-token.ts';
 
 /** What the composition root gives to the commands. `flags` are configuration keys by path. */
-export interface Roles extends TransferRoles, TokenRoles {
+export interface Roles extends TransferRoles, TokenRoles, HookRoles {
   serve(flags: Flags, options: { firstRun: boolean; signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   hub(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   worker(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
@@ -76,6 +77,7 @@ export function buildProgram(options: ProgramOptions): Command {
     .showSuggestionAfterError();
   addServing(program, options);
   addOperations(program, options);
+  addHookCommands(groupOf(groupOf(program, 'sessions'), 'hooks'), { ...options, flagsOf });
   addDoctor(program, options);
   addTransfer(program, { terminal, roles, signal: options.signal, flagsOf });
   program
@@ -151,6 +153,7 @@ function addOperations(program: Command, options: ProgramOptions): void {
 }
 
 const GROUPS: Readonly<Record<string, string>> = {
+  hooks: 'let Claude Code in your own terminals ask here for leave',
   task: 'look at, wait for and cancel tasks',
   workers: 'look at workers, drain and remove them',
 };

@@ -31,4 +31,11 @@ export class RecordingTerminal implements Terminal {
   exitWith(code: number): void {
     this.exitCode = code;
   }
+
+  /** What its user types next. */
+  typed = '';
+  async ask(question: string): Promise<string> {
+    this.stderr += question;
+    return this.typed;
+  }
 }
