@@ -284,6 +284,18 @@ export const configSchema = z
           ),
         default_agent: z.string().default('claude').describe('the agent of a session for which none is named'),
         max_live: z.int().min(1).max(1000).default(10).describe('agents that run at a time on this worker'),
+        max_depth: z
+          .int()
+          .min(0)
+          .max(16)
+          .default(3)
+          .describe('levels of sessions that sessions have begun; 0: none begins another'),
+        max_children: z
+          .int()
+          .min(1)
+          .max(1000)
+          .default(10)
+          .describe('sessions that one session has begun and that were neither closed nor have failed'),
         park_after_seconds: z
           .int()
           .min(1)

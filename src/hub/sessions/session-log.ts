@@ -7,10 +7,16 @@ import type { EventLog } from '../events.ts';
 export class SessionLog {
   readonly #store: Store;
   readonly #events: EventLog;
+  #childHeard: () => void = () => {};
 
   constructor(store: Store, events: EventLog) {
     this.#store = store;
     this.#events = events;
+  }
+
+  /** The listener is called when something was added to the log of a session that has a parent. */
+  onChild(heard: () => void): void {
+    this.#childHeard = heard;
   }
 
   /** False when the session is gone. */
@@ -24,6 +30,8 @@ export class SessionLog {
   async wake(id: string): Promise<void> {
     this.#events.wake(streamOf(id));
     const session = await this.#store.sessions.get(id);
-    if (session !== undefined) this.#events.wake(feedOf(session.caller));
+    if (session === undefined) return;
+    this.#events.wake(feedOf(session.caller));
+    if (session.parentId !== null) this.#childHeard();
   }
 }
