@@ -33,7 +33,9 @@ export function admissionPolicy(options: {
   allowedHosts: readonly string[];
   allowedOrigins: readonly string[];
 }): AdmissionPolicy {
-  const names = ['localhost', '127.0.0.1', '[::1]'];
+  // Also any other address of this machine itself that it is bound to, such as 127.0.0.2: no foreign page has that name.
+  const bound = options.address.includes(':') ? `[${options.address}]` : options.address;
+  const names = ['localhost', '127.0.0.1', '[::1]', ...(isLoopback(options.address) ? [bound] : [])];
   const own = names.flatMap(name => [`${name}:${options.port}`, ...(options.port === 80 ? [name] : [])]);
   return {
     isBoundToLoopback: isLoopback(options.address),

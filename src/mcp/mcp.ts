@@ -17,6 +17,7 @@ import { jsonRpcError, parseBody } from './body.ts';
 import { type Catalogue, createCatalogues } from './catalogue.ts';
 import { type OtherHubs, otherHubs } from './other-hubs.ts';
 import { pollMemory } from './poll-memory.ts';
+import { answeredPlainly, wantsPlainAnswer } from './plain-answers.ts';
 import { ActiveCalls, RunningCalls } from './running-calls.ts';
 import { EVERYTHING, selectionOf } from './selection.ts';
 import { createServer, type ServerParts } from './server.ts';
@@ -109,13 +110,16 @@ export function createMcp(options: McpOptions): Mcp {
       const body = parseBody(text ?? (await request.text()));
       if ('refusal' in body) return body.refusal;
       const parsedBody = body.value;
-      if ((hasSession || isInitializeRequest(parsedBody)) && (await isLegacyRequest(request, parsedBody))) {
-        const inSession = { request, authInfo, caller, parsedBody };
-        if (!hasSession) return sessions.open(inSession);
-        others.passOn(request.headers.get('mcp-session-id') ?? '', { caller, message: parsedBody });
-        return sessions.handle(inSession);
-      }
-      return handler.fetch(request, { authInfo, parsedBody });
+      const serve = async (one: Request): Promise<Response> => {
+        if ((hasSession || isInitializeRequest(parsedBody)) && (await isLegacyRequest(one, parsedBody))) {
+          const inSession = { request: one, authInfo, caller, parsedBody };
+          if (!hasSession) return sessions.open(inSession);
+          others.passOn(one.headers.get('mcp-session-id') ?? '', { caller, message: parsedBody });
+          return sessions.handle(inSession);
+        }
+        return handler.fetch(one, { authInfo, parsedBody });
+      };
+      return wantsPlainAnswer(request) ? answeredPlainly(request, serve) : serve(request);
     },
     get sessionCount() {
       return sessions.size;

@@ -7,6 +7,7 @@ import type {
   UsageReport,
 } from '../../protocol/history.ts';
 import type { WorkerRequest } from '../../protocol/messages.ts';
+import type { Caller } from '../../auth/caller.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { Foundation } from '../foundation.ts';
 import type { WorkerBook } from '../workers.ts';
@@ -63,14 +64,20 @@ export class HistoryDesk {
     return this.#ask(worker, 'history.sessions', query);
   }
 
-  search(query: Query<'history.search'>, paging: Paging): Promise<Listed<SearchHit>> {
-    return this.#merged(paging, {
+  /** Sessions that were driven here have the ids that the caller knows them by. */
+  async search(query: Query<'history.search'>, paging: Paging, caller: Caller): Promise<Listed<SearchHit>> {
+    const page = await this.#merged<SearchHit>(paging, {
       order: hit => hit.rank,
       fetch: async (worker, page) => {
         const { results, nextCursor } = await this.#ask(worker, 'history.search', { ...query, ...page });
         return { items: results, nextCursor };
       },
     });
+    const ids = page.items.map(({ sessionId }) => sessionId);
+    const own = await this.#foundation.store.sessions.byAgentSession(caller.id, ids);
+    const ownIds = new Map(own.map(({ agentSessionId, id }) => [agentSessionId, id]));
+    const items = page.items.map(hit => ({ ...hit, sessionId: ownIds.get(hit.sessionId) ?? hit.sessionId }));
+    return { ...page, items };
   }
 
   /** The first worker that knows the session; undefined when none that answers does. */

@@ -51,8 +51,8 @@ export const searchSessions = defineOperation({
   scope: 'sessions:read',
   core: true,
   cli: { words: ['sessions', 'search'], positional: 'query', examples: ['boxswain sessions search "flaky test"'] },
-  async run({ limit, cursor, ...query }, { hub }) {
-    const page = await hub.sessions.history.search(query, { limit, cursor });
+  async run({ limit, cursor, ...query }, { hub, caller }) {
+    const page = await hub.sessions.history.search(query, { limit, cursor }, caller);
     const results = page.items.map(({ rank: _rank, ...hit }) => hit);
     return { results, nextCursor: page.nextCursor, warnings: page.warnings };
   },
