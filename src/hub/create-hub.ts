@@ -131,7 +131,9 @@ export async function createHub({ fabric, blobs, timing, version, ...given }: Hu
   new Drainer(foundation, { checkpoints, holders, ledger, placement, workers });
   new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
-  const { sessions, recorder } = openSessions(foundation, { events, idempotency, peers, workers });
+  const { sessions, recorder, presence } = openSessions(foundation, {
+    ...{ activity, catalog, holders, events, idempotency, peers, workers },
+  });
 
   const health = new HealthDesk(foundation, { workers, repairs, version: version ?? 'unknown' });
 
@@ -145,6 +147,7 @@ export async function createHub({ fabric, blobs, timing, version, ...given }: Hu
     events,
     lost,
     recorder,
+    presence,
     tails,
     tasks,
     workers,

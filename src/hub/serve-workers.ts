@@ -8,6 +8,7 @@ import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
 import type { LostWorkspaces } from './lost-workspaces.ts';
 import type { RunEnds } from './run-ends.ts';
+import type { PresenceDesk } from './sessions/presence/presence-desk.ts';
 import type { SessionRecorder } from './sessions/recorder.ts';
 import type { Tails } from './tails.ts';
 import type { TaskDesk } from './tasks.ts';
@@ -20,6 +21,7 @@ interface Parts {
   readonly ends: RunEnds;
   readonly events: EventLog;
   readonly lost: LostWorkspaces;
+  readonly presence: PresenceDesk;
   readonly recorder: SessionRecorder;
   readonly tails: Tails;
   readonly tasks: TaskDesk;
@@ -29,7 +31,7 @@ interface Parts {
 /** Serves what workers tell their hub. `from` is the worker's authenticated id; what it says of others' workspaces is void. */
 export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Closer> {
   const { store, log, link } = foundation;
-  const { audit, auto, catalog, ends, events, lost, recorder, tails, tasks, workers } = parts;
+  const { audit, auto, catalog, ends, events, lost, presence, recorder, tails, tasks, workers } = parts;
 
   /** The workspace, if this worker holds it at that epoch. */
   const held = async (
@@ -42,6 +44,14 @@ export function serveWorkers(foundation: Foundation, parts: Parts): Promise<Clos
 
   const handlers: HubHandlers = {
     'session.told': (told, { from }) => recorder.record(from, told),
+    'presence.told': async ({ open }, { from }) => {
+      await presence.told(from, open);
+      return {};
+    },
+    'transcripts.grew': async ({ agentSessionIds }, { from }) => {
+      await presence.grew(from, agentSessionIds);
+      return {};
+    },
     'worker.join': (worker, { from }) => workers.join({ ...worker, id: from }),
     'worker.beat': ({ boot }, { from }) => workers.beat(from, boot),
     'worker.change': (change, { from }) => workers.change(from, change),

@@ -47,6 +47,8 @@ const unused = async () => {
   throw new Error('not expected to be asked');
 };
 const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
+  'presence.check': unused,
+  'history.since': unused,
   'agents.describe': unused,
   'session.check': unused,
   'session.start': unused,
@@ -75,6 +77,8 @@ const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
 });
 const hubHandlers = (some: Partial<HubHandlers>): HubHandlers => ({
   'session.told': unused,
+  'presence.told': unused,
+  'transcripts.grew': unused,
   'worker.join': unused,
   'worker.beat': unused,
   'worker.change': unused,

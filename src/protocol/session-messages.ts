@@ -13,6 +13,7 @@ import {
   usageReportSchema,
 } from './history.ts';
 import { json } from './json.ts';
+import { presenceHubRequests, presenceWorkerRequests } from './presence.ts';
 import { agentKindSchema, permissionModeSchema, rememberSchema, sessionStatusSchema, usageSchema } from './sessions.ts';
 
 /** What hubs and workers say to each other about sessions with agents. */
@@ -39,6 +40,7 @@ export const attachmentSchema = z.object({
 export type Attachment = z.output<typeof attachmentSchema>;
 
 export const sessionWorkerRequests = {
+  ...presenceWorkerRequests,
   /** The kinds of agents that are configured on this worker. */
   'agents.describe': { request: z.object({}), reply: z.object({ agents: z.array(agentKindSchema) }) },
   /** Whether a session may be had there: the directory as the worker sees it. Throws INVALID_CWD. */
@@ -132,6 +134,7 @@ export const turnEndSchema = z.object({
 });
 
 export const sessionHubRequests = {
+  ...presenceHubRequests,
   /**
    * What happened in a session, in order, with all that follows. `first` numbers the first event among all of this epoch, from 1. Told
    * again until a hub answers; `isFenced`: somebody else drives it by now. `expected` after a gap: the number to go on from.

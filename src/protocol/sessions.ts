@@ -102,6 +102,8 @@ export const agentCapabilitiesSchema = z.object({
   cost: z.boolean(),
   inWorkspace: z.boolean(),
   denyEndsTurn: z.boolean(),
+  /** It tells which of its sessions are open in terminals; of others a prompt cannot know. */
+  presence: z.boolean().optional(),
 });
 export type AgentCapabilities = z.output<typeof agentCapabilitiesSchema>;
 

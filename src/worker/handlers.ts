@@ -2,6 +2,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { WorkerHandlers } from '../protocol/link.ts';
 import { type PastSessions, sessionHandlers } from './agents/handlers.ts';
 import type { LiveSessions } from './agents/live-sessions.ts';
+import type { TerminalPresence } from './agents/presence/open-presence.ts';
 import type { EngineReport } from './sandbox/engine.ts';
 import type { HostedWorkspace } from './sandbox/hosted-workspace.ts';
 import type { Workspaces } from './workspaces.ts';
@@ -12,19 +13,27 @@ export interface HandlerParts {
   /** Absent where no agent is configured. */
   readonly sessions?: LiveSessions;
   readonly past?: PastSessions;
+  readonly presence?: TerminalPresence;
   /** False while the worker is closing, or has not heard a hub for most of its lease. */
   mayWork(): boolean;
 }
 
 /** What the worker does for each request of a hub. */
-export function workerHandlers({ workspaces, engine, sessions, past, mayWork }: HandlerParts): WorkerHandlers {
+export function workerHandlers({
+  workspaces,
+  engine,
+  sessions,
+  past,
+  presence,
+  mayWork,
+}: HandlerParts): WorkerHandlers {
   /** Others may hold it by now when this worker was silent for too long: the hub looks at the record, and waits for the lease. */
   const held = (hold: { workspaceId: string; epoch: number }): HostedWorkspace => {
     if (!mayWork()) throw fenced();
     return workspaces.get(hold);
   };
   return {
-    ...sessionHandlers(sessions, past),
+    ...sessionHandlers(sessions, past, presence),
     'workspace.open': async request => {
       if (!mayWork()) throw fenced();
       return await workspaces.open(request);

@@ -108,6 +108,8 @@ export class TestWorker {
     const { heard, hub } = this;
     return {
       'session.told': (...of) => hub['session.told']?.(...of) ?? Promise.resolve({ isFenced: true, expected: 0 }),
+      'presence.told': (...of) => hub['presence.told']?.(...of) ?? Promise.resolve({}),
+      'transcripts.grew': (...of) => hub['transcripts.grew']?.(...of) ?? Promise.resolve({}),
       'worker.join': (...of) => hub['worker.join']?.(...of) ?? Promise.resolve({ leaseSeconds: 15 }),
       'worker.beat': (...of) => hub['worker.beat']?.(...of) ?? Promise.resolve({ isLive: true, isDraining: false }),
       'worker.change': (...of) => hub['worker.change']?.(...of) ?? Promise.resolve({ isLive: true, others: 0 }),

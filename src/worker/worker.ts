@@ -189,7 +189,16 @@ async function agentsOf(
 ): Promise<Agents> {
   const { link } = parts;
   const tell = (told: HubRequest<'session.told'>) => askHub(link, 'session.told', told, { timeoutMs: ASK_TIMEOUT_MS });
-  return await openAgents({ ...parts, worker: id, config, blobs, tell });
+  return await openAgents({
+    ...parts,
+    worker: id,
+    config,
+    blobs,
+    tell,
+    tellOpen: (open, signal) =>
+      askHub(link, 'presence.told', { open: [...open] }, { timeoutMs: ASK_TIMEOUT_MS, signal }),
+    tellGrown: ids => askHub(link, 'transcripts.grew', { agentSessionIds: [...ids] }, { timeoutMs: ASK_TIMEOUT_MS }),
+  });
 }
 
 /** Asks until a hub answers. A refusal counts as no; trouble of the hub's own is no answer. */

@@ -3,10 +3,13 @@ import { NotHere } from '../../protocol/link.ts';
 import { usageSchema } from '../../protocol/sessions.ts';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
 import type { Foundation } from '../foundation.ts';
+import type { Door } from './presence/door.ts';
+import { openInSchema } from './presence/presence-book.ts';
 import { promptSchema } from './prompt.ts';
 import { sessionNotFound } from './errors.ts';
 import type { SessionLink } from './session-link.ts';
 import type { SessionLog } from './session-log.ts';
+import type { Lodged, SessionWorkspaces } from './session-workspaces.ts';
 
 const START_TIMEOUT_MS = 120_000;
 const ASK_TIMEOUT_MS = 30_000;
@@ -17,8 +20,10 @@ const LIVE: ReadonlySet<string> = new Set(['starting', 'idle', 'running', 'waiti
 export const isLive = ({ status }: AgentSessionRecord): boolean => LIVE.has(status);
 
 interface Parts {
+  readonly door: Door;
   readonly log: SessionLog;
   readonly link: SessionLink;
+  readonly workspaces: SessionWorkspaces;
 }
 
 /**
@@ -70,34 +75,55 @@ export class Driving {
   async start(session: AgentSessionRecord): Promise<AgentSessionRecord> {
     const { store } = this.#foundation;
     let current = session;
-    if (!isLive(current)) {
-      const claimed = await store.sessions.claim(current.id, { epoch: current.epoch }, { worker: current.worker });
+    if (isLive(current) && current.status !== 'starting') return current;
+    const lodged = await this.#lodged(current);
+    const worker = lodged?.worker ?? current.worker;
+    // A workspace that has moved takes its sessions along.
+    if (!isLive(current) || worker !== current.worker) {
+      const claimed = await store.sessions.claim(current.id, { epoch: current.epoch }, { worker });
       current = claimed ?? (await this.#read(current.id));
+      const body = { session: { id: current.id, status: 'starting' } };
+      if (claimed) await this.#parts.log.append(current.id, [{ type: 'session.updated', body }]);
     }
     // Starting once more what another hub has begun to start does no harm, and brings it to its end when that hub is gone.
     if (current.status !== 'starting') return current;
-    await this.#begin(current);
+    await this.#begin(current, lodged);
     return await this.#read(current.id);
   }
 
-  async #begin(session: AgentSessionRecord): Promise<void> {
-    const { id: sessionId, epoch, agent, cwd, model, permissionMode, workspaceId, agentSessionId: resume } = session;
+  async #lodged(session: AgentSessionRecord): Promise<Lodged | undefined> {
+    try {
+      return await this.#parts.workspaces.of(session);
+    } catch (error) {
+      await this.#notStarted(session, error);
+      throw error;
+    }
+  }
+
+  async #begin(session: AgentSessionRecord, lodged: Lodged | undefined): Promise<void> {
+    const { id: sessionId, epoch, agent, cwd, model, permissionMode, agentSessionId: resume } = session;
     const used = usageSchema.safeParse(session.usage).data;
-    const request = { sessionId, epoch, agent, cwd, resume, model, permissionMode, workspaceId, used };
+    const place = { cwd, ...(lodged && { workspace: lodged.hold }) };
+    const request = { sessionId, epoch, agent, ...place, resume, model, permissionMode, used };
     try {
       const options = { timeoutMs: START_TIMEOUT_MS };
       const { agentSessionId } = await this.#parts.link.ask(session.worker, 'session.start', request, options);
       await this.#foundation.store.sessions.update(sessionId, { epoch }, { agentSessionId });
     } catch (error) {
-      if (error instanceof AppError && error.code !== 'WORKER_UNREACHABLE') {
-        const statusReason = error.message;
-        await this.#foundation.store.sessions.update(sessionId, { epoch }, { status: 'failed', statusReason });
-        await this.#parts.log.append(sessionId, [
-          { type: 'session.updated', body: { session: { id: sessionId, status: 'failed', statusReason } } },
-        ]);
-      }
+      await this.#notStarted(session, error);
       throw error;
     }
+  }
+
+  /** Nothing for now is no reason to fail. */
+  async #notStarted({ id, epoch }: AgentSessionRecord, error: unknown): Promise<void> {
+    if (!(error instanceof AppError) || isForNow(error)) return;
+    const isElsewhere = error.code === 'SESSION_OPEN_ELSEWHERE';
+    const status = isElsewhere ? 'mirror' : 'failed';
+    const statusReason = isElsewhere ? null : error.message;
+    const body = { session: { id, status, ...(statusReason !== null && { statusReason }) } };
+    if (await this.#foundation.store.sessions.update(id, { epoch }, { status, statusReason }))
+      await this.#parts.log.append(id, [{ type: 'session.updated', body }]);
   }
 
   async #advance(sessionId: string): Promise<void> {
@@ -112,12 +138,30 @@ export class Driving {
         if (turn === undefined) return;
         if (await this.#give(session, turn)) return;
       } catch (error) {
-        if (error instanceof AppError && error.code === 'WORKER_UNREACHABLE') return;
+        if (error instanceof AppError && isForNow(error)) return;
+        // Its workspace has moved since we looked.
+        if (error instanceof NotHere && starts + 1 < MAX_STARTS) continue;
+        if (await this.#isHeld(next, error)) return;
         log.warn({ err: error, session: sessionId }, 'a prompt could not be given to its agent');
         await this.#fail(next, error);
         return;
       }
     }
+  }
+
+  /** Somebody opened the session in a terminal in the last moment, and the prompt's caller has chosen to wait for that. */
+  async #isHeld(turn: TurnRecord, error: unknown): Promise<boolean> {
+    if (!(error instanceof AppError) || error.code !== 'SESSION_OPEN_ELSEWHERE') return false;
+    const openIn = openInSchema.safeParse(error.details.openIn).data;
+    if (openIn === undefined) return false;
+    try {
+      if (!(await this.#parts.door.hold(turn, await this.#read(turn.sessionId), openIn))) return false;
+    } catch (refusal) {
+      if (!(refusal instanceof AppError)) throw refusal;
+      return false;
+    }
+    this.advance(turn.sessionId);
+    return true;
   }
 
   /** False when the agent has ended before it got the prompt, which therefore waits again. */
@@ -158,6 +202,9 @@ export class Driving {
     return session;
   }
 }
+
+/** Whoever is asked again later may get another answer. */
+const isForNow = ({ code }: AppError): boolean => code === 'WORKER_UNREACHABLE' || code === 'NO_WORKER_AVAILABLE';
 
 /** The agent of that start is not there. */
 const isGone = (error: unknown): boolean =>

@@ -1,4 +1,5 @@
 import { AppError } from '../../errors/app-error.ts';
+import type { OpenIn } from './presence/presence-book.ts';
 
 /** Unknown and foreign handles must not differ in a single letter, so each has one place that words it. */
 export const sessionNotFound = (id: string): AppError => new AppError('SESSION_NOT_FOUND', `Session not found: ${id}`);
@@ -20,3 +21,9 @@ export const promptQueueFull = (most: number): AppError =>
 
 export const sessionBusy = (id: string, turnId: string): AppError =>
   new AppError('SESSION_BUSY', `Session ${id} has turn ${turnId} running`, { details: { turn_id: turnId } });
+
+/** What to do instead is the caller's choice: each of them has its price. */
+export const sessionOpenElsewhere = (id: string, openIn: OpenIn): AppError =>
+  new AppError('SESSION_OPEN_ELSEWHERE', `Session ${id} is open in a terminal (pid ${openIn.pid})`, {
+    details: { choices: ['fork', 'queue', 'wait'], openIn: { ...openIn } },
+  });

@@ -3,11 +3,19 @@ import type { PollPositionStore } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Idempotency, Peers } from '../hub.ts';
+import type { Activity } from '../activity.ts';
+import type { Catalog } from '../catalog.ts';
+import type { Holders } from '../holders.ts';
 import type { WorkerBook } from '../workers.ts';
 import { Driving } from './drive.ts';
 import { EventPositions } from './event-positions.ts';
+import { Family } from './family.ts';
 import { HistoryDesk } from './history-desk.ts';
 import { PermissionDesk } from './permission-desk.ts';
+import { Door } from './presence/door.ts';
+import { Mirror } from './presence/mirror.ts';
+import { PresenceBook } from './presence/presence-book.ts';
+import { PresenceDesk } from './presence/presence-desk.ts';
 import { ProjectFinder } from './project-finder.ts';
 import { SessionRecorder } from './recorder.ts';
 import { SessionDesk } from './session-desk.ts';
@@ -16,6 +24,7 @@ import { SessionFeed } from './session-feed.ts';
 import { SessionLink } from './session-link.ts';
 import { SessionLog } from './session-log.ts';
 import { SessionRecovery } from './session-recovery.ts';
+import { SessionWorkspaces } from './session-workspaces.ts';
 import { TerminalDesk } from './terminals/terminal-desk.ts';
 import { UploadDesk } from './upload-desk.ts';
 
@@ -24,6 +33,8 @@ export interface Sessions {
   readonly desk: SessionDesk;
   readonly permissions: PermissionDesk;
   readonly terminals: TerminalDesk;
+  readonly presence: PresenceBook;
+  readonly mirror: Mirror;
   readonly feed: SessionFeed;
   readonly positions: EventPositions;
   readonly polls: PollPositionStore;
@@ -34,6 +45,9 @@ export interface Sessions {
 }
 
 interface Parts {
+  readonly activity: Activity;
+  readonly catalog: Catalog;
+  readonly holders: Holders;
   readonly events: EventLog;
   readonly idempotency: Idempotency;
   readonly peers: Peers;
@@ -43,27 +57,51 @@ interface Parts {
 /** Everything that a hub does for sessions; `recorder` hears what workers tell of them. */
 export function openSessions(
   foundation: Foundation,
-  { events, idempotency, peers, workers }: Parts,
-): { sessions: Sessions; recorder: SessionRecorder } {
+  { activity, catalog, holders, events, idempotency, peers, workers }: Parts,
+): { sessions: Sessions; recorder: SessionRecorder; presence: PresenceDesk } {
   const { store, config } = foundation;
   const log = new SessionLog(store, events);
   const link = new SessionLink(foundation, workers);
-  const driving = new Driving(foundation, { log, link });
+  const workspaces = new SessionWorkspaces({ activity, catalog, holders });
+  const history = new HistoryDesk(foundation, { link, workers });
+  const terminals = new TerminalDesk(foundation, { history, log, peers, workers });
+  const book = new PresenceBook(store, workers);
+  const door = new Door(foundation, { book, link, terminals });
+  const driving = new Driving(foundation, { door, log, link, workspaces });
+  const mirror = new Mirror(foundation, { link, log });
+  const presence = new PresenceDesk(foundation, { book, driving, log, mirror, terminals, workers });
   const recorder = new SessionRecorder(foundation, {
     log,
     permissionSeconds: config.sessions.permission_timeout_seconds,
     turnEnded: ({ id }) => driving.advance(id),
+    released: session => presence.released(session),
+    heard: session => workspaces.used(session),
   });
   new SessionRecovery(foundation, { driving, log, workers });
-  const history = new HistoryDesk(foundation, { link, workers });
+  const family = new Family(foundation, { log, prompted: id => driving.advance(id) });
+  log.onChild(() => family.changed());
   const finder = new SessionFinder(store, history);
-  const desk = new SessionDesk(foundation, { driving, events, finder, history, idempotency, link, log, workers });
-  const terminals = new TerminalDesk(foundation, { history, log, peers, workers });
+  const desk = new SessionDesk(foundation, {
+    door,
+    driving,
+    events,
+    family,
+    finder,
+    history,
+    idempotency,
+    link,
+    log,
+    presence: book,
+    workers,
+    workspaces,
+  });
   const permissions = new PermissionDesk(foundation, { link, terminals: terminals.requests });
   const sessions = {
     desk,
     permissions,
     terminals,
+    presence: book,
+    mirror,
     feed: new SessionFeed(store, events),
     positions: new EventPositions(store),
     polls: store.pollPositions,
@@ -72,5 +110,5 @@ export function openSessions(
     projects: new ProjectFinder(store, history),
     uploads: new UploadDesk(foundation, link),
   };
-  return { sessions, recorder };
+  return { sessions, recorder, presence };
 }

@@ -11,6 +11,10 @@ interface Parts {
   readonly permissionSeconds: number;
   /** A turn has ended: the next one may begin. */
   turnEnded(session: AgentSessionRecord): void;
+  /** Its agent has ended, so others may have the session. */
+  released(session: AgentSessionRecord): void;
+  /** Something happened in it. */
+  heard(session: AgentSessionRecord): void;
 }
 
 /** Writes down what workers tell of the sessions that they drive. */
@@ -32,8 +36,11 @@ export class SessionRecorder {
     if ('fenced' in outcome) return { isFenced: true, expected: 0 };
     if ('gap' in outcome) return { isFenced: false, expected: outcome.gap };
     if (outcome.isNew) {
+      this.#parts.heard(session);
       await this.#parts.log.wake(sessionId);
       if (told.ended.length > 0) this.#parts.turnEnded(session);
+      const { status } = told.patch;
+      if (status === 'parked' || status === 'closed' || status === 'failed') this.#parts.released(session);
     }
     return { isFenced: false, expected: outcome.reported + 1 };
   }

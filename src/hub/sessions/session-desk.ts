@@ -3,7 +3,7 @@ import type { Caller } from '../../auth/caller.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { NotHere } from '../../protocol/link.ts';
 import type { AgentKind } from '../../protocol/sessions.ts';
-import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
+import type { AgentSessionRecord } from '../../store/agents/rows.ts';
 import type { NewAgentSession } from '../../store/agents/store.ts';
 import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
@@ -11,19 +11,20 @@ import type { Call, Idempotency } from '../hub.ts';
 import { toJsonObject } from '../json.ts';
 import type { WorkerBook } from '../workers.ts';
 import { type Driving, isLive } from './drive.ts';
-import { promptQueueFull, sessionBusy } from './errors.ts';
+import type { Family, WhenDone } from './family.ts';
 import type { HistoryDesk } from './history-desk.ts';
-import type { Prompt } from './prompt.ts';
-import { ADOPTED, type FoundSession, type SessionFinder } from './session-finder.ts';
-import { listSessions, type SessionQuery } from './session-list.ts';
+import type { Door } from './presence/door.ts';
+import type { PresenceBook } from './presence/presence-book.ts';
+import { PromptDesk, type SendRequest, type Sent } from './prompt-desk.ts';
+import type { FoundSession, SessionFinder } from './session-finder.ts';
+import { type ListedSession, listSessions, type SessionQuery } from './session-list.ts';
 import type { SessionLink } from './session-link.ts';
-import { streamOf } from '../../store/agents/sessions.ts';
 import type { SessionLog } from './session-log.ts';
+import { refuseInWorkspace, type SessionWorkspaces } from './session-workspaces.ts';
 import { type TurnSeen, watchTurn } from './turn-watch.ts';
 
 const ASK_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 60_000;
-const MAX_PROMPTS = 20;
 const MAX_TITLE = 120;
 
 export interface NewSession {
@@ -35,46 +36,41 @@ export interface NewSession {
   readonly permissionMode: AgentSessionRecord['permissionMode'];
   readonly title?: string;
   readonly parentId?: string;
+  /** What its parent hears of the ends of its turns. */
+  readonly whenDone?: WhenDone;
   readonly prompt?: string;
   readonly idempotencyKey?: string;
 }
 
-export interface SendRequest {
-  readonly session: AgentSessionRecord;
-  readonly prompt: Prompt;
-  readonly whenBusy: 'queue' | 'interrupt' | 'error';
-  readonly idempotencyKey?: string;
-}
-
-export interface Sent {
-  readonly turn: TurnRecord;
-  readonly session: AgentSessionRecord;
-  readonly via: 'resume' | 'queue';
-  /** Among those that wait; 1 is next. */
-  readonly position: number;
-  /** Position in the session's log just before this turn. */
-  readonly cursor: number;
-}
-
 interface Parts {
+  readonly door: Door;
   readonly driving: Driving;
   readonly events: EventLog;
+  readonly family: Family;
   readonly finder: SessionFinder;
   readonly history: HistoryDesk;
   readonly idempotency: Idempotency;
   readonly link: SessionLink;
   readonly log: SessionLog;
+  readonly presence: PresenceBook;
   readonly workers: WorkerBook;
+  readonly workspaces: SessionWorkspaces;
 }
 
 /** Sessions with agents, as callers direct them. */
 export class SessionDesk {
   readonly #foundation: Foundation;
   readonly #parts: Parts;
+  readonly #prompts: PromptDesk;
 
   constructor(foundation: Foundation, parts: Parts) {
     this.#foundation = foundation;
     this.#parts = parts;
+    this.#prompts = new PromptDesk(foundation, {
+      ...parts,
+      abort: session => this.abort(session),
+      fork: (session, id) => this.#fork(session, { id, atMessageId: undefined, title: undefined }),
+    });
   }
 
   /** Of a session for which none is named. */
@@ -88,13 +84,23 @@ export class SessionDesk {
   }
 
   /** Changes nothing; with messages of its transcript. Throws SESSION_NOT_FOUND. */
-  look(id: string, caller: Caller, reading: Parameters<SessionFinder['look']>[2]): Promise<FoundSession> {
-    return this.#parts.finder.look(id, caller, reading);
+  async look(
+    id: string,
+    caller: Caller,
+    reading: Parameters<SessionFinder['look']>[2],
+  ): Promise<FoundSession & Pick<ListedSession, 'openIn'>> {
+    const found = await this.#parts.finder.look(id, caller, reading);
+    const { record, past, workerId } = found;
+    const named = record?.agentSessionId ?? past?.session.agentSessionId;
+    const isInside = record !== undefined && record.workspaceId !== null;
+    const openIn = isInside || named === undefined ? undefined : await this.#parts.presence.find(workerId, named);
+    return { ...found, openIn };
   }
 
   list(query: SessionQuery): ReturnType<typeof listSessions> {
     const { store } = this.#foundation;
-    return listSessions(query, { store, history: this.#parts.history });
+    const { history, presence } = this.#parts;
+    return listSessions(query, { store, history, presence });
   }
 
   /** The agents of all workers that answer, and the names of those that did not. */
@@ -123,29 +129,9 @@ export class SessionDesk {
     return await this.find(session_id, call.caller);
   }
 
-  async send({ session, prompt, whenBusy, idempotencyKey: key }: SendRequest, call: Call): Promise<Sent> {
-    const { store } = this.#foundation;
-    refuseWhatMayBeOpen(session);
-    const open = await store.turns.open(session.id);
-    const running = open.find(({ state }) => state === 'running');
-    if (running !== undefined && whenBusy === 'error') throw sessionBusy(session.id, running.id);
-    const cursor = await store.events.lastSeq(streamOf(session.id));
-    const args = { session_id: session.id, ...prompt };
-    const { turn_id } = await this.#parts.idempotency.once(
-      { caller: call.caller, operation: 'send_prompt', key, args: toJsonObject(args) },
-      async ids => ({ turn_id: (await this.#enqueue(session, prompt, ids?.taskId() ?? randomUUID())).id }),
-    );
-    if (running !== undefined && whenBusy === 'interrupt') await this.abort(session);
-    this.#parts.driving.advance(session.id);
-    const turn = await store.turns.get(turn_id);
-    if (turn === undefined) throw new Error('a prompt that was accepted is gone');
-    const position = open.filter(({ id, state }) => state === 'queued' && id !== turn_id).length + 1;
-    const waits = running !== undefined || position > 1;
-    if (waits) {
-      const body = { turnId: turn_id, position };
-      await this.#parts.log.append(session.id, [{ type: 'prompt.queued', body }]);
-    }
-    return { turn, session, via: waits ? 'queue' : 'resume', position, cursor };
+  /** Throws SESSION_BUSY, SESSION_OPEN_ELSEWHERE, CAPACITY_EXCEEDED, CAPABILITY_UNSUPPORTED; then nothing was written. */
+  send(request: SendRequest, call: Call): Promise<Sent> {
+    return this.#prompts.send(request, call);
   }
 
   /** Follows the turn until it ends, waits for leave, or the time is over. */
@@ -184,7 +170,9 @@ export class SessionDesk {
       );
       await this.#unlessGone(asked, { wasLive: false });
     }
-    await store.sessions.update(sessionId, { epoch }, { status: 'closed', statusReason: null });
+    // One that is open in a terminal is not ours to close.
+    if (session.status !== 'mirror')
+      await store.sessions.update(sessionId, { epoch }, { status: 'closed', statusReason: null });
     return wasLive;
   }
 
@@ -217,7 +205,7 @@ export class SessionDesk {
     const session = known ?? (await this.#insert(request, caller, id));
     await this.#parts.driving.start(session);
     if (request.prompt !== undefined) {
-      await this.#enqueue(session, { text: request.prompt, attachments: [] }, `${id}-first`);
+      await this.#prompts.enqueue(session, { text: request.prompt, attachments: [] }, `${id}-first`);
       this.#parts.driving.advance(id);
     }
     return session;
@@ -225,7 +213,10 @@ export class SessionDesk {
 
   async #insert(request: NewSession, caller: Caller, id: string): Promise<AgentSessionRecord> {
     const { agent, model, permissionMode, workspaceId, parentId } = request;
-    const { worker, cwd, slug } = await this.#place(request);
+    const { worker, cwd, slug } =
+      workspaceId === undefined
+        ? await this.#place(request)
+        : await this.#parts.workspaces.reach({ ...request, workspaceId, caller: caller.id });
     const title = request.title?.trim().slice(0, MAX_TITLE) ?? '';
     const row: NewAgentSession = {
       ...{
@@ -242,8 +233,9 @@ export class SessionDesk {
       ...{ model: model ?? null, permissionMode, status: 'starting', parentId: parentId ?? null, forkedFrom: null },
       ...{ atMessageId: null, usage: {}, messageCount: 0, metadata: {} },
     };
-    const session = await this.#foundation.store.sessions.insert(row);
-    const body = { session: { id, agent, cwd, projectSlug: slug, title, status: 'starting', workerId: worker } };
+    const session = await this.#parts.family.insert(row, request);
+    const about = { id, agent, cwd, projectSlug: slug, title, status: 'starting', workerId: worker };
+    const body = { session: { ...about, ...(parentId !== undefined && { parentId }) } };
     await this.#parts.log.append(id, [{ type: 'session.created', body }]);
     return session;
   }
@@ -270,16 +262,6 @@ export class SessionDesk {
     throw refusal;
   }
 
-  async #enqueue(session: AgentSessionRecord, prompt: Prompt, id: string): Promise<TurnRecord> {
-    const { id: sessionId, caller } = session;
-    const accepted = await this.#foundation.store.turns.enqueue(
-      { id, sessionId, caller, prompt: toJsonObject(prompt), expiresAt: null, state: 'queued' },
-      { most: MAX_PROMPTS },
-    );
-    if (accepted === 'full') throw promptQueueFull(MAX_PROMPTS);
-    return accepted.turn;
-  }
-
   async #endWaiting(sessionId: string, turnId: string): Promise<void> {
     const result = { outcome: 'aborted', error: 'the session was disposed before this prompt had its turn' };
     if (!(await this.#foundation.store.turns.end({ id: turnId, state: 'aborted', result }))) return;
@@ -295,6 +277,7 @@ export class SessionDesk {
   ): Promise<string> {
     const { store } = this.#foundation;
     if ((await store.sessions.get(id)) !== undefined) return id;
+    refuseInWorkspace(session, 'fork');
     const { agent, agentSessionId: original, cwd, worker } = session;
     if (original === null)
       throw new AppError('CONFLICT', `Session ${session.id} has not started yet, so there is nothing to fork`, {
@@ -323,15 +306,4 @@ export class SessionDesk {
       throw error;
     }
   }
-}
-
-/**
- * A session that was begun elsewhere may be open there, which cannot be told yet: a prompt from here would then lose a branch of it
- * without a word. A fork loses nothing.
- */
-function refuseWhatMayBeOpen({ id, metadata }: AgentSessionRecord): void {
-  if (metadata[ADOPTED] !== true) return;
-  throw new AppError('CAPABILITY_UNSUPPORTED', `Session ${id} was begun elsewhere and may be open in a terminal`, {
-    hint: 'call fork_session, and send the prompt to the fork',
-  });
 }

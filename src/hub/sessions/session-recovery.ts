@@ -50,7 +50,8 @@ export class SessionRecovery {
     await this.#parts.log.append(
       id,
       [{ type: 'session.updated', body: { session: { id, status: 'failed', statusReason } } }],
-      { status: 'failed', statusReason },
+      // What its agent wrote until now was told as far as it was known: nobody else wrote it.
+      { status: 'failed', statusReason, lastMessageAt: await store.now() },
     );
     await this.#expirePermissions(session);
     for (const turn of await store.turns.open(id)) if (turn.state === 'running') await this.#interrupt(turn);
@@ -107,6 +108,10 @@ export class SessionRecovery {
   }
 
   async #tellExpired({ id: turnId, sessionId }: TurnRecord): Promise<void> {
-    await this.#parts.log.append(sessionId, [{ type: 'prompt.expired', body: { turnId } }]);
+    const result = { outcome: 'expired', error: 'its session was open in a terminal all the time that it might wait' };
+    await this.#parts.log.append(sessionId, [
+      { type: 'prompt.expired', body: { turnId } },
+      { type: 'session.idle', body: { turnId, result } },
+    ]);
   }
 }

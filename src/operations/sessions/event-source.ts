@@ -121,6 +121,8 @@ async function readable(name: string, { hub, caller }: Pick<OperationContext, 'h
   const [kind, id] = at < 0 ? [name, ''] : [name.slice(0, at), name.slice(at + 1)];
   if (kind === 'session') {
     const session = await hub.sessions.desk.find(id, caller);
+    // What a terminal says in it is told from now on, beginning with its newest turn.
+    await hub.sessions.mirror.begin(session);
     return { name: `session:${session.id}`, kind, id: session.id };
   }
   if (kind === 'task') requireTaskScope((await hub.tasks.get(id, caller)).toolset, 'read', caller);

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Sent } from '../../hub/sessions/session-desk.ts';
-import { AppError } from '../../errors/app-error.ts';
+import type { Sent } from '../../hub/sessions/prompt-desk.ts';
 import { idem } from '../sandbox/inputs.ts';
 import { defineOperation } from '../define.ts';
 import type { OperationContext } from '../operation.ts';
@@ -131,22 +130,20 @@ interface PromptInput {
 
 async function send(input: PromptInput, context: OperationContext): Promise<Sent> {
   const { desk } = context.hub.sessions;
-  if (input.when_open !== 'error')
-    throw new AppError('CAPABILITY_UNSUPPORTED', `when_open: ${input.when_open} is not supported yet`, {
-      hint: 'leave when_open out; fork_session makes a copy that takes prompts',
-    });
   const session = await desk.find(input.session_id, context.caller);
   const { text, when_busy: whenBusy, idempotency_key: idempotencyKey } = input;
   const fileIds = input.attachments.map(({ fileId }) => fileId);
   const attachments = await context.hub.sessions.uploads.attachments(fileIds, context.caller);
-  return await desk.send({ session, prompt: { text, attachments }, whenBusy, idempotencyKey }, context);
+  const prompt = { text, attachments, ...(input.when_open !== 'error' && { whenOpen: input.when_open }) };
+  return await desk.send({ session, prompt, whenBusy, idempotencyKey }, context);
 }
 
-const viewSent = ({ turn, session, via, position, cursor }: Sent) => ({
+const viewSent = ({ turn, session, via, position, cursor, forkedFrom }: Sent) => ({
   ok: true,
   via,
   sessionId: session.id,
   turnId: turn.id,
-  ...(via === 'queue' && { position }),
+  ...((via === 'queue' || via === 'channel') && { position }),
+  ...(forkedFrom !== undefined && { forkedFrom }),
   cursor: cursorOf(session.id, cursor),
 });

@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import type { OpenIn } from '../../hub/sessions/presence/presence-book.ts';
 import { sessionStatusSchema } from '../../protocol/sessions.ts';
 import { badArgument } from '../arguments.ts';
-import { idem } from '../sandbox/inputs.ts';
+import { idem, ws } from '../sandbox/inputs.ts';
 import { defineOperation } from '../define.ts';
 import type { OperationContext } from '../operation.ts';
 import { cursorOf } from './cursors.ts';
 import { acting, agent, at, paging, permissionMode, project, reading, sessionId, since, slug } from './inputs.ts';
+import { parent, parentOf } from './parents.ts';
 import { agentsOutput, createdOutput, forkedOutput, renamedOutput, sessionOutput, sessionsOutput } from './outputs.ts';
 import { listText } from './texts.ts';
 import { viewListed, viewPermission, viewSession } from './views.ts';
@@ -55,39 +57,55 @@ export const getSession = defineOperation({
   cli: { words: ['sessions', 'show'], positional: 'session_id', examples: ['boxswain sessions show SESSION_ID'] },
   async run({ session_id, limit, before, max_part_chars }, { hub, caller }) {
     const reading = { limit, maxPartChars: max_part_chars, ...(before !== undefined && { before }) };
-    const { workerId, record, past } = await hub.sessions.desk.look(session_id, caller, reading);
+    const { workerId, record, past, recorded, openIn } = await hub.sessions.desk.look(session_id, caller, reading);
     const query = { caller: caller.id, sessionId: record?.id ?? session_id, pendingOnly: true, limit: 50 };
     const { rows } = await hub.sessions.permissions.list(query);
-    const session = viewListed({ workerId, record, past: past?.session });
+    const session = viewListed({ workerId, record, past: past?.session, openIn });
+    const channel = await channelOf(session.agentSessionId, openIn, { hub, caller });
+    const read = past ?? recorded;
     return {
       session: {
         ...session,
         slug: session.projectSlug,
-        channel: { present: false },
+        channel,
         pendingPermissionCount: rows.length,
         pendingPermissions: rows.map(viewPermission),
       },
-      messages: past?.messages ?? [],
-      hasMore: past?.hasMore ?? false,
-      before: past?.before ?? null,
+      messages: read?.messages ?? [],
+      hasMore: read?.hasMore ?? false,
+      before: read?.before ?? null,
     };
   },
 });
+
+/** Whether the hooks of the terminal that has it open reach this server. */
+async function channelOf(
+  agentSessionId: unknown,
+  openIn: OpenIn | undefined,
+  { hub, caller }: Pick<OperationContext, 'hub' | 'caller'>,
+): Promise<{ present: boolean; pid?: number }> {
+  if (openIn === undefined || typeof agentSessionId !== 'string') return { present: false };
+  const { since, pid } = openIn;
+  const present = await hub.sessions.terminals.hooksReach({ agentSessionId, caller: caller.id, since });
+  return present ? { present, pid } : { present };
+}
 
 export const createSession = defineOperation({
   name: 'create_session',
   toolset: 'sessions',
   title: 'Create session',
-  description: 'Start a coding agent in a directory.',
+  description: 'Start a coding agent in a directory, or inside a workspace.',
   input: z.strictObject({
     slug: slug.meta({ hidden: true, description: 'project to work in, instead of cwd' }),
     cwd: z.string().max(4096).optional().describe('absolute directory, or one of the workspace'),
     ...at,
+    ...ws,
     agent: agent.optional().describe('claude, codex, gemini, opencode or a configured one'),
     model: z.string().max(200).optional().describe('of those that the agent has'),
     permission_mode: permissionMode,
     title: title.optional().describe('name for people'),
     prompt: z.string().min(1).max(1_048_576).optional().describe('first prompt'),
+    ...parent,
     ...idem,
   }),
   output: createdOutput,
@@ -101,31 +119,45 @@ export const createSession = defineOperation({
   async run(input, context) {
     const { model, permission_mode, prompt, idempotency_key } = input;
     const { desk } = context.hub.sessions;
-    const { cwd, worker } = await placeOf(input, context);
+    const { cwd, worker, workspaceId } = await placeOf(input, context);
     const session = await desk.create(
       {
         agent: input.agent ?? desk.defaultAgent,
         cwd,
         worker,
+        workspaceId,
         model,
         permissionMode: permission_mode ?? 'default',
         title: input.title,
         prompt,
+        ...(await parentOf(input, context)),
         idempotencyKey: idempotency_key,
       },
       context,
     );
     const { id, agentSessionId, status, resumeCommand, workerId } = viewSession(session);
-    const place = { cwd: session.cwd, agent: session.agent, workerId, agentSessionId };
+    const place = {
+      cwd: session.cwd,
+      agent: session.agent,
+      workerId,
+      agentSessionId,
+      ...(workspaceId !== undefined && { workspaceId }),
+    };
     return { sessionId: session.id, ...place, status: String(status), resumeCommand, cursor: cursorOf(String(id), 0) };
   },
 });
 
 /** What is named in full wins over the project that it belongs to. */
 async function placeOf(
-  { cwd, slug: project, worker_id }: { cwd?: string; slug?: string; worker_id?: string },
+  {
+    cwd,
+    slug: project,
+    worker_id,
+    workspace_id,
+  }: Partial<Record<'cwd' | 'slug' | 'worker_id' | 'workspace_id', string>>,
   { hub, caller }: OperationContext,
-): Promise<{ cwd: string; worker: string | undefined }> {
+): Promise<{ cwd: string; worker: string | undefined; workspaceId?: string }> {
+  if (workspace_id !== undefined) return { cwd: cwd ?? '', worker: worker_id, workspaceId: workspace_id };
   if (cwd !== undefined) return { cwd, worker: worker_id };
   if (project !== undefined) return await hub.sessions.projects.find(project, { caller, worker: worker_id });
   throw badArgument('cwd', 'is required: a session works in a directory', 'name an absolute directory in cwd');

@@ -1,11 +1,13 @@
-import type { ListedSession } from '../../hub/sessions/session-list.ts';
+import { type ListedSession, statusOf } from '../../hub/sessions/session-list.ts';
 import type { AgentSessionRecord, PermissionRecord } from '../../store/agents/rows.ts';
 import type { EventRecord, JsonObject } from '../../store/rows.ts';
 
 const MAX_PREVIEW = 500;
 
 /** What a user types in a terminal to go on with a session. */
-function resumeCommand({ agent, agentSessionId, cwd }: AgentSessionRecord): string {
+function resumeCommand({ id, agent, agentSessionId, cwd, workspaceId }: AgentSessionRecord): string {
+  // Inside a workspace there is no terminal.
+  if (workspaceId !== null) return `boxswain sessions send ${id} --text 'go on'`;
   if (agentSessionId === null) return '';
   const program = { claude: 'claude --resume', codex: 'codex resume', opencode: 'opencode --session' }[agent];
   return program === undefined ? '' : `cd ${quoted(cwd)} && ${program} ${quoted(agentSessionId)}`;
@@ -43,10 +45,11 @@ export function viewSession(session: AgentSessionRecord, pendingPermissionCount 
 }
 
 /** One that an agent's own transcript tells of, with what is known of it here. */
-export function viewListed({ workerId, record, past }: ListedSession): JsonObject {
-  const told: JsonObject = past === undefined ? {} : { metadata: {}, status: 'parked', ...plain(past), workerId };
-  if (record === undefined) return { ...told, pendingPermissionCount: 0 };
-  const own = viewSession(record);
+export function viewListed({ workerId, record, past, openIn }: ListedSession): JsonObject {
+  const state = { status: statusOf({ record, openIn }), ...(openIn && { openIn }) };
+  const told: JsonObject = past === undefined ? {} : { metadata: {}, ...plain(past), workerId };
+  if (record === undefined) return { ...told, ...state, pendingPermissionCount: 0 };
+  const own = { ...viewSession(record), ...state };
   if (past === undefined) return own;
   const { createdAt, lastMessageAt, messageCount, usage, title } = past;
   const updatedAt = Math.max(record.updatedAt, past.updatedAt);

@@ -14,7 +14,9 @@ import type {
   UsageReport,
 } from '../../protocol/history.ts';
 import type { sessionWorkerRequests } from '../../protocol/session-messages.ts';
+import type { SinceRequest, WrittenSince } from '../../protocol/presence.ts';
 import type { LiveSessions } from './live-sessions.ts';
+import type { TerminalPresence } from './presence/open-presence.ts';
 import { claudeSlug } from '../history/identity.ts';
 
 /** What agents did on this machine before. */
@@ -23,6 +25,10 @@ export interface PastSessions {
   sessions(filter: SessionFilter): Promise<SessionPage>;
   /** Undefined for a session that it does not know. */
   messages(request: MessagesRequest): Promise<SessionMessages | undefined>;
+  /** What came into a transcript after a message; undefined for a session that it does not know. */
+  since(request: SinceRequest): Promise<WrittenSince | undefined>;
+  /** Settles when all that files hold now has been read. */
+  refresh(): Promise<void>;
   search(request: SearchRequest): Promise<SearchPage>;
   usage(filter: UsageFilter): Promise<UsageReport>;
   /** Undefined for a project that it does not know. */
@@ -35,6 +41,7 @@ const DESCRIBE_MS = 10_000;
 export function sessionHandlers(
   sessions: LiveSessions | undefined,
   past: PastSessions | undefined,
+  presence?: TerminalPresence,
 ): Pick<WorkerHandlers, keyof typeof sessionWorkerRequests> {
   const there = (): LiveSessions => {
     if (sessions !== undefined) return sessions;
@@ -62,6 +69,18 @@ export function sessionHandlers(
     'history.projects': async filter => (await past?.projects(filter)) ?? { projects: [], nextCursor: null },
     'history.sessions': async filter => (await past?.sessions(filter)) ?? { sessions: [], nextCursor: null },
     'history.messages': async request => ({ found: (await past?.messages(request)) ?? null }),
+    'history.since': async request => {
+      const { id, agent, isLast } = request;
+      if (isLast) await past?.refresh();
+      const driven = sessions?.drivenUntil(id);
+      const notBefore = driven === undefined ? request.notBefore : Math.max(driven, request.notBefore ?? 0);
+      const found = (await past?.since({ ...request, notBefore })) ?? null;
+      // After the reading: what is idle then was idle when the last of it was written.
+      return { found, open: (await presence?.seen(agent, id)) ?? null };
+    },
+    'presence.check': async ({ agent, agentSessionId }) => ({
+      open: (await presence?.check(agent, agentSessionId)) ?? null,
+    }),
     'history.search': async request => (await past?.search(request)) ?? { results: [], nextCursor: null },
     'history.usage': async filter => (await past?.usage(filter)) ?? noUsage(),
     'history.memory': async request => ({ files: (await past?.memory(request)) ?? null }),

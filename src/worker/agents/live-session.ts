@@ -84,6 +84,11 @@ export class LiveSession implements DriverHost {
     return this.#status;
   }
 
+  /** The agent's own id of it; undefined for a new one that has not started yet. */
+  get agentSessionId(): string | undefined {
+    return this.#live?.agentSessionId ?? this.#opening.resume ?? undefined;
+  }
+
   /** Milliseconds since it was last used; 0 while a turn runs. */
   get idleMs(): number {
     return this.#status === 'idle' ? performance.now() - this.#lastUsedAt : 0;
@@ -131,12 +136,14 @@ export class LiveSession implements DriverHost {
     this.#turn = { id: prompt.turnId, over: this.#run(live, prompt) };
   }
 
+  /** Settles when the turn is over and hubs know it. False when none ran. */
   async interrupt(): Promise<boolean> {
     const turn = this.#turn;
     if (turn === undefined || this.#live === undefined) return false;
     this.#cancelPending();
     await this.#live.interrupt();
     await turn.over;
+    await this.#queue.heard();
     return true;
   }
 

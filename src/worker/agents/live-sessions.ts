@@ -4,6 +4,7 @@ import { AppError } from '../../errors/app-error.ts';
 import type { Log } from '../../log/log.ts';
 import { NotHere } from '../../protocol/link.ts';
 import type { SessionTold, SessionWorkerRequest } from '../../protocol/session-messages.ts';
+import type { OpenSession } from '../../protocol/presence.ts';
 import type { AgentKind } from '../../protocol/sessions.ts';
 import type { AgentBoxes } from './boxes/agent-boxes.ts';
 import { unavailable } from './boxes/bring-program.ts';
@@ -11,6 +12,8 @@ import type { Driver, PermissionAnswer, Prompt } from './driver.ts';
 import { LiveSession, type Opening } from './live-session.ts';
 
 const PARK_LOOK_MS = 5_000;
+/** The only agent that tells which of its sessions are open in terminals. */
+const TELLS_PRESENCE = 'claude';
 
 export interface LiveSessionsOptions {
   readonly worker: string;
@@ -27,6 +30,8 @@ export interface LiveSessionsOptions {
   /** False while this worker may not act, see `Membership`. */
   mayWork(): boolean;
   tell(told: SessionTold): Promise<{ isFenced: boolean; expected: number }>;
+  /** Who has the session open in a terminal at this moment. Throws AGENT_UNAVAILABLE where that cannot be told. */
+  openElsewhere?(agent: string, agentSessionId: string): Promise<OpenSession | undefined>;
   spawned(sessionId: string, process: { readonly pid: number }): Promise<void>;
   /** The bytes of an attachment as a file that the agent can read. */
   fetch(sessionId: string, attachment: SessionWorkerRequest<'session.prompt'>['attachments'][number]): Promise<string>;
@@ -38,6 +43,8 @@ type Named = { readonly sessionId: string; readonly epoch: number };
 export class LiveSessions {
   readonly #options: LiveSessionsOptions;
   readonly #sessions = new Map<string, LiveSession>();
+  /** When each session that was driven here was let go of, by its agent's own id; epoch milliseconds. */
+  readonly #driven = new Map<string, number>();
   readonly #starting = new Map<string, { readonly epoch: number; readonly started: Promise<string> }>();
   readonly #parking: NodeJS.Timeout;
 
@@ -56,7 +63,7 @@ export class LiveSessions {
     const described = drivers.map(async driver => {
       const { capabilities, ...kind } = await driver.describe(signal);
       const inWorkspace = (await boxes?.has(driver.kind)) ?? false;
-      return { ...kind, capabilities: { ...capabilities, inWorkspace } };
+      return { ...kind, capabilities: { ...capabilities, inWorkspace, presence: driver.kind === TELLS_PRESENCE } };
     });
     return await Promise.all(described);
   }
@@ -97,6 +104,7 @@ export class LiveSessions {
 
   async prompt({ turnId, text, attachments, ...named }: SessionWorkerRequest<'session.prompt'>): Promise<void> {
     const session = this.#held(named);
+    if (session.box === undefined) await this.#refuseWhatIsOpen(session.agent, session.agentSessionId, session.id);
     const files = attachments.map(attachment => this.#attach(session, attachment));
     session.prompt({ turnId, text, attachments: await Promise.all(files) });
   }
@@ -120,6 +128,25 @@ export class LiveSessions {
 
   answer(requestId: string, answer: PermissionAnswer, named: Named): boolean {
     return this.#held(named).answer(requestId, answer);
+  }
+
+  /** Whether an agent of ours has the session, which is named as its agent does. */
+  drives(agentSessionId: string): boolean {
+    return [...this.#sessions.values()].some(session => session.agentSessionId === agentSessionId);
+  }
+
+  /** When an agent of ours last had it, in epoch milliseconds; undefined for what none had since this worker started. */
+  drivenUntil(agentSessionId: string): number | undefined {
+    return this.drives(agentSessionId) ? Date.now() : this.#driven.get(agentSessionId);
+  }
+
+  /** Parks what nobody uses here and somebody has open in a terminal: two agents on one session would lose a branch of it. */
+  giveWay(isOpen: (agentSessionId: string) => boolean): void {
+    for (const session of this.#sessions.values()) {
+      const { agentSessionId, status, box } = session;
+      if (agentSessionId !== undefined && status === 'idle' && box === undefined && isOpen(agentSessionId))
+        this.#park(session);
+    }
   }
 
   async fork({
@@ -175,6 +202,8 @@ export class LiveSessions {
     const driver = this.#driver(agent);
     await this.#sessions.get(sessionId)?.stop('parked');
     await this.#makeRoom();
+    // As late as can be: whoever opens it from here on finds it driven.
+    if (workspace === undefined) await this.#refuseWhatIsOpen(agent, opening.resume ?? undefined, sessionId);
     const box = workspace && (await this.#boxes(agent).open(driver, { sessionId, hold: workspace }));
     const session = new LiveSession(opening, {
       driver,
@@ -193,6 +222,7 @@ export class LiveSessions {
     if (this.#sessions.get(session.id) !== session) return;
     this.#sessions.delete(session.id);
     this.#starting.delete(session.id);
+    if (session.agentSessionId !== undefined) this.#driven.set(session.agentSessionId, Date.now());
   }
 
   async #makeRoom(): Promise<void> {
@@ -210,11 +240,25 @@ export class LiveSessions {
   }
 
   #parkIdle(): void {
-    const { parkAfterMs, log } = this.#options;
+    const { parkAfterMs } = this.#options;
     for (const session of this.#sessions.values()) {
-      if (session.idleMs < parkAfterMs || session.status !== 'idle') continue;
-      session.stop('parked').catch(error => log.error({ err: error, session: session.id }, 'a session was not parked'));
+      if (session.idleMs >= parkAfterMs && session.status === 'idle') this.#park(session);
     }
+  }
+
+  #park(session: LiveSession): void {
+    const { log } = this.#options;
+    session.stop('parked').catch(error => log.error({ err: error, session: session.id }, 'a session was not parked'));
+  }
+
+  async #refuseWhatIsOpen(agent: string, agentSessionId: string | undefined, sessionId: string): Promise<void> {
+    if (agentSessionId === undefined) return;
+    const open = await this.#options.openElsewhere?.(agent, agentSessionId);
+    if (open === undefined) return;
+    const { pid, status, since } = open;
+    throw new AppError('SESSION_OPEN_ELSEWHERE', `Session ${sessionId} is open in a terminal (pid ${pid})`, {
+      details: { choices: ['fork', 'queue', 'wait'], openIn: { kind: 'terminal', pid, status, since } },
+    });
   }
 
   #held({ sessionId, epoch }: Named): LiveSession {

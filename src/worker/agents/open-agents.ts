@@ -8,8 +8,10 @@ import { type History, openHistory } from '../history/history.ts';
 import { historyRoots } from '../history/roots.ts';
 import type { Workspaces } from '../workspaces.ts';
 import { AgentBoxes } from './boxes/agent-boxes.ts';
+import type { OpenSession } from '../../protocol/presence.ts';
 import { LiveSessions } from './live-sessions.ts';
 import type { OpenDrivers } from './open-drivers.ts';
+import { openPresence, type TerminalPresence } from './presence/open-presence.ts';
 import { Uploads } from './uploads.ts';
 
 interface AgentsOptions {
@@ -22,11 +24,14 @@ interface AgentsOptions {
   readonly workspaces: Workspaces;
   mayWork(): boolean;
   tell(told: SessionTold): Promise<{ isFenced: boolean; expected: number }>;
+  tellOpen(open: readonly OpenSession[], signal: AbortSignal): Promise<unknown>;
+  tellGrown(agentSessionIds: readonly string[]): Promise<unknown>;
 }
 
 export interface Agents {
   readonly sessions: LiveSessions;
   readonly past: History;
+  readonly presence: TerminalPresence;
   close(): Promise<void>;
 }
 
@@ -54,14 +59,27 @@ export async function openAgents(options: AgentsOptions): Promise<Agents> {
     allowsBypass: allow_bypass_permissions,
     mayWork,
     tell,
+    openElsewhere: (agent, id) => presence.find(agent, id),
     // Each driver's processes are written down before they run.
     spawned: async () => {},
     fetch: (sessionId, attachment) => uploads.fetch(sessionId, attachment),
   });
+  const presence: TerminalPresence = openPresence({
+    log,
+    environment,
+    processes,
+    past,
+    isDriven: id => sessions.drives(id),
+    changed: () => sessions.giveWay(id => presence.isOpen(id)),
+    tellOpen: options.tellOpen,
+    tellGrown: options.tellGrown,
+  });
   return {
     sessions,
     past,
+    presence,
     async close() {
+      await presence[Symbol.asyncDispose]();
       await sessions.close();
       uploads.close();
       await processes.close();

@@ -26,6 +26,7 @@ import {
   type UsageReport,
   usageReportSchema,
 } from '../../protocol/history.ts';
+import { type SinceRequest, type WrittenSince, writtenSinceSchema } from '../../protocol/presence.ts';
 import { ChangeStreams } from './change-streams.ts';
 import type { HistoryRoots } from './roots.ts';
 import type { IndexReport, IndexRequest, QueryAnswer, ThreadData } from './threads.ts';
@@ -50,6 +51,8 @@ export interface History extends AsyncDisposable {
   sessions(filter: SessionFilter): Promise<SessionPage>;
   /** Undefined for a session that it does not know. */
   messages(request: MessagesRequest): Promise<SessionMessages | undefined>;
+  /** What came into a transcript after a message, in the order of writing; undefined for a session that it does not know. */
+  since(request: SinceRequest): Promise<WrittenSince | undefined>;
   search(request: SearchRequest): Promise<SearchPage>;
   usage(filter: UsageFilter): Promise<UsageReport>;
   /** Undefined for a project that it does not know. */
@@ -138,6 +141,10 @@ class ThreadedHistory implements History {
 
   messages(request: MessagesRequest): Promise<SessionMessages | undefined> {
     return this.#ask('messages', request, sessionMessagesSchema.optional());
+  }
+
+  since(request: SinceRequest): Promise<WrittenSince | undefined> {
+    return this.#ask('since', request, writtenSinceSchema.optional());
   }
 
   search(request: SearchRequest): Promise<SearchPage> {

@@ -9,10 +9,12 @@ import {
   sessionFilterSchema,
   usageFilterSchema,
 } from '../../../protocol/history.ts';
+import { sinceRequestSchema } from '../../../protocol/presence.ts';
 import { projectMemory } from '../memory.ts';
 import type { HistoryRoots } from '../roots.ts';
 import { MessageQueries } from './message-queries.ts';
 import { SearchQueries } from './search-queries.ts';
+import { SinceQueries } from './since-queries.ts';
 import { SessionBook } from './session-book.ts';
 import { SessionQueries } from './session-queries.ts';
 import { UsageQueries } from './usage-queries.ts';
@@ -32,12 +34,14 @@ export class Queries {
     this.#book = book;
     const sessions = new SessionQueries(database, book);
     const messages = new MessageQueries(database, { book, sessions });
+    const since = new SinceQueries(database, book);
     const search = new SearchQueries(database, book);
     const usage = new UsageQueries(database, book);
     this.#answers = {
       projects: argument => sessions.projects(projectFilterSchema.parse(argument)),
       sessions: argument => sessions.sessions(sessionFilterSchema.parse(argument)),
       messages: argument => messages.session(messagesRequestSchema.parse(argument)),
+      since: argument => since.since(sinceRequestSchema.parse(argument)),
       search: argument => search.search(searchRequestSchema.parse(argument)),
       usage: argument => usage.usage(usageFilterSchema.parse(argument), Date.now()),
       memory: argument => {

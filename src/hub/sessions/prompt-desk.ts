@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
+import { streamOf } from '../../store/agents/sessions.ts';
+import type { Foundation } from '../foundation.ts';
+import type { Call, Idempotency } from '../hub.ts';
+import { toJsonObject } from '../json.ts';
+import type { Driving } from './drive.ts';
+import { promptQueueFull, sessionBusy } from './errors.ts';
+import type { Door, Way } from './presence/door.ts';
+import type { Prompt } from './prompt.ts';
+import type { SessionLog } from './session-log.ts';
+
+/** So many wait for one session. */
+export const MAX_PROMPTS = 20;
+
+export interface SendRequest {
+  readonly session: AgentSessionRecord;
+  readonly prompt: Prompt;
+  readonly whenBusy: 'queue' | 'interrupt' | 'error';
+  readonly idempotencyKey?: string;
+}
+
+export interface Sent {
+  readonly turn: TurnRecord;
+  /** The one that has the prompt: with `via: fork` another than was named. */
+  readonly session: AgentSessionRecord;
+  readonly via: Way['via'];
+  /** Among those that wait; 1 is next. */
+  readonly position: number;
+  /** Position in the session's log just before this turn. */
+  readonly cursor: number;
+  readonly forkedFrom?: string;
+}
+
+interface Parts {
+  readonly door: Door;
+  readonly driving: Driving;
+  readonly idempotency: Idempotency;
+  readonly log: SessionLog;
+  abort(session: AgentSessionRecord): Promise<boolean>;
+  /** A copy of the session under this id. */
+  fork(session: AgentSessionRecord, id: string): Promise<unknown>;
+}
+
+/** Takes prompts for sessions: written down before anybody hears that they were accepted. */
+export class PromptDesk {
+  readonly #foundation: Foundation;
+  readonly #parts: Parts;
+
+  constructor(foundation: Foundation, parts: Parts) {
+    this.#foundation = foundation;
+    this.#parts = parts;
+  }
+
+  /** Throws SESSION_BUSY, SESSION_OPEN_ELSEWHERE, CAPACITY_EXCEEDED, CAPABILITY_UNSUPPORTED; then nothing was written. */
+  async send({ session, prompt, whenBusy, idempotencyKey: key }: SendRequest, call: Call): Promise<Sent> {
+    const { store } = this.#foundation;
+    const open = await store.turns.open(session.id);
+    const running = open.find(({ state }) => state === 'running');
+    if (running !== undefined && whenBusy === 'error') throw sessionBusy(session.id, running.id);
+    const cursor = await store.events.lastSeq(streamOf(session.id));
+    const args = toJsonObject({ session_id: session.id, ...prompt });
+    const accepted = await this.#parts.idempotency.once(
+      { caller: call.caller, operation: 'send_prompt', key, args },
+      async ids => {
+        const way = await this.#parts.door.way(session, prompt);
+        const turnId = ids?.taskId() ?? randomUUID();
+        if (way.via === 'fork') {
+          const forkId = ids?.part('fork').taskId() ?? randomUUID();
+          await this.#parts.fork(session, forkId);
+          const fork = await this.#read(forkId);
+          return { turn_id: (await this.enqueue(fork, prompt, turnId)).id, session_id: forkId, via: way.via };
+        }
+        const turn =
+          'prompt' in way ? await this.#hold(session, way, turnId) : await this.enqueue(session, prompt, turnId);
+        return { turn_id: turn.id, session_id: session.id, via: way.via };
+      },
+    );
+    const target = accepted.session_id === session.id ? session : await this.#read(accepted.session_id);
+    const turn = await store.turns.get(accepted.turn_id);
+    if (turn === undefined) throw new Error('a prompt that was accepted is gone');
+    if (target !== session) {
+      this.#parts.driving.advance(target.id);
+      return { turn, session: target, via: 'fork', position: 1, cursor: 0, forkedFrom: session.id };
+    }
+    if (running !== undefined && whenBusy === 'interrupt') await this.#parts.abort(session);
+    this.#parts.driving.advance(session.id);
+    const ahead = open.filter(({ id, state }) => state !== 'running' && id !== turn.id).length;
+    const position = ahead + 1;
+    const waits = accepted.via !== 'resume' || running !== undefined || position > 1;
+    if (waits)
+      await this.#parts.log.append(session.id, [{ type: 'prompt.queued', body: { turnId: turn.id, position } }]);
+    return { turn, session, via: viaOf(accepted.via, { waits }), position, cursor };
+  }
+
+  /** At the end of the session's line. */
+  async enqueue(session: AgentSessionRecord, prompt: Prompt, id: string): Promise<TurnRecord> {
+    return await this.#enqueue(session, { id, prompt, state: 'queued', expiresAt: null });
+  }
+
+  async #hold(
+    session: AgentSessionRecord,
+    { prompt, expiresAt }: { prompt: Prompt; expiresAt: number },
+    id: string,
+  ): Promise<TurnRecord> {
+    return await this.#enqueue(session, { id, prompt, state: 'waiting', expiresAt });
+  }
+
+  async #enqueue(
+    { id: sessionId, caller }: AgentSessionRecord,
+    turn: { id: string; prompt: Prompt; state: 'queued' | 'waiting'; expiresAt: number | null },
+  ): Promise<TurnRecord> {
+    const prompt = toJsonObject(turn.prompt);
+    const accepted = await this.#foundation.store.turns.enqueue(
+      { ...turn, sessionId, caller, prompt },
+      { most: MAX_PROMPTS },
+    );
+    if (accepted === 'full') throw promptQueueFull(MAX_PROMPTS);
+    return accepted.turn;
+  }
+
+  async #read(id: string): Promise<AgentSessionRecord> {
+    const session = await this.#foundation.store.sessions.get(id);
+    if (session === undefined) throw new Error('a fork that was made is gone');
+    return session;
+  }
+}
+
+const viaOf = (via: string, { waits }: { waits: boolean }): Sent['via'] => {
+  if (via === 'channel') return 'channel';
+  return via === 'queue' || waits ? 'queue' : 'resume';
+};

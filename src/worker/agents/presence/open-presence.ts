@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import type { Log } from '../../../log/log.ts';
+import type { OpenSession } from '../../../protocol/presence.ts';
+import type { History } from '../../history/history.ts';
+import { findProgram } from '../drivers/find-program.ts';
+import type { AgentProcesses } from '../processes/agent-processes.ts';
+import { listClaudeAgents } from './claude-agents.ts';
+import { ownAmong } from './own-processes.ts';
+import { Presence } from './presence.ts';
+import { PresenceTeller } from './presence-teller.ts';
+import { signsOfSessions } from './session-folder.ts';
+
+/** The only agent that tells which of its sessions are open. */
+const AGENT = 'claude';
+/** Lines that come within a moment are told of together. */
+const MOMENT_MS = 30;
+
+interface PresenceParts {
+  readonly log: Log;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly processes: AgentProcesses;
+  readonly past: Pick<History, 'changes'>;
+  /** The worker drives it at this moment. */
+  isDriven(agentSessionId: string): boolean;
+  /** Sessions were opened, closed, or began or ended a turn. */
+  changed(open: readonly OpenSession[]): void;
+  tellOpen(open: readonly OpenSession[], signal: AbortSignal): Promise<unknown>;
+  tellGrown(agentSessionIds: readonly string[]): Promise<unknown>;
+}
+
+/** What users of this machine do with sessions in their own terminals. */
+export interface TerminalPresence extends AsyncDisposable {
+  /** As of now; undefined when nobody has it open, or the agent does not tell. Throws AGENT_UNAVAILABLE when it should but cannot. */
+  find(agent: string, agentSessionId: string): Promise<OpenSession | undefined>;
+  /** The same, looking anew whatever was seen last. */
+  check(agent: string, agentSessionId: string): Promise<OpenSession | undefined>;
+  /** As of now, or as of the last look where that cannot be told. */
+  seen(agent: string, agentSessionId: string): Promise<OpenSession | undefined>;
+  /** As of the last look. */
+  isOpen(agentSessionId: string): boolean;
+}
+
+/** Begins to look who has which session open, and to tell hubs of it and of what is written there. */
+export function openPresence(parts: PresenceParts): TerminalPresence {
+  const { log, environment, processes, past } = parts;
+  const config = environment.CLAUDE_CONFIG_DIR ?? join(environment.HOME ?? '/', '.claude');
+  const closed = new AbortController();
+  const teller = new PresenceTeller({ log, tell: parts.tellOpen });
+  const presence = new Presence({
+    log,
+    async list(signal) {
+      const program = await findProgram(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
+      return program === undefined ? undefined : await listClaudeAgents(program, { environment, signal });
+    },
+    signs: () => signsOfSessions(config, processes.pids()),
+    ownPids: () => processes.pids(),
+    ownAmong,
+    changed(open) {
+      teller.set(open);
+      parts.changed(open);
+    },
+  });
+  const following = follow(parts, { presence, changes: past.changes(closed.signal), signal: closed.signal });
+  return {
+    find: async (agent, id) => (agent === AGENT ? await presence.find(id) : undefined),
+    check: async (agent, id) => (agent === AGENT ? await presence.check(id) : undefined),
+    seen: async (agent, id) => (agent === AGENT ? await presence.seen(id) : undefined),
+    isOpen: id => presence.isOpen(id),
+    async [Symbol.asyncDispose]() {
+      closed.abort(new Error('presence is closed'));
+      await Promise.all([presence.close(), teller.close(), following]);
+    },
+  };
+}
+
+interface Following {
+  readonly presence: Presence;
+  readonly changes: ReturnType<History['changes']>;
+  readonly signal: AbortSignal;
+}
+
+/** Tells of transcripts that grow, and looks who is writing there. */
+async function follow(
+  { log, isDriven, tellGrown }: PresenceParts,
+  { presence, changes, signal }: Following,
+): Promise<void> {
+  const grown = new Set<string>();
+  const told = new Set<Promise<void>>();
+  const tell = async () => {
+    const ids = [...grown];
+    grown.clear();
+    // What is lost here is found by the hub's next look.
+    await tellGrown(ids).catch(error => log.debug({ err: error }, 'no hub has heard that transcripts grew'));
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const tellSoon = () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      const telling = tell().finally(() => told.delete(telling));
+      told.add(telling);
+    }, MOMENT_MS);
+  };
+  try {
+    for await (const { session } of changes) {
+      if (isDriven(session.agentSessionId)) continue;
+      if (session.agent === AGENT && !presence.isOpen(session.agentSessionId)) presence.nudge();
+      grown.add(session.agentSessionId);
+      tellSoon();
+    }
+  } catch (error) {
+    if (!signal.aborted) log.error({ err: error }, 'transcripts are followed no more');
+  } finally {
+    clearTimeout(timer);
+    await Promise.all(told);
+  }
+}

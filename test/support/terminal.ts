@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { stripVTControlCharacters } from 'node:util';
+
+/**
+ * Python's own pseudo-terminal: nothing has to be compiled for it. Says the program's pid on standard error, hands keys in and the
+ * screen out, and ends with the program; when its own input ends it hangs up, as a closed window does.
+ */
+const relay = `
+import errno, fcntl, os, pty, select, struct, sys, termios
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('HHHH', 50, 160, 0, 0))
+os.write(2, b'%d\\n' % pid)
+keys = [0]
+while True:
+    ready, _, _ = select.select([terminal] + keys, [], [])
+    if terminal in ready:
+        try:
+            shown = os.read(terminal, 65536)
+        except OSError as error:
+            if error.errno != errno.EIO: raise
+            shown = b''
+        if not shown: break
+        os.write(1, shown)
+    if keys and 0 in ready:
+        typed = os.read(0, 65536)
+        if typed: os.write(terminal, typed)
+        else: break
+os.close(terminal)
+os.waitpid(pid, 0)
+`;
+
+export interface TerminalOptions {
+  readonly program: string;
+  readonly args?: readonly string[];
+  readonly cwd: string;
+  /** The whole of it. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A program in a pseudo-terminal, as its user sees it. */
+export class Terminal implements AsyncDisposable {
+  /** Of the program, not of what holds its terminal. */
+  readonly pid: number;
+  readonly #relay: ReturnType<typeof start>;
+  #shown = '';
+
+  private constructor(started: ReturnType<typeof start>, pid: number) {
+    this.#relay = started;
+    this.pid = pid;
+    started.stdout.on('data', (text: string) => {
+      this.#shown += text;
+    });
+  }
+
+  static async open(options: TerminalOptions): Promise<Terminal> {
+    const started = start(options);
+    const [said]: unknown[] = await once(started.stderr, 'data');
+    return new Terminal(started, Number.parseInt(String(said), 10));
+  }
+
+  /** All that was written to the screen, without colours and movements. What one read does not end with may stand in the next. */
+  get text(): string {
+    return stripVTControlCharacters(this.#shown);
+  }
+
+  /** Position for `until`: only what comes after it. */
+  get length(): number {
+    return this.text.length;
+  }
+
+  /** Settles when the screen shows it; programs draw words apart, so blanks do not count. Rejects with what it shows instead. */
+  async until(wanted: RegExp, { from = 0, withinMs = 60_000 } = {}): Promise<void> {
+    const late = AbortSignal.timeout(withinMs);
+    const seen = () => wanted.test(this.text.slice(from).replaceAll(/\s+/g, ''));
+    while (!seen()) {
+      if (late.aborted || this.#relay.exitCode !== null)
+        throw new Error(`the terminal never showed ${wanted}, but:\n${this.text.slice(-3000)}`);
+      await Promise.race([
+        once(this.#relay.stdout, 'data'),
+        once(this.#relay, 'exit'),
+        new Promise(resolve => late.addEventListener('abort', resolve, { once: true })),
+      ]);
+    }
+  }
+
+  /** Keys as they are, such as `\r` for Enter and `\x1b` for Escape. */
+  press(keys: string): void {
+    this.#relay.stdin.write(keys);
+  }
+
+  /** A text put in at once, as from the clipboard. */
+  paste(text: string): void {
+    this.press(`\x1b[200~${text}\x1b[201~`);
+  }
+
+  /** Closes the window; settles when the program has ended. */
+  async close(): Promise<void> {
+    if (this.#relay.exitCode !== null || this.#relay.signalCode !== null) return;
+    const ended = once(this.#relay, 'exit');
+    this.#relay.stdin.end();
+    await ended;
+  }
+
+  /** The program's end, when it was asked to end by keys. */
+  async ended(): Promise<void> {
+    if (this.#relay.exitCode === null && this.#relay.signalCode === null) await once(this.#relay, 'exit');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function start({ program, args = [], cwd, env }: TerminalOptions) {
+  const relayed = ['-I', '-c', relay, program, ...args];
+  const started = spawn('python3', relayed, { cwd, env: { TERM: 'xterm-256color', ...env } });
+  started.stdout.setEncoding('utf8');
+  started.stderr.setEncoding('utf8');
+  started.stdin.on('error', () => undefined);
+  return started;
+}
