@@ -53,7 +53,10 @@ export class PermissionDesk {
     const asked = await permissions.get(requestId);
     if (asked === undefined || asked.caller !== caller.id || asked.sessionId !== sessionId)
       throw permissionNotPending(requestId, 'unknown');
-    if (asked.state === 'pending') refuseWhatIsNotThere(asked, answer);
+    if (asked.state === 'pending') {
+      refuseWhatIsNotThere(asked, answer);
+      if (answer.updatedInput !== undefined) await this.#refuseUnchangeable(asked);
+    }
     const told = toJson(answer);
     const state = answer.behavior === 'allow' ? 'allowed' : 'denied';
     const isTerminal = asked.source === 'terminal';
@@ -68,6 +71,18 @@ export class PermissionDesk {
     const isSame = record.state === state && record.answer !== null && hashJson(record.answer) === hashJson(told);
     if (!isSame) throw permissionNotPending(requestId, record.state);
     return { record, isRepeat: true };
+  }
+
+  /** Only its worker knows what the agent can. Throws CAPABILITY_UNSUPPORTED, WORKER_UNREACHABLE. */
+  async #refuseUnchangeable({ sessionId, worker, source }: PermissionRecord): Promise<void> {
+    if (source !== 'session') return;
+    const session = await this.#foundation.store.sessions.get(sessionId);
+    const { agents } = await this.#link.ask(worker, 'agents.describe', {}, { timeoutMs: DELIVER_TIMEOUT_MS });
+    const agent = agents.find(({ kind }) => kind === session?.agent);
+    if (agent === undefined || agent.capabilities.updatedInput) return;
+    throw new AppError('CAPABILITY_UNSUPPORTED', `${agent.kind} does not support updated_input`, {
+      hint: 'answer without updated_input, or deny with a message that says what to do instead',
+    });
   }
 
   async #deliver(record: PermissionRecord): Promise<void> {

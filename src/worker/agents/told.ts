@@ -34,6 +34,7 @@ export class ToldQueue {
   #next = 1;
   #sending: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
+  #listening: { readonly upTo: number; heard(): void }[] = [];
   readonly #closed = new AbortController();
 
   constructor(options: ToldOptions) {
@@ -56,6 +57,13 @@ export class ToldQueue {
     await this.#room.promise;
   }
 
+  /** Settles when what was added so far is told, whatever comes after it, or nobody wants to hear it any more. */
+  async heard(): Promise<void> {
+    if (this.#waiting.length === 0 || this.#closed.signal.aborted) return;
+    const upTo = this.#next + this.#waiting.length;
+    await new Promise<void>(heard => this.#listening.push({ upTo, heard }));
+  }
+
   /** Settles when all is told, or nobody wants to hear it any more. */
   async flush(): Promise<void> {
     while (this.#sending !== undefined) await this.#sending;
@@ -66,6 +74,7 @@ export class ToldQueue {
     this.#waiting = [];
     this.#size = 0;
     this.#room?.resolve();
+    for (const { heard } of this.#listening.splice(0)) heard();
   }
 
   async #send(): Promise<void> {
@@ -115,6 +124,8 @@ export class ToldQueue {
     const gone = this.#waiting.splice(0, Math.max(0, count));
     this.#next += gone.length;
     for (const { size } of gone) this.#size -= size;
+    for (const { heard } of this.#listening.filter(({ upTo }) => upTo <= this.#next)) heard();
+    this.#listening = this.#listening.filter(({ upTo }) => upTo > this.#next);
     if (this.#size >= MOST_WAITING) return;
     this.#room?.resolve();
     this.#room = undefined;
