@@ -12,6 +12,9 @@ type Change = HubRequest<'worker.change'>;
  */
 export type WorkerListener = (worker: { id: string; site: string }, change: 'joined' | 'left' | 'lost') => void;
 
+/** A loss is seen two looks after the lease, so short leases are looked at more often. */
+const LOOKS_MS_PER_LEASE_SECOND = 40;
+
 /** The workers and their leases. */
 export class WorkerBook implements Omit<Workers, 'waiting'> {
   readonly #foundation: Foundation;
@@ -31,7 +34,8 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
     this.#foundation = foundation;
     const { background, timing } = foundation;
     this.#watch = new LeaseWatch({ leaseMs: timing.leaseSeconds * 1000 });
-    background.every(Math.min(timing.sweepMs, timing.reapMs), 'reap workers', () => this.reap());
+    const reapMs = Math.min(timing.sweepMs, timing.reapMs, timing.leaseSeconds * LOOKS_MS_PER_LEASE_SECOND);
+    background.every(reapMs, 'reap workers', () => this.reap());
   }
 
   onChange(listener: WorkerListener): void {

@@ -14,7 +14,7 @@ export interface Told {
 /** These may end a task that was accepted. Anything else is a fault. */
 const ENDS = new Set(['TASK_INTERRUPTED', 'SANDBOX_DIED', 'TASK_CANCELLED']);
 /** Before a call that failed is repeated. */
-const AGAIN_MS = 150;
+const AGAIN_MS = 500;
 /** Between two tasks, for each of the callers: so that many of them do not ask for more than a machine can do. */
 const PAUSE_MS = 40;
 

@@ -30,7 +30,8 @@ interface Member {
 
 const listSchema = z.object({ workers: z.array(z.looseObject({ worker_id: z.string(), state: z.string() })) });
 const viewSchema = z.looseObject({ worker_id: z.string(), workspace_id: z.string() });
-const PROBE_MS = 60;
+/** Fine enough for the table, and no load that would itself hold up what it waits for. */
+const PROBE_MS = 200;
 const PROBE_TIMEOUT_MS = 3_000;
 const GIVEN_UP_MS = 120_000;
 

@@ -234,6 +234,16 @@ else:
     assert.equal(await out(code), 'sub\ninterpreter\nasync\nchild\nstatus 0\n');
   });
 
+  test('what stands among the modules need not be one', async () => {
+    const code = `
+import sys
+class Thing:
+    pass
+sys.modules["thing"], sys.modules["slotted"] = Thing, type("S", (), {"__slots__": ("__weakref__",)})()
+print("fine")`;
+    assert.equal(await out(code), 'fine\n');
+  });
+
   for (const method of ['fork', 'spawn', 'forkserver']) {
     test(`multiprocessing works by ${method}, from text and from a file`, async () => {
       const code = `

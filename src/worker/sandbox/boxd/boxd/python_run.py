@@ -135,7 +135,9 @@ def _destroy(base):
 
 def _empty(module):
     """Takes a module's variables away, private ones first, as the interpreter does."""
-    variables = module.__dict__
+    variables = getattr(module, "__dict__", None)
+    if type(variables) is not dict:
+        return  # programs, and the standard library itself, enter classes among the modules
     names = [name for name in variables if name != "__builtins__"]
     for name in sorted(names, key=lambda name: not (name.startswith("_") and not name.startswith("__"))):
         variables[name] = None

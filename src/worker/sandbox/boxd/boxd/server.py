@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import time
 from collections import deque
 
 from _boxd import box, frames, warm
@@ -15,6 +16,8 @@ MAX_BACKLOG = 8 * 1024 * 1024
 MAX_REQUESTS = 1024
 # More would be memory that is mapped and given back at each read.
 CHUNK = 65536
+# Boxes are often started together, as after the loss of a worker: until then the processor is for what they were started for.
+WARM_AFTER_S = 2.0
 
 
 def serve(channel):
@@ -31,20 +34,23 @@ class Server:
         self._splitter = frames.Splitter()
         self._requests = {}
         self._out, self._backlog, self._events = deque(), 0, READ
-        self._exit = None
+        self._exit = self._spare = None
         os.set_blocking(channel, False)
         self.loop.watch(channel, READ, self._on_channel)
 
     def run(self):
-        spare = warm.steps()
+        self.loop.at(time.monotonic() + WARM_AFTER_S, self._warm)
         while self._exit is None:
-            # Imports that make the first Python run quick are done one by one, whenever nobody waits.
-            was_busy = self.loop.turn(has_spare_work=spare is not None and self.box is not None)
+            was_busy = self.loop.turn(has_spare_work=self._spare is not None and self.box is not None)
             if self._out and self._exit is None:
                 self._flush()
-            if not was_busy and spare is not None and next(spare, None) is None:
-                spare = None
+            if not was_busy and self._spare is not None and next(self._spare, None) is None:
+                self._spare = None
         return self._exit
+
+    def _warm(self):
+        """From now on imports that make the first Python run quick are done one by one, whenever nobody waits."""
+        self._spare = warm.steps()
 
     def send(self, header, payload=b""):
         self.send_bytes(frames.encode(header, payload))
