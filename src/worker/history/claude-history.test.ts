@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
+import { z } from 'zod';
 import fc from 'fast-check';
 import type { History } from './history.ts';
 import { claudeSlug } from './identity.ts';
@@ -152,6 +153,33 @@ test('subagents belong to their session: found by search and shown only when ask
   assert.equal((await history.usage({})).totalInputTokens, 10);
 });
 
+test('the pieces of an answer are one message, with the ids that were told live', async () => {
+  await using place = await testPlace();
+  const session = claudeLines();
+  session.user('go');
+  session.assistant({ type: 'thinking', thinking: 'hm' }, { answer: 'msg_x' });
+  session.assistant(says('first'), { answer: 'msg_x' });
+  session.assistant(calls('toolu_x', 'ls'), { answer: 'msg_x' });
+  session.user(result('toolu_x', 'a file'));
+  session.assistant(says('done'), { answer: 'msg_y' });
+  await place.claude(session);
+  await using history = await place.open();
+  const { messages = [] } = { ...(await history.messages({ id: session.sessionId, ...READ })) };
+  const shown = messages.map(({ id, parts }) => [id, parts.map(part => part.id)]);
+  assert.deepEqual(shown.slice(1, 2), [['msg_x', ['msg_x:0', 'msg_x:1', 'toolu_x']]]);
+  assert.deepEqual(shown.slice(3), [['msg_y', ['msg_y:0']]]);
+  const page = await history.messages({ id: session.sessionId, ...READ, before: 'msg_y', limit: 2 });
+  assert.deepEqual(
+    page?.messages.map(({ role, parts }) => [role, parts.length]),
+    [
+      ['assistant', 3],
+      ['user', 1],
+    ],
+  );
+  const { results } = await history.search({ query: 'first', limit: 1 });
+  assert.equal(results[0]?.messageId, 'msg_x');
+});
+
 test('a prompt that was typed during a turn is part of the conversation', async () => {
   await using place = await testPlace();
   const session = claudeLines();
@@ -186,12 +214,18 @@ async function mainChainOf(history: History, { sessionId }: ClaudeLines): Promis
   return found?.messages.map(({ id }) => id) ?? [];
 }
 
-/** The SDK reads its configuration folder's place from the environment. */
+const answerSchema = z.object({ id: z.string() });
+
+/** Ids of the messages, of an answer in several pieces its own. The SDK reads its configuration folder's place from the environment. */
 async function sdkChainOf(place: Place, { sessionId }: ClaudeLines): Promise<string[]> {
   const before = process.env.CLAUDE_CONFIG_DIR;
   process.env.CLAUDE_CONFIG_DIR = place.roots.claude;
   try {
-    return (await getSessionMessages(sessionId, { dir: CWD })).map(({ uuid }) => uuid);
+    const messages = await getSessionMessages(sessionId, { dir: CWD });
+    const ids = messages.map(({ type, uuid, message }) =>
+      type === 'assistant' ? (answerSchema.safeParse(message).data?.id ?? uuid) : uuid,
+    );
+    return [...new Set(ids)];
   } finally {
     if (before === undefined) delete process.env.CLAUDE_CONFIG_DIR;
     else process.env.CLAUDE_CONFIG_DIR = before;

@@ -3,10 +3,11 @@ import { AppError } from '../../../errors/app-error.ts';
 import type { HistoryChange, MessagesRequest, SessionMessages } from '../../../protocol/history.ts';
 import type { Message } from '../../../protocol/sessions.ts';
 import { META, PLACES, RESULT, SIDECHAIN } from '../index/schema.ts';
+import { Answers, inAnswers, joined } from './answers.ts';
 import { mainChain, type TreeEntry, type TreeMessage } from './main-chain.ts';
 import type { BookedSession, SessionBook } from './session-book.ts';
 import type { SessionQueries } from './session-queries.ts';
-import { shownMessage, type StoredMessage, storedParts, storedRelink, type ToolEnd } from './stored.ts';
+import { shownId, shownMessage, type StoredMessage, storedParts, storedRelink, type ToolEnd } from './stored.ts';
 
 /** Results of tools stand soon after their calls; those of a page are looked for this many messages behind it. */
 const RESULTS_BEHIND = 50;
@@ -25,10 +26,12 @@ export class MessageQueries {
   readonly #tree;
   readonly #relinks;
   readonly #message;
+  readonly #answers;
 
   constructor(database: Database, { book, sessions }: { book: SessionBook; sessions: SessionQueries }) {
     this.#book = book;
     this.#sessions = sessions;
+    this.#answers = new Answers(database);
     this.#light = database.prepare<[number, number], LightRow>(
       'select id, uid, parent, role, flags, time, answer from message where id > ? and id < ? order by id',
     );
@@ -48,8 +51,9 @@ export class MessageQueries {
   session({ id, limit, before, maxPartChars, include = 'main' }: MessagesRequest): SessionMessages | undefined {
     const session = this.#book.find(id);
     if (session === undefined) return undefined;
-    const all = include === 'main' ? this.#main(session) : this.#all(session);
-    const end = before === undefined ? all.length : all.findIndex(({ uid }) => uid === before);
+    const all = inAnswers(include === 'main' ? this.#main(session) : this.#all(session));
+    const isBefore = (row: TreeMessage) => row.uid === before || shownId(row) === before;
+    const end = before === undefined ? all.length : all.findIndex(rows => rows.some(isBefore));
     if (end === -1) throw new AppError('VALIDATION_ERROR', 'before is no message of this session');
     const start = Math.max(0, end - limit);
     const messages = this.#shown(session, { all, start, end, maxPartChars });
@@ -61,7 +65,8 @@ export class MessageQueries {
   /** Messages that were written just now; undefined for a session that callers do not see (yet). */
   change(session: BookedSession, messages: readonly number[]): HistoryChange | undefined {
     const [shown] = this.#sessions.shown([session]);
-    const rows = messages.flatMap(id => this.#message.get(id) ?? []).filter(({ flags }) => (flags & META) === 0);
+    const written = messages.flatMap(id => this.#message.get(id) ?? []).filter(({ flags }) => (flags & META) === 0);
+    const rows = inAnswers(written).flatMap(([first]) => (first === undefined ? [] : this.#answers.whole(first)));
     return (
       shown && {
         session: shown,
@@ -110,14 +115,21 @@ export class MessageQueries {
       start,
       end,
       maxPartChars,
-    }: { all: readonly TreeMessage[]; start: number; end: number; maxPartChars: number },
+    }: { all: readonly (readonly TreeMessage[])[]; start: number; end: number; maxPartChars: number },
   ): Message[] {
-    const rows = all.slice(start, end).flatMap(({ id }) => this.#message.get(id) ?? []);
+    const rows = all
+      .slice(start, end)
+      .flat()
+      .flatMap(({ id }) => this.#message.get(id) ?? []);
     const behind = all
       .slice(end, end + RESULTS_BEHIND)
+      .flat()
       .filter(({ flags }) => (flags & RESULT) !== 0)
       .flatMap(({ id }) => this.#message.get(id) ?? []);
-    const isOver = all.slice(start).some(({ role, flags }) => role === 'user' && (flags & RESULT) === 0);
+    const isOver = all
+      .slice(start)
+      .flat()
+      .some(({ role, flags }) => role === 'user' && (flags & RESULT) === 0);
     return this.#show(session, { rows, behind, maxPartChars, isOver });
   }
 
@@ -140,8 +152,9 @@ export class MessageQueries {
         ends.set(part.call, { state: part.isError === true ? 'error' : 'completed', resultText: part.content });
       }
     }
-    return rows.map(row =>
+    const shown = rows.map(row =>
       shownMessage(row, {
+        earlierParts: this.#answers.earlierParts(row),
         sessionId: session.uid,
         maxPartChars,
         isSidechain: (row.flags & SIDECHAIN) !== 0,
@@ -149,5 +162,6 @@ export class MessageQueries {
         endOf: call => ends.get(call) ?? { state: isOver && row.id < lastPrompt ? 'error' : 'running' },
       }),
     );
+    return joined(shown);
   }
 }

@@ -6,7 +6,7 @@ import { inOrder, pageOf, type Place, placeOf } from './cursors.ts';
 import { type SearchExpression, searchExpression } from './search-expression.ts';
 import type { BookedSession, SessionBook } from './session-book.ts';
 import { findTerms, snippetAt } from './snippet.ts';
-import { type StoredMessage, storedParts } from './stored.ts';
+import { shownId, type StoredMessage, storedParts } from './stored.ts';
 
 /** So many of a session's matches, the newest, are looked at for the best one. */
 const CANDIDATES = 12;
@@ -158,7 +158,7 @@ export class SearchQueries {
       snippet: best.snippet,
       updatedAt: session.updatedAt,
       mtimeMs: Math.floor(session.mtime),
-      messageId: best.message.uid,
+      messageId: shownId(best.message),
       role: best.role,
       matches: ids.length,
       agent: session.agent,

@@ -37,6 +37,7 @@ export const storedRelink = (text: string): Relink => foundRelink.parse(JSON.par
 
 export interface StoredMessage {
   readonly id: number;
+  readonly session: number;
   readonly uid: string;
   readonly parent: string | null;
   readonly role: string;
@@ -57,22 +58,32 @@ export interface ShownAs {
   readonly sessionId: string;
   readonly maxPartChars: number;
   readonly isSidechain: boolean;
+  /** Of an answer that is written as several messages: how many parts the earlier ones have. */
+  readonly earlierParts?: number;
   /** Of a call whose end stands in another message. */
   readonly endOf: (call: string) => ToolEnd;
 }
 
+/** What callers know a message by: a piece of an answer by the answer, as they do who heard it live. */
+export const shownId = ({ uid, role, answer }: Pick<StoredMessage, 'uid' | 'role' | 'answer'>): string =>
+  role === 'assistant' ? (answer ?? uid) : uid;
+
 /** A message in the words of the protocol. */
 export function shownMessage(stored: StoredMessage, shown: ShownAs): Message {
-  const { uid, parent, role, time, model } = stored;
+  const { parent, role, time, model } = stored;
+  const id = shownId(stored);
+  const { earlierParts = 0 } = shown;
   return {
-    id: uid,
+    id,
     sessionId: shown.sessionId,
     role: role === 'user' || role === 'assistant' ? role : 'system',
     model: model ?? undefined,
     parentId: parent ?? undefined,
     isSidechain: shown.isSidechain || undefined,
     time: { created: time },
-    parts: storedParts(stored.parts).map((part, at) => shownPart(part, { ...shown, messageId: uid, at })),
+    parts: storedParts(stored.parts).map((part, at) =>
+      shownPart(part, { ...shown, messageId: id, at: earlierParts + at }),
+    ),
   };
 }
 
