@@ -6,11 +6,13 @@ import { cell, echoThroughput } from './calls.ts';
 import { events } from './events.ts';
 import { history } from './history.ts';
 import { listing } from './listing.ts';
+import { polling } from './polling.ts';
 import { python } from './python.ts';
 import { routed } from './routed.ts';
+import { sessions } from './sessions.ts';
 import { type Bench, type Measurement, asTable } from './support/measure.ts';
 
-const benches: readonly Bench[] = [echoThroughput, cell, python, events, listing, routed, history];
+const benches: readonly Bench[] = [echoThroughput, cell, python, events, listing, routed, history, polling, sessions];
 
 const wanted = process.argv.slice(2);
 const chosen = benches.filter(bench => wanted.length === 0 || wanted.includes(bench.name));
