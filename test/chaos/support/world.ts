@@ -34,6 +34,7 @@ const viewSchema = z.looseObject({ worker_id: z.string(), workspace_id: z.string
 const PROBE_MS = 200;
 const PROBE_TIMEOUT_MS = 3_000;
 const GIVEN_UP_MS = 120_000;
+const MAX_SPARES = 16;
 
 /** A cluster under load, with everything that looks on. */
 export class World {
@@ -54,7 +55,13 @@ export class World {
   }
 
   static async start(size: Size): Promise<World> {
-    const env = { BOXSWAIN_CLUSTER_LEASE_SECONDS: String(size.leaseSeconds), BOXSWAIN_WORKER_DRAIN_SECONDS: '0' };
+    // What a lost worker held finds boxes that are ready at the others.
+    const spares = Math.min(MAX_SPARES, Math.ceil(size.workspaces / size.workers / (size.workers - 1)) + 2);
+    const env = {
+      BOXSWAIN_CLUSTER_LEASE_SECONDS: String(size.leaseSeconds),
+      BOXSWAIN_WORKER_DRAIN_SECONDS: '0',
+      BOXSWAIN_SANDBOX_SPARE_BOXES: String(spares),
+    };
     const cluster = await startCluster({ hubs: size.hubs, workers: 0, env, isDurable: true });
     const members: Member[] = [];
     for (let at = 1; at <= size.workers; at++) {
