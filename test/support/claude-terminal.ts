@@ -90,7 +90,9 @@ export class ClaudeUser implements AsyncDisposable {
     const said = `"type":"text","text":${JSON.stringify(text)}`;
     await eventually(async () => {
       const projects = this.fixture.path('config/projects');
-      const files = (await readdir(projects, { recursive: true })).filter(name => name.endsWith('.jsonl'));
+      const files = (await readdir(projects, { recursive: true }).catch((): string[] => [])).filter(name =>
+        name.endsWith('.jsonl'),
+      );
       const texts = await Promise.all(files.map(name => readFile(join(projects, name), 'utf8')));
       return texts.some(lines =>
         lines.split('\n').some(line => line.includes('"type":"assistant"') && line.includes(said)),

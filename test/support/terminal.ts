@@ -78,11 +78,13 @@ export class Terminal implements AsyncDisposable {
     while (!seen()) {
       if (late.aborted || this.#relay.exitCode !== null)
         throw new Error(`the terminal never showed ${wanted}, but:\n${this.text.slice(-3000)}`);
-      await Promise.race([
-        once(this.#relay.stdout, 'data'),
-        once(this.#relay, 'exit'),
-        new Promise(resolve => late.addEventListener('abort', resolve, { once: true })),
-      ]);
+      // Whatever comes first takes the other listeners away.
+      const first = new AbortController();
+      const signal = AbortSignal.any([first.signal, late]);
+      await Promise.race([once(this.#relay.stdout, 'data', { signal }), once(this.#relay, 'exit', { signal })]).catch(
+        () => undefined,
+      );
+      first.abort();
     }
   }
 

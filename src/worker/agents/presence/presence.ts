@@ -26,6 +26,8 @@ interface Look {
   readonly signs: string;
   readonly at: number;
   readonly open: readonly OpenSession[];
+  /** False: the agent did not say, and this is what it said before. */
+  readonly isCertain: boolean;
 }
 
 /** Which sessions users of this machine have open in terminals, without those that this worker drives. */
@@ -61,7 +63,7 @@ export class Presence {
     try {
       const last = this.#last;
       const isCurrent = last !== undefined && last.signs === (await this.#options.signs());
-      const { open } = isCurrent && !this.#isUnable ? last : await this.#look();
+      const { open } = isCurrent && last.isCertain ? last : await this.#look();
       return open.find(one => one.agentSessionId === agentSessionId);
     } catch (error) {
       throw cannotTell(error);
@@ -151,7 +153,7 @@ export class Presence {
     );
     const open = listed.filter(({ pid }) => !own.has(pid)).sort((a, b) => a.pid - b.pid);
     const isOther = this.#last === undefined || JSON.stringify(open) !== JSON.stringify(this.#last.open);
-    this.#last = { signs, at, open };
+    this.#last = { signs, at, open, isCertain: true };
     this.#isUnable = false;
     if (isOther) this.#options.changed(open);
     return this.#last;
@@ -162,7 +164,7 @@ export class Presence {
       return (await this.#options.list(signal)) ?? [];
     } catch (error) {
       // Until something changes there is no sense in asking again at once.
-      this.#last = { signs, at: performance.now(), open: this.open };
+      this.#last = { signs, at: performance.now(), open: this.open, isCertain: false };
       throw error;
     }
   }

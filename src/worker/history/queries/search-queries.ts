@@ -162,6 +162,7 @@ export class SearchQueries {
       role: best.role,
       matches: ids.length,
       agent: session.agent,
+      agentSessionId: session.agentId,
       rank,
     };
   }

@@ -79,9 +79,10 @@ export class SessionQueries {
   }
 
   /** None for a slug that no project here has: another worker may have it. */
-  sessions({ slug, agent, query, since, limit, cursor }: SessionFilter): SessionPage {
+  sessions({ slug, agent, query, ids, since, limit, cursor }: SessionFilter): SessionPage {
     const wanted = query?.toLowerCase();
-    const items = [...this.#book.sessions.values()]
+    const asked = ids?.flatMap(id => this.#book.find(id) ?? []);
+    const items = [...(asked ?? this.#book.sessions.values())]
       .filter(
         session =>
           (slug === undefined || session.project.slug === slug) &&
