@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { eventually } from '../../../../test/support/eventually.ts';
+import { AppError } from '../../../errors/app-error.ts';
+import { silentLog } from '../../../log/log.ts';
+import type { OpenSession } from '../../../protocol/presence.ts';
+import { ownAmong } from './own-processes.ts';
+import { Presence } from './presence.ts';
+import { signsOfSessions } from './session-folder.ts';
+
+const open = (agentSessionId: string, patch: Partial<OpenSession> = {}): OpenSession => ({
+  ...{ agent: 'claude', agentSessionId, pid: 100, status: 'idle', since: 1 },
+  ...patch,
+});
+const isUnavailable = (error: unknown) => error instanceof AppError && error.code === 'AGENT_UNAVAILABLE';
+
+/** What the agent would say, and how often it was asked. */
+function stage() {
+  const world = { signs: 'first', listed: [] as OpenSession[], own: [] as number[], looks: 0, fails: false };
+  const changes: string[][] = [];
+  const presence = new Presence({
+    log: silentLog,
+    async list() {
+      world.looks += 1;
+      const listed = world.listed;
+      if (world.fails) throw new Error('it does not know the command');
+      return listed;
+    },
+    signs: async () => world.signs,
+    ownPids: () => world.own,
+    ownAmong: async (pids, roots) => new Set(pids.filter(pid => roots.includes(pid))),
+    changed: now => changes.push(now.map(({ agentSessionId }) => agentSessionId)),
+  });
+  return { world, presence, changes };
+}
+
+describe('presence', () => {
+  it('is told of first, also when nothing is open, and then when it changes', async () => {
+    const { world, presence, changes } = stage();
+    await eventually(() => changes.length === 1);
+    world.listed = [open('a')];
+    await presence.check('a');
+    await presence.check('a');
+    world.listed = [open('a', { status: 'busy' })];
+    assert.equal((await presence.check('a'))?.status, 'busy');
+    assert.deepEqual(changes, [[], ['a'], ['a']]);
+    await presence.close();
+  });
+
+  it('leaves out what is driven here', async () => {
+    const { world, presence } = stage();
+    world.listed = [open('mine', { pid: 7 }), open('theirs', { pid: 8 })];
+    world.own = [7];
+    assert.equal(await presence.check('mine'), undefined);
+    assert.equal((await presence.check('theirs'))?.pid, 8);
+    await presence.close();
+  });
+
+  it('asks the agent only when something may have changed, or when it is to', async () => {
+    const { world, presence } = stage();
+    await presence.find('a');
+    const { looks } = world;
+    await presence.find('a');
+    assert.equal(world.looks, looks);
+    world.listed = [open('a')];
+    world.signs = 'second';
+    assert.equal((await presence.find('a'))?.agentSessionId, 'a');
+    const before = world.looks;
+    await presence.check('a');
+    assert.equal(world.looks, before + 1);
+    await presence.close();
+  });
+
+  it('sees by itself what signs tell', async () => {
+    const { world, presence } = stage();
+    await presence.check('a');
+    world.listed = [open('a')];
+    world.signs = 'second';
+    await eventually(() => presence.isOpen('a'));
+    world.listed = [];
+    world.signs = 'third';
+    await eventually(() => !presence.isOpen('a'));
+    await presence.close();
+  });
+
+  it('does not say that nobody has a session when it cannot tell', async () => {
+    const { world, presence } = stage();
+    world.listed = [open('a')];
+    await presence.check('a');
+    world.fails = true;
+    await assert.rejects(presence.check('b'), isUnavailable);
+    await assert.rejects(presence.find('b'), isUnavailable);
+    assert.equal((await presence.seen('a'))?.agentSessionId, 'a');
+    world.fails = false;
+    assert.equal(await presence.find('b'), undefined);
+    await presence.close();
+  });
+});
+
+describe('what tells that presence may have changed', () => {
+  it('is the names and times of the agent’s files, without those of our own processes', async () => {
+    const config = await mkdtemp(join(tmpdir(), 'boxswain-signs-'));
+    try {
+      assert.equal(await signsOfSessions(config, []), '');
+      await mkdir(join(config, 'sessions'));
+      await writeFile(join(config, 'sessions/12.json'), 'x');
+      const one = await signsOfSessions(config, []);
+      assert.match(one, /^12\.json /);
+      assert.equal(await signsOfSessions(config, []), one);
+      await utimes(join(config, 'sessions/12.json'), 1, 1);
+      assert.notEqual(await signsOfSessions(config, []), one);
+      assert.equal(await signsOfSessions(config, [12]), '');
+      assert.notEqual(await signsOfSessions(config, [1]), '');
+    } finally {
+      await rm(config, { recursive: true });
+    }
+  });
+
+  it('does not take a process for a stranger that one of ours has started', async () => {
+    assert.deepEqual([...(await ownAmong([process.pid, 1], [process.ppid]))], [process.pid]);
+    assert.deepEqual([...(await ownAmong([process.pid], [process.pid]))], [process.pid]);
+    assert.deepEqual([...(await ownAmong([process.ppid], [process.pid]))], []);
+  });
+});
