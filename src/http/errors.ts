@@ -32,7 +32,12 @@ export function errorResponse(error: AppError, status: number = errorCodes[error
 
 /** The answer to whatever a route threw. What nobody foresaw is logged, and shown as a reference id only. */
 export function responseOf(thrown: unknown, log: Log): Response {
-  if (thrown instanceof HttpRefusal) return errorResponse(thrown.error, thrown.status);
+  if (thrown instanceof HttpRefusal) {
+    const response = errorResponse(thrown.error, thrown.status);
+    // The rest of the body is still on its way, so the connection cannot be used again.
+    if (thrown.status === 413) response.headers.set('connection', 'close');
+    return response;
+  }
   if (thrown instanceof AppError) return errorResponse(thrown);
   const passing = unavailable(thrown);
   if (passing) return errorResponse(passing);
