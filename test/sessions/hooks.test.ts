@@ -96,7 +96,7 @@ describe('HTTP hooks of Claude Code', () => {
     const requestId = await pendingOf(sessionId);
     closing.abort();
     await assert.rejects(reply);
-    await eventually(async () => (await requestsOf(sessionId))[0]?.state === 'resolved_locally', 3_000);
+    await eventually(async () => (await requestsOf(sessionId))[0]?.state === 'resolved_locally');
     const { status, body } = await respond(sessionId, requestId, 'allow');
     assert.deepEqual([status, body.code], [409, 'PERMISSION_NOT_PENDING']);
   });

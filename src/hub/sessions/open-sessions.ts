@@ -64,11 +64,11 @@ export function openSessions(
   const link = new SessionLink(foundation, workers);
   const workspaces = new SessionWorkspaces({ activity, catalog, holders });
   const history = new HistoryDesk(foundation, { link, workers });
-  const terminals = new TerminalDesk(foundation, { history, log, peers, workers });
+  const mirror = new Mirror(foundation, { link, log });
+  const terminals = new TerminalDesk(foundation, { history, log, mirror, peers, workers });
   const book = new PresenceBook(store, workers);
   const door = new Door(foundation, { book, link, terminals });
   const driving = new Driving(foundation, { door, log, link, workspaces });
-  const mirror = new Mirror(foundation, { link, log });
   const presence = new PresenceDesk(foundation, { book, driving, log, mirror, terminals, workers });
   const recorder = new SessionRecorder(foundation, {
     log,

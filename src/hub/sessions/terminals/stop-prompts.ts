@@ -4,7 +4,10 @@ import type { NewSessionEvent } from '../../../store/agents/store.ts';
 import type { JsonObject } from '../../../store/rows.ts';
 import type { Foundation } from '../../foundation.ts';
 import { promptSchema } from '../prompt.ts';
+import type { Mirror } from '../presence/mirror.ts';
 import type { SessionLog } from '../session-log.ts';
+
+const TELL_MS = 2_000;
 
 /**
  * Prompts that their callers chose to queue for a session which is open in a terminal: each is given as the reason why the terminal's
@@ -13,10 +16,12 @@ import type { SessionLog } from '../session-log.ts';
 export class StopPrompts {
   readonly #foundation: Foundation;
   readonly #log: SessionLog;
+  readonly #mirror: Pick<Mirror, 'looked'>;
 
-  constructor(foundation: Foundation, log: SessionLog) {
+  constructor(foundation: Foundation, { log, mirror }: { log: SessionLog; mirror: Pick<Mirror, 'looked'> }) {
     this.#foundation = foundation;
     this.#log = log;
+    this.#mirror = mirror;
   }
 
   /** The reply to the end of a turn: the next prompt that waits for it, if there is one. */
@@ -37,7 +42,20 @@ export class StopPrompts {
 
   async #endRunning(sessionId: string, state: Extract<TurnEndState, 'completed' | 'interrupted'>): Promise<void> {
     const { turns } = this.#foundation.store;
-    for (const turn of await turns.open(sessionId)) if (isInTerminal(turn)) await this.#end(turn, state);
+    const ending = (await turns.open(sessionId)).filter(isInTerminal);
+    if (ending.length > 0) await this.#tellRest(sessionId);
+    for (const turn of ending) await this.#end(turn, state);
+  }
+
+  /** What was said in a turn is told before its end, as far as its worker can tell in a moment: the terminal waits for the reply. */
+  async #tellRest(sessionId: string): Promise<void> {
+    const { background } = this.#foundation;
+    const told = new Promise<void>(resolve =>
+      background.run('tell the rest of a turn', () =>
+        this.#mirror.looked(sessionId, { isLast: true }).finally(resolve),
+      ),
+    );
+    await Promise.race([told, background.pause(TELL_MS)]);
   }
 
   async #end({ id, sessionId }: TurnRecord, state: 'completed' | 'interrupted'): Promise<void> {

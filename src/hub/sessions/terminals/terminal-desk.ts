@@ -4,6 +4,7 @@ import type { Foundation } from '../../foundation.ts';
 import type { Peers } from '../../hub.ts';
 import type { WorkerBook } from '../../workers.ts';
 import type { HistoryDesk } from '../history-desk.ts';
+import type { Mirror } from '../presence/mirror.ts';
 import type { SessionLog } from '../session-log.ts';
 import { type Hook, readHook } from './hook.ts';
 import { type StatusSign, signOf } from './local-answers.ts';
@@ -23,6 +24,7 @@ const PRUNE_MS = 600_000;
 interface Parts {
   readonly history: HistoryDesk;
   readonly log: SessionLog;
+  readonly mirror: Pick<Mirror, 'looked'>;
   readonly peers: Peers;
   readonly workers: WorkerBook;
 }
@@ -42,7 +44,7 @@ export class TerminalDesk {
     this.#foundation = foundation;
     this.requests = new TerminalRequests(foundation, parts);
     this.#rows = new TerminalRows(foundation, parts);
-    this.#prompts = new StopPrompts(foundation, parts.log);
+    this.#prompts = new StopPrompts(foundation, parts);
     const { store } = foundation;
     foundation.background.every(PRUNE_MS, 'forget terminals', async () => {
       await store.terminals.prune((await store.now()) - FORGET_MS);
