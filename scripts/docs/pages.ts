@@ -114,7 +114,11 @@ function configurationPage(): string {
     key.defaultValue === undefined ? '' : code(JSON.stringify(key.defaultValue)),
     key.description,
   ]);
-  const earlier = Object.entries(earlierNames).map(([name, path]) => [code(name), code(path)]);
+  const paths = [...new Set(Object.values(earlierNames))];
+  const earlier = paths.map(path => {
+    const names = Object.keys(earlierNames).filter(name => earlierNames[name] === path);
+    return [names.map(code).join(', '), code(path)];
+  });
   return page(
     '# Configuration',
     GENERATED,
@@ -122,6 +126,7 @@ function configurationPage(): string {
     table(['key', 'variable', 'type', 'default', 'what it is'], rows),
     '## Other names',
     `These variables of earlier systems, and that of OpenTelemetry, work too; the names above win. ${ignoredNames.map(code).join(' and ')} are accepted and ignored with a warning.`,
-    table(['variable', 'key'], earlier),
+    table(['variables', 'key'], earlier),
+    '`BOXSWAIN_CONFIG_DIR`, `CODEZ_CONFIG_DIR` and `CODEZERO_CONFIG_DIR` name the folder of the file `config.json`. Agents see `CLAUDE_BIN`, which names the `claude` that is started, and `CLAUDE_CONFIG_DIR`.',
   );
 }

@@ -44,6 +44,46 @@ describe('loadConfig', () => {
     assert.equal(config.sandbox.default_ttl_seconds, 1800);
   });
 
+  test('both prefixes of the earlier system for sessions are accepted, and ours wins', async () => {
+    const config = await load({
+      CODEZERO_PORT: '1001',
+      CODEZ_PORT: '1002',
+      CODEZ_MCP_PORT: '1003',
+      CODEZ_MCP_HOST: '127.0.0.3',
+      CODEZERO_MCP_URL: 'https://boxes.example/mcp',
+      CODEZ_URL: 'http://127.0.0.1:1',
+      BOXSWAIN_URL: 'http://127.0.0.1:2',
+      CODEZ_HUB_URL: 'https://hub.example',
+      CODEZ_HUB_TOKEN: 'a token',
+    });
+    const { host, port, public_url } = config.http;
+    assert.deepEqual([host, port, public_url], ['127.0.0.3', 1002, 'https://boxes.example/mcp']);
+    assert.equal(config.client.url, 'http://127.0.0.1:2');
+    assert.deepEqual([config.worker.hub, config.worker.token], ['https://hub.example', 'a token']);
+    assert.equal((await load({ CODEZ_MCP_PORT: '1003', CODEZ_HOST: '::1' })).http.port, 1003);
+    assert.equal((await load({ CODEZ_PORT: '1', BOXSWAIN_HTTP_PORT: '2', BOXSWAIN_PORT: '3' })).http.port, 2);
+    assert.equal((await load({})).http.host, '127.0.0.1');
+  });
+
+  test('CODEZ_CONFIG_DIR names the folder of the configuration file', async () => {
+    const folder = await mkdtemp(join(directory, 'codez-'));
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ sessions: { max_live: 3 } }));
+    assert.equal((await load({ CODEZ_CONFIG_DIR: folder })).sessions.max_live, 3);
+    assert.equal((await load({ CODEZ_CONFIG_DIR: folder, BOXSWAIN_CONFIG_DIR: directory })).sessions.max_live, 10);
+  });
+
+  test('directories of agents and their histories are read from the environment', async () => {
+    const config = await load({
+      BOXSWAIN_SESSIONS_ROOTS: '/srv/a,/srv/b',
+      BOXSWAIN_HISTORY_PATHS_CLAUDE: '/srv/claude',
+      BOXSWAIN_HISTORY_RETENTION_DAYS: '90',
+    });
+    assert.deepEqual(config.sessions.roots, ['/srv/a', '/srv/b']);
+    assert.deepEqual([config.history.paths.claude, config.history.retention_days], ['/srv/claude', 90]);
+    assert.deepEqual((await load({ BOXSWAIN_SESSIONS_ROOTS: ',' })).sessions.roots, []);
+    assert.equal((await load({})).sessions.roots, undefined);
+  });
+
   test('names without a meaning are ignored with a warning', async () => {
     await load({ GRPC_PORT: '50051', CLEANUP_INTERVAL: '5m' });
     assert.equal(warnings.length, 2);
