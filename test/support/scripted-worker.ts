@@ -9,9 +9,11 @@ import { askHub, NotHere, serveWorker } from '../../src/protocol/link.ts';
 import type { HubRequest, RunTail, WorkerReply, WorkerRequest, WorkerVerb } from '../../src/protocol/messages.ts';
 import { sessionHandlers } from '../../src/worker/agents/handlers.ts';
 import type { Driver } from '../../src/worker/agents/driver.ts';
+import type { OpenSession } from '../../src/protocol/presence.ts';
 import { LiveSessions } from '../../src/worker/agents/live-sessions.ts';
 import { silentLog } from '../../src/log/log.ts';
 import { noSessions } from './no-sessions.ts';
+import { ScriptedTerminals } from './scripted-terminals.ts';
 
 type End = Outcome['end'];
 type Open = WorkerRequest<'workspace.open'>;
@@ -84,6 +86,7 @@ export class ScriptedWorker {
   readonly #options: ScriptedWorkerOptions;
   readonly #fabric: Fabric;
   readonly #sessions: LiveSessions | undefined;
+  readonly terminals = new ScriptedTerminals();
   #isGone = false;
 
   constructor(options: ScriptedWorkerOptions) {
@@ -124,9 +127,16 @@ export class ScriptedWorker {
       allowsBypass: false,
       mayWork: () => true,
       tell: told => askHub(this.#link, 'session.told', told, { timeoutMs: TIMEOUT_MS }),
+      openElsewhere: (agent, id) => this.terminals.find(agent, id),
       spawned: async () => {},
       fetch: async () => '/dev/null',
     });
+  }
+
+  /** Sessions that users have open on its machine from now on; the hub is told. */
+  async openTerminals(open: readonly OpenSession[], { isTold = true } = {}): Promise<void> {
+    this.terminals.open = open;
+    if (isTold) await askHub(this.#link, 'presence.told', { open: [...open] }, { timeoutMs: TIMEOUT_MS });
   }
 
   /** Gone without a word, as after `kill -9`. */
@@ -167,7 +177,7 @@ export class ScriptedWorker {
       worker: this.id,
       onError: () => {},
       handlers: {
-        ...(this.#sessions === undefined ? noSessions : sessionHandlers(this.#sessions, undefined)),
+        ...(this.#sessions === undefined ? noSessions : sessionHandlers(this.#sessions, undefined, this.terminals)),
         'workspace.open': async open => {
           saw('workspace.open', open);
           this.#options.onOpen?.(open);

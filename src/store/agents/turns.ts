@@ -135,7 +135,7 @@ export function createTurnStore(db: Database): TurnStore {
         .updateTable('turn')
         .set({ state: 'waiting', prompt: JSON.stringify(prompt), expires_at: expiresAt, epoch: null, started_at: null })
         .where('id', '=', id)
-        .where('state', 'in', ['queued', 'running'])
+        .where('state', 'in', OPEN)
         .executeTakeFirst();
       return numUpdatedRows > 0n;
     },

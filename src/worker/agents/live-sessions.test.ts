@@ -82,6 +82,29 @@ describe('a session that a worker drives', () => {
     assert.equal(sessions.size, 0);
   });
 
+  it('is not resumed and gets no prompt while somebody has it open in a terminal, and gives way to whoever opens it', async () => {
+    const elsewhere = new Set<string>(['own-0']);
+    const { sessions, puppets, statusOf } = stage({
+      openElsewhere: async (agent, agentSessionId) =>
+        elsewhere.has(agentSessionId) ? { agent, agentSessionId, pid: 7, status: 'idle', since: 1 } : undefined,
+    });
+    await assert.rejects(sessions.start(opening({ resume: 'own-0' })), hasCode('SESSION_OPEN_ELSEWHERE'));
+    assert.equal(puppets.length, 0);
+    const start = opening();
+    const { sessionId } = start;
+    await sessions.start(start);
+    assert.equal(sessions.drives('own-1'), true);
+    elsewhere.add('own-1');
+    const prompt = { ...turn(), sessionId, epoch: 1 };
+    await assert.rejects(sessions.prompt(prompt), hasCode('SESSION_OPEN_ELSEWHERE'));
+    assert.deepEqual(puppets[0]?.prompts, []);
+    sessions.giveWay(id => elsewhere.has(id));
+    await eventually(async () => statusOf(sessionId) === 'parked');
+    assert.equal(sessions.drives('own-1'), false);
+    assert.equal(typeof sessions.drivenUntil('own-1'), 'number');
+    await sessions.close();
+  });
+
   it('waits for an answer to what it asks leave for, and for none when the turn is over', async () => {
     const { sessions, puppets, told, typesOf, statusOf } = stage();
     const { sessionId, epoch } = opening();
