@@ -179,8 +179,11 @@ describe('the real Claude Code inside a workspace', () => {
       async () => (await ask('fs_read', { workspace_id, path: 'asked.txt' })).content === 'leave',
       PATIENCE_MS,
     );
+    const statusIs = async (status: string) =>
+      Object((await ask('get_session', { session_id })).session).status === status;
+    await eventually(() => statusIs('idle'), PATIENCE_MS);
     await ask('send_prompt', { session_id, text: '#slow 1000 100' });
-    await eventually(async () => Object((await ask('get_session', { session_id })).session).status === 'running');
+    await eventually(() => statusIs('running'), PATIENCE_MS);
     assert.equal((await ask('abort_session', { session_id })).aborted, true);
     assert.match(await turn(session_id, '#say still here'), /still here/);
   });
