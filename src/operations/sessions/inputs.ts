@@ -10,7 +10,7 @@ export const sessionId = z
 /** Accepted, as the earlier system asked for it, and not shown to models. */
 export const slug = z.string().max(512).optional().meta({ hidden: true, description: 'its project; not needed' });
 export const project = z.string().max(512).optional().describe('only of this project');
-export const at = { worker_id: z.string().max(128).optional().describe('only this worker') };
+export const at = { worker_id: z.string().optional().describe('only this worker') };
 export const agent = z
   .string()
   .refine(kind => /^[a-z][a-z0-9-]{0,31}$/.test(kind), 'must be a kind of agent, such as claude');

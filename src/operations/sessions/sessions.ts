@@ -62,7 +62,7 @@ export const getSession = defineOperation({
     const { rows } = await hub.sessions.permissions.list(query);
     const session = viewListed({ workerId, record, past: past?.session, openIn });
     const channel = await channelOf(session.agentSessionId, openIn, { hub, caller });
-    const read = past ?? recorded;
+    const read = recorded ?? past;
     return {
       session: {
         ...session,
@@ -94,7 +94,7 @@ export const createSession = defineOperation({
   name: 'create_session',
   toolset: 'sessions',
   title: 'Create session',
-  description: 'Start a coding agent in a directory, or inside a workspace.',
+  description: 'Run a coding agent.',
   input: z.strictObject({
     slug: slug.meta({ hidden: true, description: 'project to work in, instead of cwd' }),
     cwd: z.string().max(4096).optional().describe('absolute directory, or one of the workspace'),
@@ -184,7 +184,7 @@ export const forkSession = defineOperation({
     const original = await desk.find(session_id, context.caller);
     const request = { atMessageId: at_message_id, title: name, idempotencyKey: idempotency_key };
     const fork = await desk.fork(original, request, context);
-    return { sessionId: fork.id, forkedFrom: original.id, atMessageId: at_message_id ?? null };
+    return { sessionId: fork.id, forkedFrom: original.id, atMessageId: fork.atMessageId };
   },
 });
 
@@ -220,6 +220,7 @@ export const listAgentsAvailable = defineOperation({
   scope: 'sessions:read',
   cli: { words: ['sessions', 'agents'], examples: ['boxswain sessions agents'] },
   async run({ worker_id }, { hub }) {
+    await hub.sessions.history.workers(worker_id);
     const { agents } = await hub.sessions.desk.agents(worker_id);
     return { agents };
   },
