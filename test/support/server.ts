@@ -22,7 +22,7 @@ export function cleanEnvironment(extra: Record<string, string> = {}): Record<str
   return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: tmpdir(), ...sessions, ...extra };
 }
 
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 45_000;
 
 /** Servers that a failed test left running: they end with it, and do not keep it alive. */
