@@ -284,6 +284,19 @@ export const configSchema = z
           ),
         default_agent: z.string().default('claude').describe('the agent of a session for which none is named'),
         max_live: z.int().min(1).max(1000).default(10).describe('agents that run at a time on this worker'),
+        max_memory_mb: z
+          .int()
+          .min(64)
+          .optional()
+          .describe(
+            'memory that agents may hold together before idle ones are ended and new ones refused; default: no limit',
+          ),
+        warm_agents: z
+          .int()
+          .min(0)
+          .max(20)
+          .default(0)
+          .describe('agents started ahead for the next session of a project that has one; none while memory is short'),
         max_depth: z
           .int()
           .min(0)

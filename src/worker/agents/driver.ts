@@ -15,6 +15,8 @@ export interface Driver {
   open(request: OpenRequest, host: DriverHost): Promise<LiveAgent>;
   /** Copies a session of the agent's own up to a message, without a process; the new agent's session id. Absent: it cannot. */
   readonly fork?: (request: ForkRequest) => Promise<{ agentSessionId: string }>;
+  /** Starts the agent ahead of a new session, as `open` does. Absent: there is nothing to gain by it. */
+  readonly warm?: (request: WarmRequest) => Promise<WarmAgent>;
   /** Absent: it cannot run in boxes. */
   readonly boxed?: BoxNeeds;
 }
@@ -33,6 +35,18 @@ export interface OpenRequest {
   /** Where the agent runs, and `cwd` is, unless it is this machine itself. */
   readonly box?: AgentBox;
   readonly signal: AbortSignal;
+}
+
+/** What an agent is started with before it is known for which session. */
+export type WarmRequest = Pick<OpenRequest, 'cwd' | 'model' | 'permissionMode' | 'signal'>;
+
+/** An agent that has started and waits for its session. */
+export interface WarmAgent {
+  /** Once, for a new session with the same directory, model and mode. When it throws nothing is left running. */
+  open(request: OpenRequest, host: DriverHost): Promise<LiveAgent>;
+  /** For one that is not needed. Settles when its process tree is gone. */
+  close(): Promise<void>;
+  readonly exited: Promise<Exit>;
 }
 
 /** The inside of a workspace's sandbox, as a driver sees it. */

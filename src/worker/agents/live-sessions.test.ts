@@ -169,6 +169,24 @@ describe('a session that a worker drives', () => {
     await sessions.close();
   });
 
+  it('is parked when agents hold more memory than they may; with none idle one more is refused', async () => {
+    const held = { bytes: 0 };
+    const used = async () => held.bytes;
+    const { sessions, puppets, statusOf } = stage({ maxLive: 9, memory: { maxBytes: 100, used } });
+    const [a, b, c] = [opening(), opening(), opening()];
+    await sessions.start(a);
+    held.bytes = 100;
+    const parking = sessions.start(b);
+    await eventually(() => puppets[0]?.isClosed === true);
+    held.bytes = 50;
+    await parking;
+    assert.equal(statusOf(a.sessionId), 'parked');
+    await sessions.prompt({ ...turn(), sessionId: b.sessionId, epoch: 1 });
+    held.bytes = 100;
+    await assert.rejects(sessions.start(c), hasCode('CAPACITY_EXCEEDED'));
+    await sessions.close();
+  });
+
   it('is ended where somebody else drives it by now', async () => {
     const fenced = async () => ({ isFenced: true, expected: 1 });
     const { sessions, puppets } = stage({ tell: fenced });

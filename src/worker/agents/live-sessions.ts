@@ -10,6 +10,7 @@ import type { AgentBoxes } from './boxes/agent-boxes.ts';
 import { unavailable } from './boxes/bring-program.ts';
 import type { Driver, PermissionAnswer, Prompt } from './driver.ts';
 import { LiveSession, type Opening } from './live-session.ts';
+import type { WarmAgents } from './warm-agents.ts';
 
 const PARK_LOOK_MS = 5_000;
 /** The only agent that tells which of its sessions are open in terminals. */
@@ -24,6 +25,10 @@ export interface LiveSessionsOptions {
   /** Directories in which sessions may be had, absolute; empty: nowhere. */
   readonly roots: readonly string[];
   readonly maxLive: number;
+  /** What agents started ahead are had from; absent: none are. */
+  readonly warm?: WarmAgents;
+  /** Of all agents together; absent: no limit. */
+  readonly memory?: { readonly maxBytes: number; used(): Promise<number> };
   readonly parkAfterMs: number;
   readonly permissionTimeoutMs: number;
   readonly allowsBypass: boolean;
@@ -46,6 +51,8 @@ export class LiveSessions {
   /** When each session that was driven here was let go of, by its agent's own id; epoch milliseconds. */
   readonly #driven = new Map<string, number>();
   readonly #starting = new Map<string, { readonly epoch: number; readonly started: Promise<string> }>();
+  /** Agent and directory of each live session. */
+  readonly #places = new Map<string, string>();
   readonly #parking: NodeJS.Timeout;
 
   constructor(options: LiveSessionsOptions) {
@@ -110,8 +117,11 @@ export class LiveSessions {
   }
 
   /** A file for prompts to come; the path under which the agent can read it. */
-  place({ sessionId, attachment }: SessionWorkerRequest<'session.place'>): Promise<string> {
-    return this.#options.fetch(sessionId, attachment);
+  async place({ sessionId, attachment }: SessionWorkerRequest<'session.place'>): Promise<string> {
+    const session = this.#sessions.get(sessionId);
+    if (session?.box === undefined) return await this.#options.fetch(sessionId, attachment);
+    const { path, seenAs = path } = await this.#attach(session, attachment);
+    return seenAs;
   }
 
   async interrupt(named: Named): Promise<boolean> {
@@ -173,11 +183,13 @@ export class LiveSessions {
   /** Ends all, as the worker leaves: they can be gone on with later. */
   async close(): Promise<void> {
     clearInterval(this.#parking);
+    await this.#options.warm?.close();
     await Promise.all([...this.#sessions.values()].map(session => session.stop('parked')));
   }
 
   /** The lease was lost: others may drive them by now. */
   async abandonAll(): Promise<void> {
+    await this.#options.warm?.releaseAll();
     await Promise.all([...this.#sessions.values()].map(session => session.stop('failed')));
   }
 
@@ -205,38 +217,64 @@ export class LiveSessions {
     // As late as can be: whoever opens it from here on finds it driven.
     if (workspace === undefined) await this.#refuseWhatIsOpen(agent, opening.resume ?? undefined, sessionId);
     const box = workspace && (await this.#boxes(agent).open(driver, { sessionId, hold: workspace }));
+    const { warm } = this.#options;
     const session = new LiveSession(opening, {
-      driver,
+      driver: warm ? { ...driver, open: (request, host) => warm.open(driver, request, host) } : driver,
       ...(box && { box }),
       log: log.child({ session: sessionId }),
       permissionTimeoutMs,
       tell,
       spawned: process => this.#options.spawned(sessionId, process),
-      ended: () => this.#forget(session),
+      ended: () => this.#forget(session, opening),
     });
     this.#sessions.set(sessionId, session);
+    this.#places.set(sessionId, placeOf(opening));
     return await session.start();
   }
 
-  #forget(session: LiveSession): void {
+  #forget(session: LiveSession, { agent, cwd }: Opening): void {
     if (this.#sessions.get(session.id) !== session) return;
     this.#sessions.delete(session.id);
     this.#starting.delete(session.id);
     if (session.agentSessionId !== undefined) this.#driven.set(session.agentSessionId, Date.now());
+    this.#places.delete(session.id);
+    if ([...this.#places.values()].includes(placeOf({ agent, cwd }))) return;
+    const { warm, log } = this.#options;
+    warm?.release(agent, cwd).catch(error => log.error({ err: error }, 'an agent that was started ahead did not end'));
   }
 
   async #makeRoom(): Promise<void> {
-    const { maxLive } = this.#options;
-    while (this.#sessions.size >= maxLive) {
-      const idle = [...this.#sessions.values()].filter(({ status }) => status === 'idle');
-      const [longest] = idle.sort((a, b) => b.idleMs - a.idleMs);
-      if (longest === undefined)
-        throw new AppError('CAPACITY_EXCEEDED', `all ${maxLive} live sessions of the worker are busy`, {
-          hint: 'dispose a session with dispose_session, or wait for a turn to end',
-          details: { max_live: maxLive, retry_after_seconds: 5 },
-        });
+    const { maxLive, warm } = this.#options;
+    for (;;) {
+      const isFull = this.#sessions.size >= maxLive;
+      if (!isFull && !(await this.#lacksMemory())) return;
+      if (!isFull && warm !== undefined && warm.size > 0) {
+        await warm.releaseAll();
+        continue;
+      }
+      const longest = this.#longestIdle();
+      if (longest === undefined) throw isFull ? allBusy(maxLive) : this.#memoryFull();
       await longest.stop('parked');
     }
+  }
+
+  #longestIdle(): LiveSession | undefined {
+    const idle = [...this.#sessions.values()].filter(({ status }) => status === 'idle');
+    return idle.sort((a, b) => b.idleMs - a.idleMs)[0];
+  }
+
+  async #lacksMemory(): Promise<boolean> {
+    const { memory } = this.#options;
+    if (memory === undefined || (this.#sessions.size === 0 && (this.#options.warm?.size ?? 0) === 0)) return false;
+    return (await memory.used()) >= memory.maxBytes;
+  }
+
+  #memoryFull(): AppError {
+    const megabytes = Math.floor((this.#options.memory?.maxBytes ?? 0) / 2 ** 20);
+    return new AppError('CAPACITY_EXCEEDED', `the live sessions of the worker hold all ${megabytes} MB that they may`, {
+      hint: 'dispose a session with dispose_session, or wait for a turn to end',
+      details: { max_memory_mb: megabytes, retry_after_seconds: 5 },
+    });
   }
 
   #parkIdle(): void {
@@ -285,6 +323,14 @@ export class LiveSessions {
     );
   }
 }
+
+const placeOf = ({ agent, cwd }: Pick<Opening, 'agent' | 'cwd'>): string => `${agent} ${cwd}`;
+
+const allBusy = (maxLive: number): AppError =>
+  new AppError('CAPACITY_EXCEEDED', `all ${maxLive} live sessions of the worker are busy`, {
+    hint: 'dispose a session with dispose_session, or wait for a turn to end',
+    details: { max_live: maxLive, retry_after_seconds: 5 },
+  });
 
 const isWithin = (path: string, root: string): boolean =>
   path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);

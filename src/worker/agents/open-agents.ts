@@ -12,7 +12,12 @@ import type { OpenSession } from '../../protocol/presence.ts';
 import { LiveSessions } from './live-sessions.ts';
 import type { OpenDrivers } from './open-drivers.ts';
 import { openPresence, type TerminalPresence } from './presence/open-presence.ts';
+import { memoryOf } from './processes/memory.ts';
 import { Uploads } from './uploads.ts';
+import { WarmAgents } from './warm-agents.ts';
+
+/** Less than this is wanted by those who work: about ten agents of the larger kind. */
+const SPARE_BYTES = 2 * 2 ** 30;
 
 interface AgentsOptions {
   readonly worker: string;
@@ -39,7 +44,14 @@ export interface Agents {
 export async function openAgents(options: AgentsOptions): Promise<Agents> {
   const { worker, config, log, blobs, opened, workspaces, mayWork, tell } = options;
   const { drivers, processes, programs, environment, directory } = opened;
-  const { max_live, park_after_seconds, permission_timeout_seconds, allow_bypass_permissions } = config.sessions;
+  const {
+    max_live,
+    park_after_seconds,
+    max_memory_mb,
+    warm_agents,
+    permission_timeout_seconds,
+    allow_bypass_permissions,
+  } = config.sessions;
   const uploads = await Uploads.open({ directory: join(directory, 'uploads'), blobs, log });
   const past = await openHistory({
     path: join(directory, 'history.db'),
@@ -54,6 +66,10 @@ export async function openAgents(options: AgentsOptions): Promise<Agents> {
     log,
     roots: sessionRoots(config),
     maxLive: max_live,
+    warm: new WarmAgents({ most: warm_agents, log, hasMemory: () => process.availableMemory() > SPARE_BYTES }),
+    ...(max_memory_mb !== undefined && {
+      memory: { maxBytes: max_memory_mb * 2 ** 20, used: () => memoryOf(processes.pids()) },
+    }),
     parkAfterMs: park_after_seconds * 1000,
     permissionTimeoutMs: permission_timeout_seconds * 1000,
     allowsBypass: allow_bypass_permissions,

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { AppError } from '../../../../errors/app-error.ts';
 import type { AgentKind } from '../../../../protocol/sessions.ts';
 import { bringNode } from '../../boxes/bring-program.ts';
-import type { BoxProgram, Driver, OpenRequest } from '../../driver.ts';
+import type { BoxProgram, Driver, DriverHost, LiveAgent, OpenRequest, WarmRequest } from '../../driver.ts';
+import type { AgentProcess } from '../../processes/agent-process.ts';
 import type { AgentProcesses } from '../../processes/agent-processes.ts';
 import { ScriptedSession } from './scripted-session.ts';
 import { forkTranscript } from './transcript.ts';
@@ -48,32 +49,52 @@ export function createScriptedDriver(options: { directory: string; processes: Ag
     kind: KIND,
     describe: async () => described,
     boxed: { modelHosts: [], environment: () => ({}), program: bringScripted },
-    async open(request, host) {
-      refuseUnknownModel(request);
-      const { box, sessionId, cwd } = request;
-      if (box === undefined) await mkdir(directory, { recursive: true, mode: 0o700 });
-      const [command, ...words] = box?.command ?? ([process.execPath, program] as const);
-      const running = await (box ?? options).processes.start({
-        kind: KIND,
-        sessionId,
-        command,
-        args: [...words, box?.environment.HOME ?? directory],
-        cwd,
-        environment: box?.environment ?? { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' },
-      });
-      try {
-        await host.spawned({ pid: running.pid });
-        const session = new ScriptedSession(running, host);
-        return await session.open(request);
-      } catch (error) {
-        await running.end({ graceMs: 0 });
-        throw error;
-      }
+    open: async (request, host) => openIn(await begin(request, options), { request, host }),
+    async warm(request) {
+      const running = await begin(request, options);
+      return {
+        exited: running.exited,
+        close: async () => void (await running.end()),
+        open: (asked, host) => openIn(running, { request: asked, host }),
+      };
     },
     fork: async ({ agentSessionId, atMessageId, title }) => ({
       agentSessionId: forkTranscript(directory, { id: agentSessionId, atMessageId, title }),
     }),
   };
+}
+
+/** The process, without a session yet. */
+async function begin(
+  request: WarmRequest & Partial<Pick<OpenRequest, 'box' | 'sessionId'>>,
+  options: { directory: string; processes: AgentProcesses },
+): Promise<AgentProcess> {
+  refuseUnknownModel(request);
+  const { box, sessionId, cwd } = request;
+  const { directory } = options;
+  if (box === undefined) await mkdir(directory, { recursive: true, mode: 0o700 });
+  const [command, ...words] = box?.command ?? ([process.execPath, program] as const);
+  return await (box ?? options).processes.start({
+    kind: KIND,
+    ...(sessionId !== undefined && { sessionId }),
+    command,
+    args: [...words, box?.environment.HOME ?? directory],
+    cwd,
+    environment: box?.environment ?? { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' },
+  });
+}
+
+async function openIn(
+  running: AgentProcess,
+  { request, host }: { request: OpenRequest; host: DriverHost },
+): Promise<LiveAgent> {
+  try {
+    await host.spawned({ pid: running.pid });
+    return await new ScriptedSession(running, host).open(request);
+  } catch (error) {
+    await running.end({ graceMs: 0 });
+    throw error;
+  }
 }
 
 /** The agent is a part of ours: our sources, the one package that it imports, and Node. */
@@ -90,7 +111,7 @@ async function bringScripted(base: string): Promise<BoxProgram> {
   return { command: [...node.command, within], mounts: [...node.mounts, ...mounts] };
 }
 
-function refuseUnknownModel({ model }: OpenRequest): void {
+function refuseUnknownModel({ model }: WarmRequest): void {
   if (model === undefined || MODELS.includes(model)) return;
   throw new AppError('CAPABILITY_UNSUPPORTED', `${KIND} does not support model ${model}`, {
     hint: `use one of ${MODELS.join(', ')}`,

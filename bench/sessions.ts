@@ -1,0 +1,173 @@
+import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { InputQueue } from '../src/worker/agents/drivers/claude/input-queue.ts';
+import { type Bench, measurement } from './support/measure.ts';
+import { type Heard, openSessionServer, type SessionServer } from './support/session-server.ts';
+import { median, percentile } from './support/statistics.ts';
+
+const WARM_UP = 5;
+const PROMPTS = 60;
+const INTERRUPTS = 40;
+const AT_ONCE = 20;
+const ROUNDS = 3;
+const PARTS = 20;
+const WORDS = 10;
+const EVERY_MS = 20;
+
+/** What sessions add to agents: against Claude Code driven by its SDK alone, against a fixed time, and against one session alone. */
+export const sessions: Bench = {
+  name: 'sessions',
+  run: async () => {
+    const server = await openSessionServer();
+    try {
+      return [
+        await firstEvent(server),
+        await interrupts(server, 'claude'),
+        await interrupts(server, 'scripted'),
+        await streams(server),
+      ];
+    } finally {
+      await server.close();
+    }
+  },
+};
+
+/** Both are live and idle; the model begins at once. Samples alternate. */
+async function firstEvent(server: SessionServer) {
+  const direct = await driveDirectly(server);
+  const session_id = await server.create('claude');
+  const samples: { ours: number[]; direct: number[] } = { ours: [], direct: [] };
+  for (let at = 0; at < WARM_UP + PROMPTS; at++) {
+    const theirs = await direct.prompt('#say hello');
+    const isFirst = (event: Heard) =>
+      event.sessionId === session_id && event.type === 'message.created' && event.message?.role === 'assistant';
+    const [first, idle] = [server.next(isFirst), server.next(event => isIdle(event, session_id))];
+    const start = performance.now();
+    await server.ask('send_prompt', { session_id, text: '#say hello' });
+    const ours = (await first).at - start;
+    await idle;
+    if (at < WARM_UP) continue;
+    samples.ours.push(ours);
+    samples.direct.push(theirs);
+  }
+  direct.close();
+  await server.ask('dispose_session', { session_id });
+  return measurement({
+    name: 'send_prompt to the first event of the answer, p50',
+    unit: 'ms',
+    baseline: 'Claude Code driven by its SDK',
+    value: median(samples.ours),
+    baselineValue: median(samples.direct),
+    budget: { atMost: 1.1 },
+  });
+}
+
+/** The same program with the same options, home and model, without anything of ours. */
+async function driveDirectly({ agents, project }: SessionServer) {
+  const { query: start } = await import('@anthropic-ai/claude-agent-sdk');
+  const input = new InputQueue<SDKUserMessage>();
+  const query = start({
+    prompt: input,
+    options: {
+      cwd: project,
+      env: agents.env,
+      pathToClaudeCodeExecutable: agents.env.CLAUDE_BIN ?? 'claude',
+      includePartialMessages: true,
+      settingSources: ['user', 'project', 'local'],
+    },
+  });
+  await query.initializationResult();
+  const messages = query[Symbol.asyncIterator]();
+  return {
+    /** Milliseconds to the beginning of the answer; settles at the end of the turn. */
+    async prompt(text: string): Promise<number> {
+      const begun = performance.now();
+      let first = Number.NaN;
+      input.put({ type: 'user', parent_tool_use_id: null, message: { role: 'user', content: text } });
+      for (;;) {
+        const { value, done } = await messages.next();
+        if (done) throw new Error('Claude Code ended');
+        if (Number.isNaN(first) && value.type === 'stream_event' && value.event.type === 'message_start')
+          first = performance.now() - begun;
+        if (value.type === 'result') return first;
+      }
+    },
+    close: () => {
+      input.end();
+      query.close();
+    },
+  };
+}
+
+async function interrupts(server: SessionServer, agent: string) {
+  const session_id = await server.create(agent);
+  const samples: number[] = [];
+  for (let at = 0; at < WARM_UP + INTERRUPTS; at++) {
+    const streaming = server.next(event => event.sessionId === session_id && event.delta?.includes('word5 ') === true);
+    const idle = server.next(event => isIdle(event, session_id));
+    await server.ask('send_prompt', { session_id, text: '#slow 5000 10' });
+    await streaming;
+    const start = performance.now();
+    await server.ask('abort_session', { session_id });
+    const ms = (await idle).at - start;
+    if (at >= WARM_UP) samples.push(ms);
+  }
+  await server.ask('dispose_session', { session_id });
+  return measurement({
+    name: `interrupt to stopped, ${agent}, p95`,
+    unit: 'ms',
+    baseline: 'a fixed time',
+    value: percentile(samples, 0.95),
+    baselineValue: 100,
+    budget: { atMost: 1 },
+  });
+}
+
+/** How late what an agent said is heard, by the agent's own clock. Throws when a word is lost, doubled or out of order. */
+async function streams(server: SessionServer) {
+  const ids: string[] = [];
+  for (let at = 0; at < AT_ONCE; at++) ids.push(await server.create('scripted'));
+  const samples: { alone: number[]; together: number[] } = { alone: [], together: [] };
+  const [one = ''] = ids;
+  for (let round = 0; round < ROUNDS; round++) {
+    samples.alone.push(...(await follow(server, one)));
+    const together = await Promise.all(ids.map(id => follow(server, id)));
+    samples.together.push(...together.flat());
+  }
+  for (const session_id of ids) await server.ask('dispose_session', { session_id });
+  return measurement({
+    name: `delay of what ${AT_ONCE} sessions say at once, p95`,
+    unit: 'ms',
+    baseline: 'one session alone',
+    value: percentile(samples.together, 0.95),
+    baselineValue: percentile(samples.alone, 0.95),
+    budget: { atMostMore: 50 },
+  });
+}
+
+const SCRIPT = Array.from({ length: PARTS }, () => `#slow ${WORDS} ${EVERY_MS}`).join('\n');
+const TEXT = Array.from({ length: WORDS }, (_, at) => `word${at + 1} `).join('');
+
+/** One turn of many parts, each word of it counted; milliseconds that the end of each part was late. */
+async function follow(server: SessionServer, session_id: string): Promise<number[]> {
+  const said = new Map<string, string>();
+  const delays: number[] = [];
+  const over = server.next(event => {
+    if (event.sessionId !== session_id) return false;
+    const { partId, delta, part, date } = event;
+    if (partId !== undefined && delta !== undefined) said.set(partId, (said.get(partId) ?? '') + delta);
+    if (event.type === 'message.part.updated' && part?.type === 'text' && part.time?.end !== undefined) {
+      if (said.get(part.id) !== part.text)
+        throw new Error(`the words of a part are not its text: ${said.get(part.id)}`);
+      delays.push(date - part.time.end);
+    }
+    return isIdle(event, session_id);
+  });
+  await server.ask('send_prompt', { session_id, text: SCRIPT });
+  await over;
+  const isWhole = said.size === PARTS && [...said.values()].every(text => text === TEXT) && delays.length === PARTS;
+  if (!isWhole) throw new Error(`words were lost: ${said.size} parts, ${delays.length} ends`);
+  return delays;
+}
+
+const isIdle = (event: Heard, sessionId: string): boolean =>
+  event.sessionId === sessionId && event.type === 'session.idle';

@@ -1,0 +1,109 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { prepareAgents } from '../../test/support/real-agents.ts';
+import { scratchDirectory, startServer } from '../../test/support/server.ts';
+
+const eventSchema = z.looseObject({
+  type: z.string(),
+  sessionId: z.string().optional(),
+  turnId: z.string().optional(),
+  partId: z.string().optional(),
+  delta: z.string().optional(),
+  message: z.looseObject({ role: z.string() }).optional(),
+  part: z
+    .looseObject({
+      id: z.string(),
+      type: z.string(),
+      text: z.string().optional(),
+      time: z.looseObject({ end: z.number().optional() }).optional(),
+    })
+    .optional(),
+});
+export type Heard = z.output<typeof eventSchema> & {
+  /** By this process's clocks, when it was read. */
+  readonly at: number;
+  readonly date: number;
+};
+
+/** A server with sessions, the agents of the tests, and one reader of all that happens in its sessions. */
+export async function openSessionServer() {
+  await using open = new AsyncDisposableStack();
+  const scratch = open.adopt(await scratchDirectory(), one => one.remove());
+  const root = await realpath(scratch.path);
+  const project = join(root, 'project');
+  await mkdir(project);
+  const agents = open.adopt(await prepareAgents({ folder: root, project }), one => one.close());
+  const sessions = { BOXSWAIN_SESSIONS_ROOTS: project, BOXSWAIN_SESSIONS_MAX_LIVE: '40' };
+  const server = open.adopt(
+    await startServer({ directory: join(root, 'data'), env: { ...agents.env, ...sessions } }),
+    one => one.stop(),
+  );
+  const agent = open.adopt(new Agent({ keepAlive: true }), one => one.destroy());
+  const listeners = new Set<(event: Heard) => void>();
+  const stream = await listen(new URL('/api/events', server.url), agent, event => {
+    for (const listener of listeners) listener(event);
+  });
+  open.defer(stream.end);
+  const ask = (tool: string, args: object) => post(new URL(`/api/operations/${tool}`, server.url), { agent, args });
+  const held = open.move();
+  return {
+    project,
+    agents,
+    ask,
+    create: async (kind: string): Promise<string> =>
+      z.looseObject({ sessionId: z.string() }).parse(await ask('create_session', { cwd: project, agent: kind }))
+        .sessionId,
+    /** Settles with the first event from now on that is meant. */
+    next: (isMeant: (event: Heard) => boolean): Promise<Heard> => {
+      const { promise, resolve } = Promise.withResolvers<Heard>();
+      const listener = (event: Heard) => {
+        if (!isMeant(event)) return;
+        listeners.delete(listener);
+        resolve(event);
+      };
+      listeners.add(listener);
+      return promise;
+    },
+    close: () => held.disposeAsync(),
+  };
+}
+export type SessionServer = Awaited<ReturnType<typeof openSessionServer>>;
+
+function post(url: URL, { agent, args }: { agent: Agent; args: object }): Promise<unknown> {
+  const body = JSON.stringify(args);
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: 'POST', agent, headers }, response => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        if ((response.statusCode ?? 500) < 300) resolve(JSON.parse(text));
+        else reject(new Error(`${url.pathname}: ${text.slice(0, 500)}`));
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+/** Settles once the stream is open. */
+function listen(url: URL, agent: Agent, heard: (event: Heard) => void): Promise<{ end: () => void }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { agent, headers: { accept: 'text/event-stream' } }, response => {
+      createInterface({ input: response }).on('line', line => {
+        if (!line.startsWith('data:')) return;
+        const event = eventSchema.parse(JSON.parse(line.slice(5)));
+        heard({ ...event, at: performance.now(), date: Date.now() });
+        if (event.type === 'server.connected') resolve({ end: () => sent.destroy() });
+      });
+    });
+    // Also what ends it at last.
+    sent.on('error', reject);
+    sent.end();
+  });
+}
