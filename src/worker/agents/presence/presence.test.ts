@@ -19,7 +19,9 @@ const isUnavailable = (error: unknown) => error instanceof AppError && error.cod
 
 /** What the agent would say, and how often it was asked. */
 function stage() {
-  const world = { signs: 'first', listed: [] as OpenSession[], own: [] as number[], looks: 0, fails: false };
+  const world: { signs: string; listed: OpenSession[]; own: number[]; looks: number; fails: boolean } = {
+    ...{ signs: 'first', listed: [], own: [], looks: 0, fails: false },
+  };
   const changes: string[][] = [];
   const presence = new Presence({
     log: silentLog,
