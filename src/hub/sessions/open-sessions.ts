@@ -70,6 +70,7 @@ export function openSessions(
   const door = new Door(foundation, { book, link, terminals });
   const driving = new Driving(foundation, { door, log, link, workspaces });
   const presence = new PresenceDesk(foundation, { book, driving, log, mirror, terminals, workers });
+  terminals.onHook(({ sessionId }) => presence.heard(sessionId));
   const recorder = new SessionRecorder(foundation, {
     log,
     permissionSeconds: config.sessions.permission_timeout_seconds,

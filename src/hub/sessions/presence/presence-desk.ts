@@ -55,6 +55,13 @@ export class PresenceDesk {
       this.#parts.mirror.look(id);
   }
 
+  /** A hook of a terminal told of the session: its worker looks what has changed, and what was said. */
+  heard(agentSessionId: string): void {
+    this.#foundation.background.run('look after a terminal that told of itself', async () => {
+      for (const { id } of await this.#parts.workers.live()) await this.grew(id, [agentSessionId]);
+    });
+  }
+
   /** It is not driven any more: a terminal may have it already. */
   released(session: Pick<AgentSessionRecord, 'id'>): void {
     this.#foundation.background.run('see who has a session', async () => {
