@@ -25,7 +25,7 @@ async function useBox(): Promise<object> {
   const limits = { memory_mb: 256, cpus: 1, pids: 32, disk_mb: 64, wall_seconds: 120, output_mb: 1 };
   const storage = await room.create('ws_1', { diskMb: limits.disk_mb });
   const box = await engine.create({ id: 'box_1', storage, limits }, AbortSignal.timeout(30_000));
-  const boxd = await connectBoxd(box.channel, boxdLimits(report, limits));
+  const boxd = await connectBoxd(box.channel, boxdLimits(report, limits), box);
   const decoder = new TextDecoder();
   let output = '';
   const end = await boxd.exec(

@@ -66,7 +66,8 @@ export class BoxBuilder {
       const box = await engine.create(spec, AbortSignal.timeout(CREATE_TIMEOUT_MS));
       try {
         signal.throwIfAborted();
-        return { box, boxd: await connectBoxd(box.channel, boxdLimits(report, limits)), egress };
+        const boxd = await connectBoxd(box.channel, boxdLimits(report, limits), box);
+        return { box, boxd, egress };
       } catch (error) {
         await box.destroy('killed');
         throw error;

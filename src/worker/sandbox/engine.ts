@@ -54,6 +54,8 @@ export interface Box {
   readonly id: string;
   /** Bytes to and from boxd. */
   readonly channel: Duplex;
+  /** Further streams, for boxd to lend to stateful contexts, in the order it knows them; an engine may have none. */
+  readonly lanes?: readonly Duplex[];
   /** Settles once, when the box is gone, with the reason. */
   readonly exited: Promise<BoxExit>;
   stats(): Promise<BoxStats>;

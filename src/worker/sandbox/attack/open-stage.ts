@@ -66,7 +66,7 @@ async function openBox({ engine, report, limits, egressSocket }: StageParts, sto
   const spec = { id: newId('box'), storage, limits, egressSocket };
   const box = await engine.create(spec, AbortSignal.timeout(START_MS));
   try {
-    return { box, boxd: await connectBoxd(box.channel, boxdLimits(report, limits)), storage };
+    return { box, boxd: await connectBoxd(box.channel, boxdLimits(report, limits), box), storage };
   } catch (error) {
     await box.destroy('killed');
     throw error;

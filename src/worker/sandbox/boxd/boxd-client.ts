@@ -17,6 +17,7 @@ import type {
   TalkRequest,
   WriteRequest,
 } from './boxd.ts';
+import { Cells } from './cells.ts';
 import { Channel } from './channel.ts';
 import { ask, byteStream, collect, run } from './incoming.ts';
 import {
@@ -60,18 +61,26 @@ export interface Hello {
   readonly relayPort?: number;
 }
 
-/** Greets the boxd at the other end of `channel`. Rejects with BoxdGone when it does not answer as one. */
-export async function connectBoxd(channel: Duplex, hello: Hello = {}): Promise<Boxd> {
-  const client = new BoxdClient(new Channel(channel));
+/**
+ * Greets the boxd at the other end of `channel`; `lanes` are those it was started with, in its order. Rejects with BoxdGone when it does not answer as one.
+ */
+export async function connectBoxd(
+  channel: Duplex,
+  hello: Hello = {},
+  { lanes = [] }: { lanes?: readonly Duplex[] } = {},
+): Promise<Boxd> {
+  const client = new BoxdClient(new Channel(channel), lanes);
   await client.hello(hello);
   return client;
 }
 
 class BoxdClient implements Boxd {
   readonly #channel: Channel;
+  readonly #cells: Cells;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, lanes: readonly Duplex[]) {
     this.#channel = channel;
+    this.#cells = new Cells(channel, lanes);
   }
 
   get closed(): Promise<void> {
@@ -90,8 +99,8 @@ class BoxdClient implements Boxd {
     return endOf(await run(this.#channel, { verb: 'python', ...source, ...request }, { ...options, stdin }));
   }
 
-  async cell({ stdin, ...request }: CellRequest, options: RunOptions): Promise<RunEnd & { result?: string }> {
-    const reply = await run(this.#channel, { verb: 'cell', ...request }, { ...options, stdin });
+  async cell(request: CellRequest, options: RunOptions): Promise<RunEnd & { result?: string }> {
+    const reply = await this.#cells.run(request, options);
     return reply.result === undefined ? endOf(reply) : { ...endOf(reply), result: reply.result };
   }
 

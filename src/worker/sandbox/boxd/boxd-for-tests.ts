@@ -18,6 +18,7 @@ async function stage() {
 export interface StartedBoxd extends AsyncDisposable {
   readonly boxd: Boxd;
   readonly channel: Duplex;
+  readonly lanes: readonly Duplex[];
   readonly process: ChildProcess;
   /** The temporary folder that holds `files` and `env`. */
   readonly directory: string;
@@ -26,17 +27,18 @@ export interface StartedBoxd extends AsyncDisposable {
 }
 
 /** A real boxd outside of any box, on folders of its own. */
-export async function startBoxd(hello: Hello = {}): Promise<StartedBoxd> {
+export async function startBoxd(hello: Hello = {}, { laneCount = 2 } = {}): Promise<StartedBoxd> {
   const directory = await mkdtemp(join(tmpdir(), 'boxd-test-'));
   const files = join(directory, 'files');
   const env = join(directory, 'env');
   await mkdir(files);
   await mkdir(env);
-  const { channel, child } = await spawnBoxd();
-  const boxd = await connectBoxd(channel, { workspace: files, env, ...hello });
+  const { channel, lanes, child } = await spawnBoxd(laneCount);
+  const boxd = await connectBoxd(channel, { workspace: files, env, ...hello }, { lanes });
   return {
     boxd,
     channel,
+    lanes,
     process: child,
     directory,
     files,
@@ -50,16 +52,19 @@ export async function startBoxd(hello: Hello = {}): Promise<StartedBoxd> {
 }
 
 /** A boxd that has not been greeted. */
-export async function spawnBoxd(): Promise<{ channel: Duplex; child: ChildProcess }> {
+export async function spawnBoxd(
+  laneCount = 0,
+): Promise<{ channel: Duplex; lanes: readonly Duplex[]; child: ChildProcess }> {
   staged ??= stage();
-  const child = spawn('/usr/bin/python3', ['-I', '-u', (await staged).package, '6'], {
+  const numbers = Array.from({ length: 1 + laneCount }, (_, at) => 6 + at);
+  const child = spawn('/usr/bin/python3', ['-I', '-u', (await staged).package, ...numbers.map(String)], {
     env: { LANG: 'C.UTF-8', PATH: '/usr/bin:/bin' },
-    stdio: ['ignore', 'ignore', 'inherit', 'ignore', 'ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ignore', 'ignore', 'ignore', ...numbers.map(() => 'pipe' as const)],
   });
   const streams: readonly unknown[] = child.stdio;
-  const channel = streams[6];
-  if (!(channel instanceof Duplex)) throw new Error('no channel to boxd');
-  return { channel, child };
+  const [channel, ...lanes] = streams.slice(6).filter(stream => stream instanceof Duplex);
+  if (channel === undefined || lanes.length !== laneCount) throw new Error('no channel to boxd');
+  return { channel, lanes, child };
 }
 
 export interface Finished extends RunEnd {

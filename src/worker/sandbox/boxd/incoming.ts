@@ -21,11 +21,14 @@ export function ask<Shape extends z.ZodType, Answer>(
   });
 }
 
+/** Sends a further frame of a request; dropped when it has ended. */
+export type Tell = (header: object) => void;
+
 /** A program in the box. Rejects with the signal's reason when the run was cancelled by it, once the program is dead. */
 export function run(
   channel: Channel,
   header: object,
-  { signal, onOutput, stdin }: RunOptions & { stdin?: Uint8Array },
+  { signal, onOutput, stdin, opened }: RunOptions & { stdin?: Uint8Array; opened?(tell: Tell): void },
 ): Promise<RunReply> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -61,6 +64,7 @@ export function run(
     };
     signal.addEventListener('abort', cancel, { once: true });
     const id = channel.open({ ...header, credit: WINDOW_BYTES }, { part, end, fail }, stdin);
+    opened?.(more => channel.tell(id, more));
   });
 }
 

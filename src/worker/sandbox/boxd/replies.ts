@@ -38,8 +38,13 @@ export const runReply = z.object({
   durationMs: z.number().nonnegative(),
   result: z.string().max(262_144).optional(),
   limitHit: z.enum(['oom', 'pids']).optional(),
+  /** Where the next cell of the context may be sent. */
+  lane: z.object({ index: count, key: z.string().regex(/^[0-9a-f]{32}$/) }).optional(),
 });
 export type RunReply = z.output<typeof runReply>;
+
+/** How a cell ended, as its context says it: an exit code, or the negative number of a signal. */
+export const cellAnswer = z.object({ exit: z.int().min(-64).max(255), result: z.string().max(262_144).optional() });
 
 export const talkReply = runReply.pick({ exitCode: true, signal: true, limitHit: true });
 

@@ -41,7 +41,7 @@ export async function openBox(sandbox: object = {}, { diskMb = 128 } = {}): Prom
   const limits = { memory_mb: 512, cpus: 2, pids: 128, disk_mb: diskMb, wall_seconds: 300, output_mb: 16 };
   const spec = { id, storage, limits, egressSocket: join(directory, 'egress.sock') };
   const box = await engine.create(spec, AbortSignal.timeout(30_000));
-  const boxd = await connectBoxd(box.channel, {});
+  const boxd = await connectBoxd(box.channel, {}, box);
   return {
     boxd,
     config,

@@ -1,5 +1,6 @@
-"""boxd: carries out, inside a box, what the worker asks for over one descriptor (argv[1])."""
+"""boxd: carries out, inside a box, what the worker asks for over one descriptor (argv[1]). The others given are its lanes."""
 
+import fcntl
 import os
 import sys
 
@@ -11,16 +12,17 @@ def start():
     package.__path__ = [here]
     sys.modules["_boxd"] = package
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
-    channel = os.dup2(int(sys.argv[1]), 3, inheritable=False) if sys.argv[1] != "3" else 3
-    os.set_inheritable(channel, False)
+    # First out of the way of each other, whatever their numbers are.
+    given = [fcntl.fcntl(int(word), fcntl.F_DUPFD_CLOEXEC, 64) for word in sys.argv[1:]]
+    channel, *lanes = [os.dup2(fd, 3 + at, inheritable=False) for at, fd in enumerate(given)]
     # Nothing that the launcher left open may reach the code that will run here.
-    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(3 + len(given), os.sysconf("SC_OPEN_MAX"))
     from _boxd import processes, server
 
     # Opened before boxd hides itself: afterwards its own /proc entries belong to root.
     processes.prepare()
     os.umask(0o022)
-    sys.exit(server.serve(channel))
+    sys.exit(server.serve(channel, lanes))
 
 
 start()

@@ -5,6 +5,7 @@ import sys
 
 from _boxd import checkpoints, contexts, editing, files, helpers, listing, python_run, relay, runs, talks
 from _boxd.failure import Failure, TooLong, field, text_map
+from _boxd.lanes import may_hold_files
 from _boxd.paths import Root
 
 FULL_BYTES = 256 * 1024
@@ -61,19 +62,7 @@ class Box:
 
     def may_have_artifacts(self):
         """False only where the folder is surely empty: the answer of each run says so, and saves the worker a look."""
-        try:
-            fd = os.open("artifacts", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.root.fd)
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        try:
-            with os.scandir(fd) as entries:
-                return next(entries, None) is not None
-        except OSError:
-            return True
-        finally:
-            os.close(fd)
+        return may_hold_files("artifacts", self.root.fd)
 
     def start(self, request_id, verb, header, payload):
         if verb in RUNS:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from _boxd import frames, interpreter, limit_signs, python_run
+from _boxd import frames, interpreter, lanes, limit_signs, python_run
 
 MAX_RESULT = 64 * 1024
 MAX_KEPT_SOURCES = 500
@@ -14,28 +14,34 @@ _ONLY_TREE, _AWAIT = 0x400, 0x2000
 _state = {"running": False, "interrupted": False, "count": 0, "runner": None, "packages": None}
 
 
-def serve(box, fds):
-    """Never returns before the pipe of requests ends."""
+def serve(box, fds, lane=None):
+    """Never returns before the pipe of requests ends. `lane`: key and marks of the lane whose descriptor comes last."""
     python_run.take_stdio(fds[:3])
     # Out of the way of programs that count on low numbers.
-    requests, replies = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 500) for fd in fds[3:])
+    requests, replies, *rest = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 500) for fd in fds[3:])
     for fd in fds[3:]:
         os.close(fd)
-    next_request, encode, write_all = frames.Reader(requests).next, frames.encode, frames.write_all
+    end = lanes.ContextEnd(*rest, *lane, os.path.join(box.workspace, "artifacts")) if lane is not None else None
+    next_request, encode, write_all = lanes.Inbox(requests, end).next, frames.encode, frames.write_all
     base = frozenset(sys.modules)
     interpreter.set_up(box, [""], {})
     main = interpreter.make_main(os.path.join(box.workspace, "<cell>"))
     packages, owner = box.site_packages(), os.getpid()
     _state["packages"] = _changed(packages)
     while True:
-        request = next_request()
+        request, way = next_request()
         if request is None:
             return python_run.leave(0, base)
+        if way is not None:
+            limit_signs.forget_own()
         reply = _cell(main.__dict__, request, packages)
         if os.getpid() != owner:
             # A fork that the cell made came to the cell's end; the answer is its parent's business.
             return python_run.leave(max(reply["exit"], 0), base)
-        write_all(replies, encode(reply))
+        if way is None:
+            write_all(replies, encode(reply))
+        else:
+            way.answer(reply)
 
 
 def on_interrupt(_signal, _frame):

@@ -1,17 +1,15 @@
 """Stateful contexts, as boxd sees them: a process each, told what to run over one pipe, answering over another."""
 
 import os
-import signal
-import time
 
-from _boxd import cells, frames, limit_signs, processes
-from _boxd.failure import Failure, Malformed, field, text_map
+from _boxd import cells, frames, processes
+from _boxd.cell_requests import Cell
+from _boxd.failure import Failure, Malformed, field
+from _boxd.lanes import Marks
 from _boxd.loop import READ
-from _boxd.output import CHUNK, Output
+from _boxd.output import CHUNK
 from _boxd.pipes import PipeWriter, read_end, write_end
-from _boxd.runs import DEFAULT_CREDIT, exit_of
 
-INTERRUPT_GRACE_S = 1.0
 KEPT_BETWEEN_CELLS = 65536
 
 
@@ -27,26 +25,53 @@ class Contexts:
     def __init__(self, box):
         self._box = box
         self.alive, self._lost = {}, set()
+        # Those that ended in a cell which boxd had not been told of.
+        self._fallen = {}
 
     def run(self, request_id, header, payload):
         name = field(header, "context", str)
         cell = Cell(self._box, request_id, header, payload)
+        if cell.attachment is not None:
+            self._attach(name, cell)
+            return
         if name in self._lost:
             self._lost.discard(name)
-            raise Failure("CONTEXT_LOST", f"the context {name} has ended and its variables are gone", context=name)
+            fallen = self._fallen.pop(name, None)
+            if fallen is not None:
+                fallen.drain()
+            raise _context_lost(name)
         context = self.alive.get(name)
         if context is None:
             context = self.alive[name] = Context(self._box, lambda: self._ended(name))
         context.begin(cell)
 
+    def _attach(self, name, cell):
+        """The worker sent the cell by the lane, and it turned out to be none of the short and silent ones."""
+        context = self.alive.get(name) or self._fallen.get(name)
+        if context is None or context.key != cell.attachment.key:
+            # It had ended before the cell began.
+            self._lost.discard(name)
+            raise _context_lost(name)
+        self._fallen.pop(name, None)
+        context.attach(cell)
+
     def _ended(self, name):
-        del self.alive[name]
+        context = self.alive.pop(name)
         self._lost.add(name)
+        if context.is_unattached:
+            self._fallen[name] = context
+
+
+def _context_lost(name):
+    return Failure("CONTEXT_LOST", f"the context {name} has ended and its variables are gone", context=name)
 
 
 class Context:
     def __init__(self, box, ended):
-        self._box, self._ended, self.cell, self.was_interrupted = box, ended, None, False
+        self._box, self._ended, self.cell, self.was_interrupted, self._status = box, ended, None, False, None
+        self._marks, self._lane = Marks(), box.server.lanes.take()
+        lane = None if self._lane is None else (self._lane.key, self._marks)
+        self.key = None if lane is None else self._lane.key.hex()
         loop = box.server.loop
         requests, writer = write_end()
         self._replies, replies = read_end()
@@ -54,8 +79,10 @@ class Context:
         stderr_reader, stderr = read_end()
         inside = (box.null, stdout, stderr, requests, replies)
         try:
-            self.pid = processes.fork(lambda *fds: cells.serve(box, fds), inside, on_interrupt=cells.on_interrupt)
+            kept = inside if lane is None else (*inside, self._lane.fd)
+            self.pid = processes.fork(lambda *fds: cells.serve(box, fds, lane), kept, on_interrupt=cells.on_interrupt)
         except BaseException:
+            self._give_up_lane()
             for fd in (writer, self._replies, stdout_reader, stderr_reader):
                 os.close(fd)
             raise
@@ -78,9 +105,36 @@ class Context:
         self._writer.write(frames.encode({"code": cell.code, "env": cell.env, "stale": self.was_interrupted}, cell.stdin))
         self.was_interrupted = False
 
+    def attach(self, cell):
+        """Takes on a cell that runs already, or has run to its end, or to that of the context."""
+        if self.cell is not None:
+            raise Failure("VALIDATION_ERROR", "the context is running another cell")
+        self.cell = cell
+        cell.begin(self, self._streams, self._between)
+        if self._status is not None:
+            cell.lost(self._status)
+        elif cell.attachment.is_broken:
+            self.distrust()
+
+    def distrust(self):
+        """Something in it wrote onto the lane: nothing it says can be understood any more."""
+        processes.end(self._box.server.loop, self.pid)
+
+    @property
+    def is_unattached(self):
+        """A cell runs, or has run, that boxd has not been told of and will be."""
+        return self.cell is None and self.key is not None and self._marks.is_running
+
+    def way(self):
+        """What the worker must know to send the next cell by the lane; None when it must come to boxd."""
+        if self._lane is None or self._status is not None or self.was_interrupted:
+            return None
+        return {"index": self._lane.index, "key": self.key}
+
     def after_cell(self, fds):
         """Takes its streams back; a stream that has ended is not among them."""
         self.cell = None
+        self._marks.is_taken = self._marks.is_running = False
         self._streams = {name: fd for name, fd in self._streams.items() if fd in fds}
         self._listen()
 
@@ -90,17 +144,26 @@ class Context:
 
     def _keep(self, name, fd):
         """What threads and children print between cells belongs to the next one; of too much, the end is kept."""
+        kept = self._between[name]
+        if self.is_unattached and len(kept) >= KEPT_BETWEEN_CELLS:
+            # It may be that cell's own, of which nothing is lost: it waits until the worker asks for it.
+            self._box.server.loop.forget(fd)
+            return
+        self._marks.is_taken = True
         try:
             data = os.read(fd, CHUNK)
         except BlockingIOError:
-            return
-        if not data:
+            data = None
+        if data:
+            kept += data
+            if not self.is_unattached:
+                del kept[:-KEPT_BETWEEN_CELLS]
+        else:
+            self._marks.is_taken = any(self._between.values())
+        if data == b"":
             self._box.server.loop.forget(fd)
             del self._streams[name]
             os.close(fd)
-        kept = self._between[name]
-        kept += data
-        del kept[:-KEPT_BETWEEN_CELLS]
 
     def _on_reply(self, _event):
         try:
@@ -125,103 +188,22 @@ class Context:
         loop.forget(self._replies)
         os.close(self._replies)
         self._writer.close()
+        self._status = status
         self._ended()
         if self.cell is not None:
             self.cell.lost(status)
-        else:
-            for fd in self._streams.values():
-                loop.forget(fd)
-                self._box.server.drains.take(fd)
+        elif not self.is_unattached:
+            self.drain()
+        self._give_up_lane()
 
+    def drain(self):
+        """Nobody will ask for its output any more."""
+        for fd in self._streams.values():
+            self._box.server.loop.forget(fd)
+            self._box.server.drains.take(fd)
+        self._streams = {}
 
-class Cell:
-    """One request in a context."""
-
-    def __init__(self, box, request_id, header, payload):
-        self._box, self._id = box, request_id
-        self.code, self.env, self.stdin = field(header, "code", str), text_map(header, "env"), payload
-        self._timeout_s = field(header, "timeoutMs", (int, float)) / 1000
-        credit, limit = field(header, "credit", int, DEFAULT_CREDIT), field(header, "outputBytes", int)
-        self._output = Output(box.server, request_id, credit, limit, self._end_it)
-        self._timed_out = self._cancelled = False
-        self._timer = self._answer = self._limit = None
-
-    def begin(self, context, streams, between):
-        self._context, self._started = context, time.monotonic()
-        limit_signs.clear()
-        self._timer = self._box.server.loop.at(self._started + self._timeout_s, self._on_timeout)
-        self._box.server.hold(self._id, self)
-        for name, fd in streams.items():
-            self._output.attach(name, fd)
-            if between[name]:
-                self._output.put(name, bytes(between[name]))
-                between[name].clear()
-
-    def grant(self, size):
-        self._output.grant(size)
-
-    def cancel(self):
-        self._cancelled = True
-        self._end_it()
-
-    def feed(self, _header, _payload):
-        raise Failure("VALIDATION_ERROR", "a cell takes no further data")
-
-    def answered(self, reply):
-        """The context lives on; the cell is over when its output has been delivered."""
-        exit_code, result = reply.get("exit"), reply.get("result")
-        if not isinstance(exit_code, int) or not isinstance(result, (str, type(None))) or self._answer is not None:
-            raise Malformed("not the answer of a cell")
-        ended = {"exitCode": exit_code, "signal": None} if exit_code >= 0 else {"exitCode": None, "signal": "SIGINT"}
-        self._seal(ended if result is None else {**ended, "result": result})
-
-    def lost(self, status):
-        if self._answer is None:
-            self._seal(exit_of(status))
-
-    def _seal(self, answer):
-        self._answer = answer
-        self._box.server.loop.cancel(self._timer)
-        self._output.seal(self._finish)
-
-    def _finish(self):
-        box, context = self._box, self._context
-        fds = self._output.detach()
-        if context.pid in box.server.loop.children():
-            context.after_cell(fds)
-        else:
-            for fd in fds:
-                box.server.drains.take(fd)
-        ended = {
-            "timedOut": self._timed_out,
-            "cancelled": self._cancelled,
-            "outputExceeded": self._output.has_exceeded,
-            "diskFull": self._answer["exitCode"] != 0 and box.is_disk_full(),
-            "mayHaveArtifacts": box.may_have_artifacts(),
-            "durationMs": round((time.monotonic() - self._started) * 1000, 3),
-        }
-        limit = self._limit or limit_signs.of(context.pid)
-        if limit is not None:
-            ended["limitHit"] = limit
-        box.server.finish(self._id, {**self._answer, **ended})
-
-    def _on_timeout(self):
-        self._timed_out = True
-        self._limit = processes.refuses_more()
-        self._end_it()
-
-    def _end_it(self):
-        """First asks, so that the variables survive; kills the context when that does not help."""
-        if self._answer is not None:
-            return
-        self._context.was_interrupted = True
-        try:
-            os.killpg(self._context.pid, signal.SIGINT)
-        except ProcessLookupError:
-            return
-        loop = self._box.server.loop
-        loop.cancel(self._timer)
-        self._timer = loop.at(time.monotonic() + INTERRUPT_GRACE_S, self._kill)
-
-    def _kill(self):
-        processes.end(self._box.server.loop, self._context.pid)
+    def _give_up_lane(self):
+        if self._lane is not None:
+            self._box.server.lanes.give_back(self._lane)
+            self._lane = None

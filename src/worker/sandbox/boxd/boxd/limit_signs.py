@@ -27,6 +27,12 @@ def clear():
         _state["note"][:] = _EMPTY
 
 
+def forget_own():
+    """In the fork, before it runs something that boxd is not told of."""
+    if _state["note"] is not None and of(os.getpid()):
+        clear()
+
+
 def note(error):
     """In the fork, before its uncaught error is printed."""
     if _state["note"] is None or not isinstance(error, MemoryError):

@@ -1,20 +1,12 @@
 """The two output streams of a run: counted, limited, sent as fast as the worker takes them and no faster."""
 
-import fcntl
 import os
-import sys
-import termios
 
 from _boxd import frames
+from _boxd.lanes import waiting_bytes
 from _boxd.loop import READ
 
 CHUNK = 65536
-_NOTHING = bytes(4)
-
-
-def waiting_bytes(fd):
-    """How much lies in a pipe now."""
-    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, _NOTHING), sys.byteorder)
 
 
 class Output:

@@ -8,6 +8,7 @@ from collections import deque
 
 from _boxd import box, frames, warm
 from _boxd.failure import Failure, Malformed
+from _boxd.lanes import Lanes
 from _boxd.loop import READ, WRITE, Loop
 from _boxd.output import Drains
 
@@ -20,14 +21,14 @@ CHUNK = 65536
 WARM_AFTER_S = 2.0
 
 
-def serve(channel):
+def serve(channel, lanes=()):
     """Answers the exit code: 0 when the worker closed the channel, 65 when what came in were no frames."""
-    return Server(channel).run()
+    return Server(channel, lanes).run()
 
 
 class Server:
-    def __init__(self, channel):
-        self.loop = Loop()
+    def __init__(self, channel, lanes):
+        self.loop, self.lanes = Loop(), Lanes(lanes)
         self.drains = Drains(self.loop)
         self.box = None
         self._channel = channel

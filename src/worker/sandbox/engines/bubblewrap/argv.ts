@@ -13,10 +13,13 @@ export interface BoxMounts {
   readonly shmBytes: number;
 }
 
-/** Descriptors of the launcher: bubblewrap's own, and boxd's channel. */
-export const descriptors = { filter: 3, status: 4, block: 5, channel: 6, options: 7 } as const;
+/** Descriptors of the launcher: bubblewrap's own, boxd's channel, and its lanes. */
+export const descriptors = { filter: 3, status: 4, block: 5, channel: 6, options: 7, lanes: [8, 9] } as const;
 
-export const boxdCommand: readonly string[] = ['/usr/bin/python3', '-I', '-u', '/boxd', String(descriptors.channel)];
+export const boxdCommand: readonly string[] = [
+  ...['/usr/bin/python3', '-I', '-u', '/boxd'],
+  ...[descriptors.channel, ...descriptors.lanes].map(String),
+];
 
 /**
  * The words after `bwrap`. Its first process stays in the box and shows them to all in it, so they hold no path of the host: those

@@ -18,6 +18,7 @@ const NO_STATS: BoxStats = { memoryBytes: 0, cpuMs: 0, oomKills: 0, pidsRefused:
 export class BubblewrapBox implements Box {
   readonly id: string;
   readonly channel: Duplex;
+  readonly lanes: readonly Duplex[];
   readonly exited: Promise<BoxExit>;
   readonly #parts: BoxParts;
   #wanted: BoxExitKind | undefined;
@@ -28,6 +29,7 @@ export class BubblewrapBox implements Box {
   constructor(parts: BoxParts) {
     this.id = parts.id;
     this.channel = parts.launched.channel;
+    this.lanes = parts.launched.lanes;
     this.#parts = parts;
     this.exited = this.#watch();
   }
@@ -68,7 +70,7 @@ export class BubblewrapBox implements Box {
       else child.once('exit', () => resolve());
     });
     await launched.statusRead();
-    this.channel.destroy();
+    for (const stream of [this.channel, ...this.lanes]) stream.destroy();
     const oomBefore = this.#oomKills;
     const { oomKills } = await this.stats().catch(() => NO_STATS);
     await clean();

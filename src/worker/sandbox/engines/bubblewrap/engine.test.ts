@@ -47,7 +47,7 @@ describe('bubblewrap engine', () => {
     const storage = spec.storage ?? (await room().create(id, { diskMb: limits.disk_mb }));
     const box = await engine.create({ id, storage, limits, ...spec }, AbortSignal.timeout(20_000));
     opened.push(box);
-    const boxd = await connectBoxd(box.channel, boxdLimits(await engine.probe(), limits));
+    const boxd = await connectBoxd(box.channel, boxdLimits(await engine.probe(), limits), box);
     const run: Opened['run'] = async (command, timeoutMs = 20_000) => {
       let out = '';
       const decoder = new TextDecoder();

@@ -6,7 +6,7 @@ import { Duplex, Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { BoxStorage, ReadOnlyMount } from '../../engine.ts';
-import { boxArgv, type BoxMounts, visibleArgv } from './argv.ts';
+import { boxArgv, type BoxMounts, descriptors, visibleArgv } from './argv.ts';
 import { endLauncher } from './orphans.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -28,6 +28,7 @@ export interface Launched {
   /** Of the first process in the box, as the host numbers it. */
   readonly firstPid: number;
   readonly channel: Duplex;
+  readonly lanes: readonly Duplex[];
   /** What the launcher wrote to stderr, at most 4 KiB. */
   stderr(): string;
   /** What the last process returned; undefined until it ended, or when the launch failed. */
@@ -67,25 +68,28 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
     child = spawn(program, args, {
       env: {},
       cwd: '/',
-      stdio: ['ignore', 'ignore', 'pipe', filter, 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', filter, 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     });
   } finally {
     closeSync(filter);
   }
   const pipes: readonly unknown[] = child.stdio;
-  const [, , errors, , status, block, channel, options] = pipes;
+  const [, , errors, , status, block, channel, options, ...others] = pipes;
+  const lanes = others.filter(stream => stream instanceof Duplex);
   if (
     !(
       errors instanceof Readable &&
       status instanceof Readable &&
       block instanceof Writable &&
       channel instanceof Duplex &&
-      options instanceof Writable
+      options instanceof Writable &&
+      lanes.length === descriptors.lanes.length
     )
   ) {
     throw new Error('the launcher has no pipes');
   }
-  for (const stream of [status, block, channel, options]) stream.on('error', () => {});
+  const all = [status, block, channel, options, ...lanes];
+  for (const stream of all) stream.on('error', () => {});
   options.end(told.map(word => `${word}\0`).join(''));
   let stderr = '';
   errors.on('data', (chunk: Buffer) => {
@@ -109,6 +113,7 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
       child,
       firstPid,
       channel,
+      lanes,
       stderr: () => stderr.trim(),
       exitCode: () => exitCode,
       statusRead: () => Promise.race([statusEnd, delay(STATUS_GRACE_MS, undefined, { ref: false })]),
@@ -117,7 +122,7 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
   } catch (error) {
     await endLauncher(child.pid ?? 0);
     // Should the box have got away from its launcher in this moment, it ends for want of a worker at the other end.
-    for (const stream of [status, block, channel, options]) stream.destroy();
+    for (const stream of all) stream.destroy();
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);
