@@ -31,8 +31,8 @@ const invariants: Readonly<Record<string, string>> = {
   // One that failed was refused before it ran, and its caller told to come again.
   'two tasks of one key': `
     select i.key || ' ' || count(distinct t.id) as text from idempotency i
-    join task t on t.job like '%chaos-' || i.key || '"%' where i.operation = 'run_command' and t.status <> 'failed'
-    group by i.key having count(distinct t.id) > 1`,
+    join (select id, substring(job from 'chaos-([a-z0-9-]+)"') as key from task where status <> 'failed') t on t.key = i.key
+    where i.operation = 'run_command' group by i.key having count(distinct t.id) > 1`,
   'two places in the line of a workspace that are one': `
     select workspace_id || ' ' || sequence || ' ' || count(*) as text from task
     where sequence is not null and operation = 'run_command' and status = 'completed'
