@@ -27,6 +27,9 @@ export class StopPrompts {
   /** The reply to the end of a turn: the next prompt that waits for it, if there is one. */
   async atStop(sessionId: string, gone: AbortSignal): Promise<JsonObject> {
     await this.#endRunning(sessionId, 'completed');
+    const waiting = await this.#foundation.store.turns.open(sessionId);
+    // The end of what the terminal itself was asked comes before the next prompt: whoever follows that one must not take it for its own.
+    if (waiting.some(isForTerminal)) await this.#tellRest(sessionId);
     const turn = await this.#foundation.store.terminals.takePrompt(sessionId);
     if (turn === undefined) return {};
     const { text } = promptSchema.parse(turn.prompt);
@@ -67,6 +70,9 @@ export class StopPrompts {
     await this.#log.append(sessionId, state === 'completed' ? [idle] : [failed, idle]);
   }
 }
+
+const isForTerminal = ({ state, prompt }: TurnRecord): boolean =>
+  state === 'waiting' && promptDelivery(prompt) === 'stop_hook';
 
 /** A terminal has its prompt, and no driver of ours. */
 export const isInTerminal = ({ state, prompt }: TurnRecord): boolean =>
