@@ -94,16 +94,22 @@ function post(url: URL, { agent, args }: { agent: Agent; args: object }): Promis
 /** Settles once the stream is open. */
 function listen(url: URL, agent: Agent, heard: (event: Heard) => void): Promise<{ end: () => void }> {
   return new Promise((resolve, reject) => {
+    const over = new AbortController();
+    const failed = (error: Error) => (over.signal.aborted ? undefined : reject(error));
     const sent = request(url, { agent, headers: { accept: 'text/event-stream' } }, response => {
-      createInterface({ input: response }).on('line', line => {
+      const lines = createInterface({ input: response }).on('error', failed);
+      lines.on('line', line => {
         if (!line.startsWith('data:')) return;
         const event = eventSchema.parse(JSON.parse(line.slice(5)));
         heard({ ...event, at: performance.now(), date: Date.now() });
-        if (event.type === 'server.connected') resolve({ end: () => sent.destroy() });
+        if (event.type === 'server.connected') resolve({ end });
       });
     });
-    // Also what ends it at last.
-    sent.on('error', reject);
+    const end = () => {
+      over.abort();
+      sent.destroy();
+    };
+    sent.on('error', failed);
     sent.end();
   });
 }
