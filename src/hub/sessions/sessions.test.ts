@@ -200,17 +200,17 @@ describe('a session that a hub directs', () => {
 
 describe('a session that was begun elsewhere', () => {
   it(
-    'takes no prompt, which might be lost there',
+    'is resumed by a prompt when nobody has it open',
     withBench(async bench => {
-      const { hub, worker } = await stage(bench);
+      const { hub, worker, puppets } = await stage(bench);
       const row = await bench.store.sessions.insert({
         ...{ id: randomUUID(), caller: 'alice', agent: 'puppet', agentSessionId: 'own-x', worker: worker.id },
         ...{ workspaceId: null, slug: '-', cwd: '/', title: '', model: null, permissionMode: 'default' },
         ...{ status: 'parked', parentId: null, forkedFrom: null, atMessageId: null, usage: {}, messageCount: 1 },
         metadata: { adopted: true },
       });
-      await assert.rejects(send(hub, row.id, 'go'), hasCode('CAPABILITY_UNSUPPORTED'));
-      assert.deepEqual(await bench.store.turns.open(row.id), []);
+      assert.equal((await send(hub, row.id, 'go')).via, 'resume');
+      await eventually(() => puppets[1]?.prompts.length === 1);
     }),
   );
 });
