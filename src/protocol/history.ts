@@ -36,6 +36,8 @@ export const sessionFilterSchema = z.object({
   agent: z.string().optional(),
   /** Part of a title, in any case. */
   query: z.string().optional(),
+  /** Only these, by the agents' own ids. */
+  ids: z.array(z.string()).optional(),
   /** Only sessions with something written at or after it. */
   since: z.number().optional(),
   ...page,
@@ -114,6 +116,7 @@ export const searchHitSchema = z.object({
   /** Messages of the session that match. */
   matches: z.number(),
   agent: historyAgentSchema,
+  agentSessionId: z.string(),
   /** What `sort` went by; higher is first. For whoever merges the answers of several workers. */
   rank: z.number(),
 });

@@ -64,7 +64,7 @@ export class HistoryDesk {
     return this.#ask(worker, 'history.sessions', query);
   }
 
-  /** Sessions that were driven here have the ids that the caller knows them by. */
+  /** Sessions that were driven here have the ids and titles that the caller knows them by. */
   async search(query: Query<'history.search'>, paging: Paging, caller: Caller): Promise<Listed<SearchHit>> {
     const page = await this.#merged<SearchHit>(paging, {
       order: hit => hit.rank,
@@ -73,10 +73,13 @@ export class HistoryDesk {
         return { items: results, nextCursor };
       },
     });
-    const ids = page.items.map(({ sessionId }) => sessionId);
+    const ids = page.items.map(({ agentSessionId }) => agentSessionId);
     const own = await this.#foundation.store.sessions.byAgentSession(caller.id, ids);
-    const ownIds = new Map(own.map(({ agentSessionId, id }) => [agentSessionId, id]));
-    const items = page.items.map(hit => ({ ...hit, sessionId: ownIds.get(hit.sessionId) ?? hit.sessionId }));
+    const byId = new Map(own.map(session => [session.agentSessionId, session]));
+    const items = page.items.map(hit => {
+      const session = byId.get(hit.agentSessionId);
+      return session === undefined ? hit : { ...hit, sessionId: session.id, title: session.title || hit.title };
+    });
     return { ...page, items };
   }
 

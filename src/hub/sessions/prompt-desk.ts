@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
+import type { CallIds } from '../../ids/call-ids.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Call, Idempotency } from '../hub.ts';
 import { toJsonObject } from '../json.ts';
@@ -32,6 +33,16 @@ export interface Sent {
   readonly forkedFrom?: string;
 }
 
+/** What is kept of a prompt that was accepted. */
+type Accepted = {
+  readonly turn_id: string;
+  readonly session_id: string;
+  readonly via: Way['via'];
+  readonly waits: boolean;
+  readonly position: number;
+  readonly cursor: number;
+};
+
 interface Parts {
   readonly door: Door;
   readonly driving: Driving;
@@ -52,45 +63,53 @@ export class PromptDesk {
     this.#parts = parts;
   }
 
-  /** Throws SESSION_BUSY, SESSION_OPEN_ELSEWHERE, CAPACITY_EXCEEDED, CAPABILITY_UNSUPPORTED; then nothing was written. */
-  async send({ session, prompt, whenBusy, idempotencyKey: key }: SendRequest, call: Call): Promise<Sent> {
+  /**
+   * A repeat of a key gets the first answer. Throws SESSION_BUSY, SESSION_OPEN_ELSEWHERE, CAPACITY_EXCEEDED, CAPABILITY_UNSUPPORTED;
+   * then nothing was written.
+   */
+  async send(request: SendRequest, call: Call): Promise<Sent> {
+    const { session, prompt, idempotencyKey: key } = request;
+    const args = toJsonObject({ session_id: session.id, ...prompt });
+    let isFirst = false;
+    const accepted = await this.#parts.idempotency.once(
+      { caller: call.caller, operation: 'send_prompt', key, args },
+      ids => {
+        isFirst = true;
+        return this.#accept(request, ids);
+      },
+    );
+    const { turn_id, session_id, position, cursor } = accepted;
+    const isFork = session_id !== session.id;
+    const target = isFork ? await this.#read(session_id) : session;
+    const turn = await this.#foundation.store.turns.get(turn_id);
+    if (turn === undefined) throw new Error('a prompt that was accepted is gone');
+    if (isFirst && accepted.waits && request.whenBusy === 'interrupt') await this.#parts.abort(session);
+    this.#parts.driving.advance(target.id);
+    const sent = { turn, session: target, via: viaOf(accepted), position, cursor };
+    return isFork ? { ...sent, forkedFrom: session.id } : sent;
+  }
+
+  async #accept({ session, prompt, whenBusy }: SendRequest, ids: CallIds | undefined): Promise<Accepted> {
     const { store } = this.#foundation;
     const open = await store.turns.open(session.id);
     const running = open.find(({ state }) => state === 'running');
     if (running !== undefined && whenBusy === 'error') throw sessionBusy(session.id, running.id);
     const cursor = await store.events.lastSeq(streamOf(session.id));
-    const args = toJsonObject({ session_id: session.id, ...prompt });
-    const accepted = await this.#parts.idempotency.once(
-      { caller: call.caller, operation: 'send_prompt', key, args },
-      async ids => {
-        const way = await this.#parts.door.way(session, prompt);
-        const turnId = ids?.taskId() ?? randomUUID();
-        if (way.via === 'fork') {
-          const forkId = ids?.part('fork').taskId() ?? randomUUID();
-          await this.#parts.fork(session, forkId);
-          const fork = await this.#read(forkId);
-          return { turn_id: (await this.enqueue(fork, prompt, turnId)).id, session_id: forkId, via: way.via };
-        }
-        const turn =
-          'prompt' in way ? await this.#hold(session, way, turnId) : await this.enqueue(session, prompt, turnId);
-        return { turn_id: turn.id, session_id: session.id, via: way.via };
-      },
-    );
-    const target = accepted.session_id === session.id ? session : await this.#read(accepted.session_id);
-    const turn = await store.turns.get(accepted.turn_id);
-    if (turn === undefined) throw new Error('a prompt that was accepted is gone');
-    if (target !== session) {
-      this.#parts.driving.advance(target.id);
-      return { turn, session: target, via: 'fork', position: 1, cursor: 0, forkedFrom: session.id };
+    const way = await this.#parts.door.way(session, prompt);
+    const turnId = ids?.taskId() ?? randomUUID();
+    if (way.via === 'fork') {
+      const forkId = ids?.part('fork').taskId() ?? randomUUID();
+      await this.#parts.fork(session, forkId);
+      const fork = await this.#read(forkId);
+      const { id } = await this.enqueue(fork, prompt, turnId);
+      return { turn_id: id, session_id: forkId, via: way.via, waits: false, position: 1, cursor: 0 };
     }
-    if (running !== undefined && whenBusy === 'interrupt') await this.#parts.abort(session);
-    this.#parts.driving.advance(session.id);
-    const ahead = open.filter(({ id, state }) => state !== 'running' && id !== turn.id).length;
-    const position = ahead + 1;
-    const waits = accepted.via !== 'resume' || running !== undefined || position > 1;
+    const turn = 'prompt' in way ? await this.#hold(session, way, turnId) : await this.enqueue(session, prompt, turnId);
+    const position = open.filter(({ id, state }) => state !== 'running' && id !== turn.id).length + 1;
+    const waits = way.via !== 'resume' || running !== undefined || position > 1;
     if (waits)
       await this.#parts.log.append(session.id, [{ type: 'prompt.queued', body: { turnId: turn.id, position } }]);
-    return { turn, session, via: viaOf(accepted.via, { waits }), position, cursor };
+    return { turn_id: turn.id, session_id: session.id, via: way.via, waits, position, cursor };
   }
 
   /** At the end of the session's line. */
@@ -126,7 +145,4 @@ export class PromptDesk {
   }
 }
 
-const viaOf = (via: string, { waits }: { waits: boolean }): Sent['via'] => {
-  if (via === 'channel') return 'channel';
-  return via === 'queue' || waits ? 'queue' : 'resume';
-};
+const viaOf = ({ via, waits }: Accepted): Sent['via'] => (via === 'resume' && waits ? 'queue' : via);

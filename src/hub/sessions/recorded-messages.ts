@@ -1,9 +1,12 @@
 import type { Message, Part } from '../../protocol/sessions.ts';
+import type { AgentSessionRecord } from '../../store/agents/rows.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
 import type { EventStore } from '../../store/store.ts';
 import { MessageFold } from './message-fold.ts';
 
 const PAGE = 1000;
+/** Of a session that is told from its events alone. */
+const MOST_EVENTS = 20_000;
 
 interface Reading {
   readonly limit: number;
@@ -40,11 +43,27 @@ export async function recordedMessages(
   const shown = earlier.slice(-limit);
   const hasMore = shown.length < earlier.length;
   return {
-    messages: shown.map(message => ({ ...message, parts: message.parts.map(part => cut(part, maxPartChars)) })),
+    messages: shown.map(message => shortened(message, maxPartChars)),
     hasMore,
     before: hasMore ? (shown[0]?.id ?? null) : null,
   };
 }
+
+/** From its beginning on, and not so much that reading all of it would take long. */
+export async function isWhollyRecorded(
+  events: Pick<EventStore, 'read' | 'lastSeq'>,
+  { id, forkedFrom }: AgentSessionRecord,
+): Promise<boolean> {
+  if (forkedFrom !== null || (await events.lastSeq(streamOf(id))) > MOST_EVENTS) return false;
+  const [first] = await events.read(streamOf(id), 0, 1);
+  return first?.seq === 1;
+}
+
+/** With parts of at most so many characters. */
+export const shortened = (message: Message, most: number): Message => ({
+  ...message,
+  parts: message.parts.map(part => cut(part, most)),
+});
 
 function cut(part: Part, most: number): Part {
   const isLong = (text: string | undefined): text is string => text !== undefined && text.length > most;

@@ -284,13 +284,14 @@ export class SessionDesk {
         hint: 'wait for session.updated with status idle',
       });
     const request = { agent, agentSessionId: original, cwd, atMessageId: atMessageId ?? null, title: title ?? null };
+    const last = atMessageId ?? (await this.#parts.finder.lastMessageOf(session));
     const forked = await this.#parts.link.ask(worker, 'session.fork', request, { timeoutMs: ASK_TIMEOUT_MS });
     const { epoch: _epoch, reported: _reported, createdAt: _createdAt, ...copied } = session;
     const { updatedAt: _updatedAt, lastMessageAt: _lastMessageAt, statusReason: _statusReason, ...row } = copied;
     await store.sessions.insert({
       ...row,
       ...{ id, agentSessionId: forked.agentSessionId, status: 'parked', forkedFrom: session.id, parentId: null },
-      ...{ atMessageId: atMessageId ?? null, title: title ?? row.title, usage: {}, messageCount: 0, metadata: {} },
+      ...{ atMessageId: last, title: title ?? row.title, usage: {}, messageCount: 0, metadata: {} },
     });
     const body = { session: { id, agent, cwd, forkedFrom: session.id, status: 'parked', workerId: worker } };
     await this.#parts.log.append(id, [{ type: 'session.created', body }]);

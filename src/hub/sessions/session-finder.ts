@@ -6,12 +6,16 @@ import type { Store } from '../../store/store.ts';
 import { toJsonObject } from '../json.ts';
 import { sessionNotFound } from './errors.ts';
 import type { HistoryDesk } from './history-desk.ts';
+import { namesAlike, withLiveMessages } from './live-messages.ts';
+import { isWhollyRecorded, type RecordedMessages, recordedMessages } from './recorded-messages.ts';
 
 export interface FoundSession {
   readonly workerId: string;
   readonly record: AgentSessionRecord | undefined;
   /** What the transcript tells, where there is one and its worker answers. */
   readonly past: SessionMessages | undefined;
+  /** What the session's events tell, where that is to be shown and not the transcript. */
+  readonly recorded: RecordedMessages | undefined;
 }
 
 /** In the metadata of a session that was begun elsewhere, such as in its user's own terminal. */
@@ -31,11 +35,37 @@ export class SessionFinder {
 
   /** Changes nothing. Throws SESSION_NOT_FOUND, for a foreign one too. */
   async look(id: string, caller: Caller, reading: Reading): Promise<FoundSession> {
-    const record = await this.#own(id, caller);
+    return await this.#look(id, { record: await this.#own(id, caller), reading });
+  }
+
+  /** Id of the last message of a session; null when it has none, or its worker does not answer. */
+  async lastMessageOf(session: AgentSessionRecord): Promise<string | null> {
+    const { past, recorded } = await this.#look(session.id, {
+      record: session,
+      reading: { limit: 1, maxPartChars: 1 },
+    });
+    return (recorded ?? past)?.messages.at(-1)?.id ?? null;
+  }
+
+  async #look(
+    id: string,
+    { record, reading }: { record: AgentSessionRecord | undefined; reading: Reading },
+  ): Promise<FoundSession> {
     const request = { ...reading, id: record?.agentSessionId ?? id, include: reading.include ?? ('main' as const) };
-    const read = await this.#history.messages(request, undefined);
+    // The transcript of a session inside a workspace lies in there.
+    const isInside = record !== undefined && record.workspaceId !== null;
+    const read = isInside ? undefined : await this.#history.messages(request, undefined);
     if (record === undefined && read === undefined) throw sessionNotFound(id);
-    return { workerId: record?.worker ?? read?.workerId ?? '', record, past: read?.found };
+    const { events } = this.#store;
+    const workerId = record?.worker ?? read?.workerId ?? '';
+    // Other agents name what they say live and what they write down in different ways: who heard it live finds it again.
+    if (record === undefined) return { workerId, record, past: read?.found, recorded: undefined };
+    const isOther = !namesAlike(record) && record.metadata[ADOPTED] !== true;
+    if (read === undefined || (isOther && (await isWhollyRecorded(events, record)))) {
+      return { workerId, record, past: read?.found, recorded: await recordedMessages(events, record.id, reading) };
+    }
+    const past = await withLiveMessages(read.found, { session: record, reading, events });
+    return { workerId, record, past, recorded: undefined };
   }
 
   /** For whoever directs it: one that only a transcript tells of becomes the caller's own, parked. */

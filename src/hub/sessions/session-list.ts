@@ -1,4 +1,4 @@
-import { historyAgentSchema, type HistorySession } from '../../protocol/history.ts';
+import type { HistorySession } from '../../protocol/history.ts';
 import type { AgentSessionRecord, SessionState } from '../../store/agents/rows.ts';
 import type { Store } from '../../store/store.ts';
 import { type OpenIn, openInOf, type PresenceBook } from './presence/presence-book.ts';
@@ -29,51 +29,65 @@ export interface SessionQuery {
   readonly since?: number;
 }
 
+/** Pages of a source that are read for one of ours: many of its sessions may be listed by another, or have another status. */
+const MOST_PAGES = 5;
+
+interface Places {
+  readonly store: Store;
+  readonly history: HistoryDesk;
+  readonly presence: PresenceBook;
+}
+
 /**
- * Sessions, newest first: what the workers' transcripts tell, with what is known of those that were driven here, and those that no
- * transcript tells of: they have said nothing yet, or are of an agent whose transcripts nobody reads.
+ * Sessions, newest first: those that were driven here, with what their transcripts tell of them, and those that only a transcript
+ * tells of.
  */
 export async function listSessions(
   query: SessionQuery,
-  { store, history, presence }: { store: Store; history: HistoryDesk; presence: PresenceBook },
+  { store, history, presence }: Places,
 ): Promise<{ sessions: ListedSession[]; nextCursor: string | null; warnings: Warning[] }> {
   const { caller, limit, cursor, worker, status, title, ...rest } = query;
   const warnings: Warning[] = [];
-  // A transcript alone is of a session that nobody drives.
-  const hasTranscripts = status === undefined || status === 'parked' || status === 'mirror';
+  const onSilent = (name: string, error: unknown) => warnings.push(history.warningOf(name, error));
   const byWorker = await presence.byWorker();
   const openOf = (name: string, { agentSessionId: id }: { agentSessionId: string | null }): OpenIn | undefined => {
     const open = id === null ? undefined : byWorker.get(name)?.get(id);
     return open && openInOf(open);
   };
-  const withoutMessages = hasTranscripts ? historyAgentSchema.options : undefined;
+  const fits = (item: ListedSession) => status === undefined || statusOf(item) === status;
   const records: Source<ListedSession> = {
     name: RECORDS,
-    async fetch(page) {
-      const found = await store.sessions.list({ ...rest, ...page, caller, worker, status, title, withoutMessages });
-      const items = found.rows.map(record => ({
-        ...{ workerId: record.worker, record, past: undefined },
-        openIn: record.workspaceId === null ? openOf(record.worker, record) : undefined,
-      }));
-      return { items, nextCursor: found.nextCursor };
-    },
+    fetch: page =>
+      severalPages(page, async one => {
+        const recorded = status !== undefined && !isFree(status) ? status : undefined;
+        const found = await store.sessions.list({ ...rest, ...one, caller, worker, status: recorded, title });
+        const items = found.rows.map(record => ({
+          ...{ workerId: record.worker, record, past: undefined },
+          openIn: record.workspaceId === null ? openOf(record.worker, record) : undefined,
+        }));
+        return { items: items.filter(fits), nextCursor: found.nextCursor };
+      }),
   };
-  const live = hasTranscripts ? await history.workers(worker) : [];
-  const transcripts = live.map(
+  // A transcript alone is of a session that nobody drives.
+  const hasTranscripts = status === undefined || isFree(status);
+  const live = await history.workers(worker);
+  const transcripts = (hasTranscripts ? live : []).map(
     (name): Source<ListedSession> => ({
       name,
-      async fetch(page) {
-        const found = await history.sessionsOf(name, { ...rest, query: title, ...page });
-        const ids = found.sessions.map(({ agentSessionId }) => agentSessionId);
-        const known = new Map((await store.sessions.byAgentSession(caller, ids)).map(one => [one.agentSessionId, one]));
-        const items = found.sessions.map(past => ({
-          ...{ workerId: name, record: known.get(past.agentSessionId), past },
-          openIn: openOf(name, past),
-        }));
-        // One that is driven is not parked, whatever its transcript looks like.
-        const fitting = items.filter(item => status === undefined || statusOf(item) === status);
-        return { items: fitting, nextCursor: found.nextCursor };
-      },
+      fetch: page =>
+        severalPages(page, async one => {
+          const found = await history.sessionsOf(name, { ...rest, query: title, ...one });
+          const ids = found.sessions.map(({ agentSessionId }) => agentSessionId);
+          const own = await store.sessions.byAgentSession(caller, ids);
+          const known = new Map(own.map(session => [session.agentSessionId, session]));
+          const items = found.sessions.flatMap((past): ListedSession[] => {
+            const record = known.get(past.agentSessionId);
+            // Listed by its record, except for a title that only its transcript has.
+            if (record !== undefined && (title === undefined || record.title !== '')) return [];
+            return [{ workerId: name, record, past, openIn: openOf(name, past) }];
+          });
+          return { items: items.filter(fits), nextCursor: found.nextCursor };
+        }),
     }),
   );
   const page = await mergePages({
@@ -81,16 +95,67 @@ export async function listSessions(
     limit,
     cursor,
     order: ({ record, past }) => Math.max(record?.updatedAt ?? 0, past?.updatedAt ?? 0),
-    onSilent: (name, error) => warnings.push(history.warningOf(name, error)),
+    onSilent,
   });
-  return { sessions: page.items.map(({ item }) => item), nextCursor: page.nextCursor, warnings };
+  const items = page.items.map(({ item }) => item);
+  const sessions = await withTranscripts(items, { history, live, onSilent });
+  return { sessions, nextCursor: page.nextCursor, warnings };
 }
+
+type Fetched = Awaited<ReturnType<Source<ListedSession>['fetch']>>;
+
+/** As many items as were asked for, where there are so many on the next pages. */
+async function severalPages(
+  { limit, cursor }: { limit: number; cursor?: string },
+  fetch: (page: { limit: number; cursor?: string }) => Promise<Fetched>,
+): Promise<Fetched> {
+  const items: ListedSession[] = [];
+  let next = cursor;
+  for (let pages = 0; ; pages += 1) {
+    const page = await fetch({ limit, ...(next !== undefined && { cursor: next }) });
+    items.push(...page.items);
+    if (page.nextCursor === null || items.length >= limit || pages === MOST_PAGES)
+      return { items, nextCursor: page.nextCursor };
+    next = page.nextCursor;
+  }
+}
+
+/** What transcripts tell of sessions that were driven here. */
+async function withTranscripts(
+  sessions: readonly ListedSession[],
+  {
+    history,
+    live,
+    onSilent,
+  }: { history: HistoryDesk; live: readonly string[]; onSilent: (worker: string, error: unknown) => void },
+): Promise<ListedSession[]> {
+  const told = new Map<string, HistorySession>();
+  const asked = live.map(async worker => {
+    const ids = sessions.flatMap(({ record, past, workerId }) =>
+      past === undefined && workerId === worker && record?.workspaceId === null ? (record.agentSessionId ?? []) : [],
+    );
+    if (ids.length === 0) return;
+    try {
+      const found = await history.sessionsOf(worker, { ids, limit: ids.length });
+      for (const past of found.sessions) told.set(`${worker} ${past.agentSessionId}`, past);
+    } catch (error) {
+      onSilent(worker, error);
+    }
+  });
+  await Promise.all(asked);
+  return sessions.map(session => ({
+    ...session,
+    past: session.past ?? told.get(`${session.workerId} ${session.record?.agentSessionId}`),
+  }));
+}
+
+const isFree = (status: SessionState): boolean =>
+  status === 'parked' || status === 'closed' || status === 'failed' || status === 'mirror';
 
 /** What is driven here says so itself; of what is not, a terminal that has it open is known first from its worker. */
 export function statusOf({ record, openIn }: Pick<ListedSession, 'record' | 'openIn'>): SessionState {
   const status = record?.status ?? 'parked';
-  const isFree = status === 'parked' || status === 'closed' || status === 'failed' || status === 'mirror';
-  if (!isFree) return status;
+  if (!isFree(status)) return status;
   if (openIn !== undefined) return 'mirror';
   return status === 'mirror' ? 'parked' : status;
 }

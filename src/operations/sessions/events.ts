@@ -37,6 +37,7 @@ export const pollEvents = defineOperation({
     after: z.string().max(1024).optional().describe('cursor of an earlier answer'),
     timeout_ms: z
       .number()
+      .refine(Number.isInteger, 'must be a whole number')
       .default(5_000)
       .transform(ms => Math.min(MAX_WAIT_MS, Math.max(0, ms)))
       .describe('longest wait, 0 to 30,000'),

@@ -53,7 +53,7 @@ export const searchSessions = defineOperation({
   cli: { words: ['sessions', 'search'], positional: 'query', examples: ['boxswain sessions search "flaky test"'] },
   async run({ limit, cursor, ...query }, { hub, caller }) {
     const page = await hub.sessions.history.search(query, { limit, cursor }, caller);
-    const results = page.items.map(({ rank: _rank, ...hit }) => hit);
+    const results = page.items.map(({ rank: _rank, agentSessionId: _agentSessionId, ...hit }) => hit);
     return { results, nextCursor: page.nextCursor, warnings: page.warnings };
   },
 });

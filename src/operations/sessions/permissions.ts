@@ -21,6 +21,7 @@ export const listPermissions = defineOperation({
   scope: 'sessions:read',
   cli: { words: ['sessions', 'permissions'], examples: ['boxswain sessions permissions'] },
   async run({ session_id, state, limit, cursor }, { hub, caller }) {
+    if (session_id !== undefined) await hub.sessions.desk.look(session_id, caller, { limit: 1, maxPartChars: 1 });
     const query = { caller: caller.id, sessionId: session_id, pendingOnly: state === 'pending', limit, cursor };
     const page = await hub.sessions.permissions.list(query);
     return { permissions: page.rows.map(viewPermission), nextCursor: page.nextCursor };

@@ -51,6 +51,7 @@ export const sendAndWait = defineOperation({
     ...prompt,
     timeout_ms: z
       .number()
+      .refine(Number.isInteger, 'must be a whole number')
       .default(120_000)
       .transform(ms => Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, ms)))
       .describe('longest wait, 1,000 to 600,000'),

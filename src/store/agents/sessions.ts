@@ -204,7 +204,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
       return found;
     },
 
-    async list({ caller, agent, worker, status, slug, title, since, withoutMessages, limit, cursor }) {
+    async list({ caller, agent, worker, status, slug, title, since, limit, cursor }) {
       let query = db.kysely
         .selectFrom('session')
         .select([...sessionColumns, 'ordinal'])
@@ -219,15 +219,6 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
       }
       if (title !== undefined) query = query.where(contains(db, title), '>', 0);
       if (since !== undefined) query = query.where('updated_at', '>=', since);
-      if (withoutMessages !== undefined && withoutMessages.length > 0)
-        query = query.where(eb =>
-          eb.or([
-            eb('agent', 'not in', withoutMessages),
-            eb('message_count', '=', 0),
-            // Its transcript lies inside.
-            eb('workspace_id', 'is not', null),
-          ]),
-        );
       if (cursor !== undefined) {
         const [updatedAt = 0, ordinal = 0] = decodeCursor(cursor, 2);
         query = query.where(sql<boolean>`(updated_at, ordinal) < (${updatedAt}, ${ordinal})`);

@@ -70,7 +70,7 @@ export interface AgentSessionStore {
   get(id: string): Promise<AgentSessionRecord | undefined>;
   /** Those of one caller with these ids of their agents. */
   byAgentSession(caller: string, agentSessionIds: readonly string[]): Promise<AgentSessionRecord[]>;
-  /** Newest first, by the last change. `withoutMessages`: of the given agents only those that have said nothing yet. */
+  /** Newest first, by the last change. */
   list(
     query: PageQuery & {
       caller: string;
@@ -80,7 +80,6 @@ export interface AgentSessionStore {
       slug?: string;
       title?: string;
       since?: number;
-      withoutMessages?: readonly string[];
     },
   ): Promise<Page<AgentSessionRecord>>;
   /** False when the epoch has moved on, or it is gone. */
