@@ -1,4 +1,5 @@
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { cp } from 'node:fs/promises';
 import { InputQueue } from '../src/worker/agents/drivers/claude/input-queue.ts';
 import { type Bench, measurement } from './support/measure.ts';
 import { type Heard, openSessionServer, type SessionServer } from './support/session-server.ts';
@@ -61,15 +62,20 @@ async function firstEvent(server: SessionServer) {
   });
 }
 
-/** The same program with the same options, home and model, without anything of ours. */
+/**
+ * The same program with the same options and model, without anything of ours. In a home of its own: turns of a session that we do not
+ * drive make the server look who has which session open.
+ */
 async function driveDirectly({ agents, project }: SessionServer) {
+  const home = `${agents.env.CLAUDE_CONFIG_DIR}-direct`;
+  await cp(agents.env.CLAUDE_CONFIG_DIR ?? '', home, { recursive: true });
   const { query: start } = await import('@anthropic-ai/claude-agent-sdk');
   const input = new InputQueue<SDKUserMessage>();
   const query = start({
     prompt: input,
     options: {
       cwd: project,
-      env: agents.env,
+      env: { ...agents.env, CLAUDE_CONFIG_DIR: home },
       pathToClaudeCodeExecutable: agents.env.CLAUDE_BIN ?? 'claude',
       includePartialMessages: true,
       settingSources: ['user', 'project', 'local'],
