@@ -5,7 +5,7 @@ import { run, type Tell } from './incoming.ts';
 import { Lane, type LaneAnswer, type Way } from './lane.ts';
 import type { RunReply } from './replies.ts';
 
-/** A cell that has not ended by then is boxd's business too: its output, its time, its end. */
+/** A cell that has not ended by then is boxd's business too: its output, its time, its end. Nor is it cancelled before. */
 const ATTACH_AFTER_MS = 20;
 
 /** A cell that is under way by a lane. */
@@ -79,7 +79,7 @@ export class Cells {
     let attached: Attached | undefined;
     const over = () => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', cancel);
+      if (attached !== undefined) signal.removeEventListener('abort', cancel);
       road.underWay = undefined;
     };
     const attach = (state: Partial<Attachment> = {}): Attached => {
@@ -100,9 +100,12 @@ export class Cells {
           reject(error);
         },
       );
+      // Not before, because to listen costs more than all else here, and most cells have ended long since.
+      if (signal.aborted) cancel();
+      else signal.addEventListener('abort', cancel, { once: true });
       return attached;
     };
-    const cancel = () => attach().cancel(signal.reason);
+    const cancel = () => attached?.cancel(signal.reason);
     const answered = ({ exit, result, whole }: LaneAnswer) => {
       const answer = { exit, result };
       if (attached !== undefined) return attached.tell({ answer });
@@ -120,7 +123,6 @@ export class Cells {
       return undefined;
     }
     road.underWay = { attach };
-    signal.addEventListener('abort', cancel, { once: true });
     return promise;
   }
 }

@@ -11,6 +11,7 @@ import os
 import select
 import sys
 import termios
+import time
 
 from _boxd import frames
 from _boxd.failure import Malformed
@@ -39,6 +40,34 @@ def may_hold_files(folder, dir_fd=None):
         return True
     finally:
         os.close(fd)
+
+
+class Folder:
+    """A folder that is asked again and again whether it may hold files, and looked into only when it has changed."""
+
+    # Times of files are coarse: what changes right after a look may leave the same one.
+    SETTLED_NS = 1_000_000_000
+
+    def __init__(self, path):
+        self._path, self._known_empty = path, None
+        self._means = os.stat, time.time_ns, may_hold_files
+
+    def may_hold_files(self):
+        stat, now, look = self._means
+        try:
+            state = stat(self._path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        seen = (state.st_dev, state.st_ino, state.st_ctime_ns)
+        if seen == self._known_empty:
+            return False
+        if look(self._path):
+            return True
+        if now() - state.st_ctime_ns > self.SETTLED_NS:
+            self._known_empty = seen
+        return False
 
 
 class Lane:
@@ -93,12 +122,12 @@ class ContextEnd:
     """The lane as the context has it."""
 
     def __init__(self, fd, key, marks, artifacts):
-        self.fd, self._key, self._marks, self._artifacts = fd, key, marks, artifacts
+        self.fd, self._key, self._marks, self._artifacts = fd, key, marks, Folder(artifacts)
         self._data, self._id = bytearray(), None
         # Programs may put other files where their standard streams are.
         self._outputs = [fcntl.fcntl(stream, fcntl.F_DUPFD_CLOEXEC, 500) for stream in (1, 2)]
         # Whatever code does to the modules of its process, these stay.
-        self._means = os.read, frames.decode, frames.encode, frames.write_all, waiting_bytes, may_hold_files
+        self._means = os.read, frames.decode, frames.encode, frames.write_all, waiting_bytes
 
     def take(self):
         """Reads what is there: a request if one is complete, None if not. Raises EOFError when no more will come."""
@@ -125,7 +154,7 @@ class ContextEnd:
 
     def answer(self, reply):
         """`whole` says that there is nothing else to be told of the cell, so that boxd never needs to hear of it."""
-        _, _, encode, write_all, *_ = self._means
+        _, _, encode, write_all, _ = self._means
         is_whole = reply["exit"] == 0 and self._is_silent()
         if is_whole:
             self._marks.is_running = False
@@ -135,11 +164,11 @@ class ContextEnd:
             return  # the worker has closed the lane, and will tell boxd what that means for the cell
 
     def _is_silent(self):
-        *_, waiting, may_hold = self._means
+        *_, waiting = self._means
         # In this order: what is no longer in the pipes was marked as taken before it left them.
         if any(waiting(fd) for fd in self._outputs) or self._marks.is_taken:
             return False
-        return not may_hold(self._artifacts)
+        return not self._artifacts.may_hold_files()
 
 
 class Inbox:
