@@ -4,6 +4,7 @@ import { eventsContract } from './contract/events.ts';
 import { familyContract } from './contract/family.ts';
 import { keepingContract } from './contract/keeping.ts';
 import { clientSessionsContract } from './contract/client-sessions.ts';
+import { presenceContract } from './contract/presence.ts';
 import { pollPositionsContract } from './contract/poll-positions.ts';
 import type { Use } from './contract/support.ts';
 import { tasksContract } from './contract/tasks.ts';
@@ -24,4 +25,5 @@ export function storeContract(name: string, use: Use): void {
   callsContract(name, use);
   clientSessionsContract(name, use);
   agentsContract(name, use);
+  presenceContract(name, use);
 }
