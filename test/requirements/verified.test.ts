@@ -7,10 +7,10 @@ import { requirements as sessions } from './sessions/requirements.ts';
 const ROOT = new URL('../../', import.meta.url).pathname;
 const VERIFICATION = /(?<![.\w])(overMcp|overTwo|once)\(\s*'([^']+)'/g;
 
-/** Ids that the test files of a manifest verify, and how. */
+/** Ids that the files of a manifest verify, and how; those that are no tests are declared by one that is. */
 async function verifiedIds(folder: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  for await (const file of glob(`test/requirements/${folder}/*.test.ts`, { cwd: ROOT })) {
+  for await (const file of glob(`test/requirements/${folder}/*.ts`, { cwd: ROOT })) {
     const text = await readFile(`${ROOT}${file}`, 'utf8');
     for (const [, how = '', id = ''] of text.matchAll(VERIFICATION)) found.set(id, how);
   }

@@ -30,6 +30,8 @@ export interface TargetOptions {
   readonly env?: Record<string, string>;
   /** Of a cluster. */
   readonly workers?: number;
+  /** Of a cluster: further settings of one role, by its name. */
+  readonly envOf?: (name: string) => Record<string, string>;
 }
 
 export function startTarget(options: TargetOptions = {}): Promise<Target> {
@@ -69,8 +71,8 @@ async function startSoloTarget({ env = {} }: TargetOptions): Promise<Target> {
 
 const HUBS = 2;
 
-async function startClusterTarget({ env = {}, workers = 2 }: TargetOptions): Promise<Target> {
-  const cluster = await startCluster({ hubs: HUBS, workers, env });
+async function startClusterTarget({ env = {}, workers = 2, envOf }: TargetOptions): Promise<Target> {
+  const cluster = await startCluster({ hubs: HUBS, workers, env, envOf });
   const names = { hubs: cluster.hubs.map(nameOf), workers: cluster.workers.map(nameOf) };
   const server = asServer(cluster);
   return {

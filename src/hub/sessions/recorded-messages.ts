@@ -1,3 +1,4 @@
+import { AppError } from '../../errors/app-error.ts';
 import type { Message, Part } from '../../protocol/sessions.ts';
 import type { AgentSessionRecord } from '../../store/agents/rows.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
@@ -39,7 +40,8 @@ export async function recordedMessages(
   }
   const all = fold.messages;
   const end = before === undefined ? all.length : all.findIndex(({ id }) => id === before);
-  const earlier = end < 0 ? [] : all.slice(0, end);
+  if (end < 0) throw new AppError('VALIDATION_ERROR', 'before is no message of this session');
+  const earlier = all.slice(0, end);
   const shown = earlier.slice(-limit);
   const hasMore = shown.length < earlier.length;
   return {

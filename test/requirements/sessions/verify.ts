@@ -1,0 +1,159 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { scratchDirectory } from '../../support/server.ts';
+import { type CallOptions, type CallResult, type Peer, type WireName, wireNames } from '../../support/wires.ts';
+import { connectMcp, type Declaring, declareVerifications, type Given, type Manifest, type Place } from '../verify.ts';
+import { requirements } from './requirements.ts';
+
+export type SessionWire = WireName | 'http, operations';
+const everyWire: readonly SessionWire[] = [...wireNames, 'http, operations'];
+/** One of each transport and protocol era, for what does not depend on how it is asked. */
+const twoWires: readonly SessionWire[] = ['stdio, legacy', 'http, modern'];
+
+/** Whoever calls tools: a client of MCP, or of `POST /api/operations/{tool}`, which gives no texts. */
+export interface ToolCaller extends Pick<Peer, 'call' | 'ok' | 'fails' | 'close'> {
+  /** Of MCP. */
+  readonly client?: Peer['client'];
+}
+
+export interface SessionSubject extends Given<SessionWire, ToolCaller>, Pick<ToolCaller, 'call' | 'ok' | 'fails'> {
+  /** A directory in which agents may work; another one for each file. */
+  readonly project: string;
+  /** Starts a session of the scripted agent there; its id. Disposed of when the verification is over. */
+  create(args?: Record<string, unknown>): Promise<string>;
+  /** `send_and_wait`. */
+  say(session_id: string, text: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
+}
+
+export interface SessionVerifier {
+  /** Over stdio and HTTP in both protocol eras, and as an operation of HTTP. */
+  overMcp(id: string, verification: (subject: SessionSubject) => Promise<void>): void;
+  /** Over one wire of each transport and era. */
+  overTwo(id: string, verification: (subject: SessionSubject) => Promise<void>): void;
+  readonly once: Declaring<SessionWire, SessionSubject>['once'];
+}
+
+/** Where agents work and keep their records, for all of a file's verifications. */
+export interface Grounds {
+  readonly projects: string;
+  /** Writes below the home of the user whose agents these are; in a cluster that of `worker-1`. */
+  home(path: string, content: string | Buffer): Promise<string>;
+}
+
+const createdSchema = z.looseObject({ sessionId: z.string() });
+
+/** Declares verifications of the sessions contract, with the scripted agent, and with transcripts that `before` writes. */
+export function verifications(
+  title: string,
+  declare: (verifier: SessionVerifier, grounds: () => Grounds) => void,
+  { env = {}, before }: { env?: Record<string, string>; before?: (grounds: Grounds) => Promise<void> } = {},
+): void {
+  let grounds: Grounds | undefined;
+  const there = () => {
+    if (grounds === undefined) throw new Error('the verifications were not prepared');
+    return grounds;
+  };
+  const manifest: Manifest<SessionWire, ToolCaller, SessionSubject> = {
+    requirements,
+    connect: async (wire: SessionWire, place: Place): Promise<ToolCaller> =>
+      wire === 'http, operations' ? operationsCaller(place.url) : connectMcp(wire, place),
+    subject: async (given: Given<SessionWire, ToolCaller>) => subjectOf(given, join(there().projects, 'shop')),
+    async prepare() {
+      const scratch = await scratchDirectory();
+      const projects = join(scratch.path, 'projects');
+      const homeOf = (name: string) => join(scratch.path, 'homes', name);
+      await mkdir(join(projects, 'shop'), { recursive: true });
+      const made: Grounds = {
+        projects,
+        async home(path, content) {
+          const file = join(homeOf('worker-1'), path);
+          await mkdir(dirname(file), { recursive: true });
+          await writeFile(file, content);
+          return file;
+        },
+      };
+      grounds = made;
+      for (const name of ['worker-1', 'worker-2']) await mkdir(homeOf(name), { recursive: true });
+      await before?.(made);
+      const shared = { BOXSWAIN_SESSIONS_ROOTS: projects, HOME: homeOf('worker-1'), ...env };
+      // Of several machines each has a home of its own.
+      const envOf = (name: string): Record<string, string> => (name.startsWith('worker') ? { HOME: homeOf(name) } : {});
+      return { env: shared, envOf, workers: 2, close: scratch.remove };
+    },
+  };
+  declareVerifications(title, manifest, ({ overWires, once }) =>
+    declare(
+      {
+        overMcp: (id, verification) => overWires(id, verification, everyWire),
+        overTwo: (id, verification) => overWires(id, verification, twoWires),
+        once,
+      },
+      there,
+    ),
+  );
+}
+
+function subjectOf(given: Given<SessionWire, ToolCaller>, project: string) {
+  const { peer } = given;
+  const made: string[] = [];
+  const subject: SessionSubject = {
+    ...given,
+    ok: peer.ok,
+    fails: peer.fails,
+    call: peer.call,
+    project,
+    async create(args) {
+      const created = await peer.ok('create_session', { agent: 'scripted', cwd: project, ...args });
+      const { sessionId } = createdSchema.parse(created);
+      made.push(sessionId);
+      return sessionId;
+    },
+    say: (session_id, text, args) => peer.ok('send_and_wait', { session_id, text, ...args }),
+  };
+  const end = async () => {
+    for (const session_id of made) await peer.call('dispose_session', { session_id });
+  };
+  return { subject, end };
+}
+
+const errorSchema = z.object({
+  error: z.string(),
+  code: z.string(),
+  hint: z.string(),
+  retryable: z.boolean(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+function operationsCaller(url: string): ToolCaller {
+  const call = async (
+    tool: string,
+    args: Record<string, unknown> = {},
+    { signal }: CallOptions = {},
+  ): Promise<CallResult> => {
+    const response = await fetch(`${url}/api/operations/${tool}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(args),
+      signal,
+    });
+    const output: Record<string, unknown> = Object(await response.json());
+    if (response.ok) return { isError: false, output, text: [] };
+    const { error: message, ...rest } = errorSchema.parse(output);
+    return { isError: true, output: {}, text: [], error: { message, ...rest } };
+  };
+  return {
+    call,
+    async ok(tool, args) {
+      const { isError, output, error } = await call(tool, args);
+      if (isError) throw new Error(`${tool} failed: ${JSON.stringify(error)}`);
+      return output;
+    },
+    async fails(tool, args) {
+      const { error, output } = await call(tool, args);
+      if (error === undefined) throw new Error(`${tool} did not fail: ${JSON.stringify(output)}`);
+      return error;
+    },
+    close: async () => {},
+  };
+}
