@@ -31,6 +31,8 @@ export interface PastSessions {
   refresh(): Promise<void>;
   search(request: SearchRequest): Promise<SearchPage>;
   usage(filter: UsageFilter): Promise<UsageReport>;
+  /** Of a directory, from now on. */
+  slugOf(path: string): Promise<string>;
   /** Undefined for a project that it does not know. */
   memory(request: { readonly slug: string; readonly include: 'memory' | 'all' }): Promise<MemoryFile[] | undefined>;
 }
@@ -53,7 +55,7 @@ export function sessionHandlers(
     'agents.describe': async () => ({ agents: (await sessions?.describe(AbortSignal.timeout(DESCRIBE_MS))) ?? [] }),
     'session.check': async request => {
       const cwd = await there().check(request);
-      return { cwd, slug: claudeSlug(cwd) };
+      return { cwd, slug: (await past?.slugOf(cwd)) ?? claudeSlug(cwd) };
     },
     'session.start': async request => ({ agentSessionId: await there().start(request) }),
     'session.prompt': async request => {

@@ -55,6 +55,8 @@ export interface History extends AsyncDisposable {
   since(request: SinceRequest): Promise<WrittenSince | undefined>;
   search(request: SearchRequest): Promise<SearchPage>;
   usage(filter: UsageFilter): Promise<UsageReport>;
+  /** Of a directory: its own from now on, whatever is written there. */
+  slugOf(path: string): Promise<string>;
   /** Undefined for a project that it does not know. */
   memory(request: { readonly slug: string; readonly include: 'memory' | 'all' }): Promise<MemoryFile[] | undefined>;
   status(): Promise<HistoryStatus>;
@@ -157,6 +159,11 @@ class ThreadedHistory implements History {
 
   memory(request: { readonly slug: string; readonly include: 'memory' | 'all' }): Promise<MemoryFile[] | undefined> {
     return this.#ask('memory', request, z.array(memoryFileSchema).optional());
+  }
+
+  async slugOf(path: string): Promise<string> {
+    await this.#called(id => this.#order({ type: 'project', id, path }));
+    return await this.#ask('slug', { path }, z.string());
   }
 
   async status(): Promise<HistoryStatus> {

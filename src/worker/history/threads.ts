@@ -19,7 +19,11 @@ export const threadDataSchema = z.object({
 });
 export type ThreadData = z.output<typeof threadDataSchema>;
 
-export type IndexRequest = { readonly type: 'refresh'; readonly id: number } | { readonly type: 'close' };
+export type IndexRequest =
+  | { readonly type: 'refresh'; readonly id: number }
+  /** To give a directory its slug, before anything was written there. */
+  | { readonly type: 'project'; readonly id: number; readonly path: string }
+  | { readonly type: 'close' };
 
 export type IndexReport =
   /** The index's file is there. */

@@ -31,6 +31,11 @@ async function answer(request: IndexRequest): Promise<void> {
     report({ type: 'refreshed', id: request.id });
     return;
   }
+  if (request.type === 'project') {
+    keeper.project(request.path);
+    report({ type: 'refreshed', id: request.id });
+    return;
+  }
   await keeper.close();
   database.close();
   parentPort?.close();

@@ -54,6 +54,11 @@ export class Indexer {
     return row === undefined || row.size !== seen.size || row.mtime !== seen.mtime || row.inode !== seen.inode;
   }
 
+  /** Makes a project, where there is none of this path. */
+  project(path: string): void {
+    this.#database.transaction(() => this.#writer.project(path)).immediate();
+  }
+
   /**
    * Reads what is new in the first of `queue`, in one transaction, and takes them off it. A file that cannot be read is left for the
    * next look. Throws when the index cannot be written; nothing is lost then, for all of it is read again.

@@ -80,6 +80,11 @@ export class Keeper {
     await this.#work;
   }
 
+  /** Gives a directory its slug. */
+  project(path: string): void {
+    this.#indexer.project(path);
+  }
+
   /** Settles when everything that files hold now is in the index. */
   async refresh(): Promise<void> {
     this.#sweepWanted = true;

@@ -145,6 +145,10 @@ export class SessionWriter {
     return session.sink;
   }
 
+  project(path: string): void {
+    this.#projects.idOf(path);
+  }
+
   /** Writes what is still in memory, ends all sinks and tells what changed. */
   flush(): WrittenSession[] {
     const written: WrittenSession[] = [];

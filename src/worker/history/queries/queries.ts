@@ -20,6 +20,7 @@ import { SessionQueries } from './session-queries.ts';
 import { UsageQueries } from './usage-queries.ts';
 
 const memoryRequest = z.object({ slug: z.string(), include: z.enum(['memory', 'all']) });
+const pathRequest = z.object({ path: z.string() });
 const writtenSchema = z.array(z.object({ session: z.number(), messages: z.array(z.number()) }));
 
 /** All questions by name. Each sees the index as of one moment. */
@@ -37,6 +38,8 @@ export class Queries {
     const since = new SinceQueries(database, book);
     const search = new SearchQueries(database, book);
     const usage = new UsageQueries(database, book);
+    const slugs = database.prepare<[string], string>('select slug from project where path = ?').pluck();
+    const paths = database.prepare<[string], string>('select path from project where slug = ?').pluck();
     this.#answers = {
       projects: argument => sessions.projects(projectFilterSchema.parse(argument)),
       sessions: argument => sessions.sessions(sessionFilterSchema.parse(argument)),
@@ -46,8 +49,8 @@ export class Queries {
       usage: argument => usage.usage(usageFilterSchema.parse(argument), Date.now()),
       memory: argument => {
         const { slug, include } = memoryRequest.parse(argument);
-        const project = book.projectBySlug(slug);
-        return project === undefined ? undefined : projectMemory(project.path, { roots, include });
+        const path = book.projectBySlug(slug)?.path ?? paths.get(slug);
+        return path === undefined ? undefined : projectMemory(path, { roots, include });
       },
       changes: argument =>
         writtenSchema.parse(argument).flatMap((written): HistoryChange[] => {
@@ -55,6 +58,7 @@ export class Queries {
           const change = session === undefined ? undefined : messages.change(session, written.messages);
           return change === undefined ? [] : [change];
         }),
+      slug: argument => slugs.get(pathRequest.parse(argument).path),
       status: () => this.#status(),
     };
   }
