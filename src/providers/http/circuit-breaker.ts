@@ -18,7 +18,8 @@ export interface CircuitOptions {
 
 /** How an admitted call ended. `abandoned`: its caller went away, which says nothing. */
 export type CallEnd =
-  | { readonly kind: 'answered' | 'abandoned' }
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'abandoned' }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** Spares callers the wait for a service that is not there. A call is what its caller sees, with all its retries. */

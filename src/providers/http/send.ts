@@ -77,7 +77,7 @@ async function receive(outgoing: Outgoing, signal: AbortSignal): Promise<Sent> {
 /** Where to ask instead: only on the same origin, and only where asking again does what was asked for. */
 function redirectOf(response: Response, { url, method }: { url: URL; method: string }): URL | undefined {
   const location = response.headers.get('location');
-  if (response.status < 300 || response.status >= 400 || location === null || !URL.canParse(location, url))
+  if (response.status < 300 || response.status >= 400 || location === null || !URL.canParse(location, url.href))
     return undefined;
   const isSafe = method === 'GET' || response.status === 307 || response.status === 308;
   const next = new URL(location, url);
