@@ -55,8 +55,12 @@ const runSchema = z.looseObject({
   timed_out: z.boolean().catch(false),
   truncated: z.boolean().catch(false),
   limit_hit: z.string().optional().catch(undefined),
-  network_denied: z.array(z.looseObject({ host: z.string(), port: z.number() })).catch([]),
-  output_artifacts: z.record(z.string(), z.string()).catch({}),
+  // By default, not by failure, which costs much more: most runs have neither of these.
+  network_denied: z
+    .array(z.looseObject({ host: z.string(), port: z.number() }))
+    .default([])
+    .catch([]),
+  output_artifacts: z.record(z.string(), z.string()).default({}).catch({}),
 });
 
 function runText(output: JsonObject): string[] {
