@@ -13,6 +13,7 @@ import { createCheckpointStore } from './checkpoints.ts';
 import type { Database } from './database.ts';
 import { dump, load } from './dump.ts';
 import { createEventStore } from './events.ts';
+import { createFleetStore } from './fleet/fleet.ts';
 import { createHubStore } from './hubs.ts';
 import { createIdempotencyStore } from './idempotency.ts';
 import { createPollPositionStore } from './poll-positions.ts';
@@ -48,6 +49,7 @@ export function assembleStore(db: Database): Store {
     presence: createPresenceStore(db),
     callerStates: createCallerStateStore(db),
     uploads: createUploadStore(db),
+    fleet: createFleetStore(db),
     audit,
     async now() {
       const { rows } = await sql<{ now: number }>`select ${db.now} as now`.execute(db.kysely);

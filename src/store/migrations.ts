@@ -1,5 +1,6 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import { addFleet } from './fleet/migration.ts';
 
 export type DialectName = 'sqlite' | 'postgres';
 
@@ -15,6 +16,7 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0007-session-uploads': { up: db => addSessionUploads(db, dialect) },
   '0008-terminal-hooks': { up: db => addTerminalHooks(db, dialect) },
   '0009-presence': { up: db => addPresence(db, dialect) },
+  '0010-fleet': { up: db => addFleet(db, textOf(dialect)) },
 });
 
 /** The migrations that this program knows, the oldest first. */

@@ -27,6 +27,9 @@ export interface Schema {
   mirror: MirrorTable;
   caller_state: CallerStateTable;
   session_upload: SessionUploadTable;
+  fleet_watch: FleetWatchTable;
+  fleet_look: FleetLookTable;
+  fleet_change: FleetChangeTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
 }
@@ -307,6 +310,29 @@ export interface SessionUploadTable {
   sha256: string;
   size_bytes: number;
   created_at: number;
+}
+
+/** One row: which hub watches the fleet, and when somebody read of it last. */
+export interface FleetWatchTable {
+  name: string;
+  hub: string;
+  lease_until: number;
+  read_at: number | null;
+  is_over: number;
+}
+
+/** How the agents of a provider looked last. */
+export interface FleetLookTable {
+  provider: string;
+  agents: string;
+}
+
+/** The last change that a caller made to an agent. */
+export interface FleetChangeTable {
+  agent: string;
+  caller: string;
+  operation: string;
+  changed_at: number;
 }
 
 export interface AuditTable {

@@ -2,6 +2,7 @@ import { agentsContract } from './contract/agents.ts';
 import { callsContract } from './contract/calls.ts';
 import { eventsContract } from './contract/events.ts';
 import { familyContract } from './contract/family.ts';
+import { fleetContract } from './contract/fleet.ts';
 import { keepingContract } from './contract/keeping.ts';
 import { clientSessionsContract } from './contract/client-sessions.ts';
 import { presenceContract } from './contract/presence.ts';
@@ -26,4 +27,5 @@ export function storeContract(name: string, use: Use): void {
   clientSessionsContract(name, use);
   agentsContract(name, use);
   presenceContract(name, use);
+  fleetContract(name, use);
 }

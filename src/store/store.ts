@@ -9,6 +9,7 @@ import type {
   UploadStore,
 } from './agents/store.ts';
 import type { DumpedRow, Snapshot } from './dump.ts';
+import type { FleetStore } from './fleet/store.ts';
 import type {
   ArtifactRecord,
   AuditRecord,
@@ -55,6 +56,7 @@ export interface Store {
   readonly presence: PresenceStore;
   readonly callerStates: CallerStateStore;
   readonly uploads: UploadStore;
+  readonly fleet: FleetStore;
   readonly audit: AuditStore;
   /** Epoch milliseconds by the database's clock. */
   now(): Promise<number>;
@@ -188,6 +190,10 @@ export interface TaskStore {
   ): Promise<Page<TaskRecord>>;
   /** Unfinished tasks of a workspace, or of all, in order of acceptance. */
   unfinished(workspaceId?: string): Promise<TaskRecord[]>;
+  /** Those of a toolset whose tasks belong to no workspace, in the order in which they came. */
+  unfinishedOf(toolset: string): Promise<TaskRecord[]>;
+  /** One that was started, and of which it is certain that it had no effect, waits again. */
+  putBack(id: string): Promise<boolean>;
   countUnfinished(): Promise<number>;
   /** Of those that have not ended. */
   countByStatus(): Promise<{ queued: number; running: number }>;

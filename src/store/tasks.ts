@@ -182,6 +182,26 @@ export function createTaskStore(db: Database): TaskStore {
       return reader.many(rows);
     },
 
+    async unfinishedOf(toolset) {
+      const query = db.kysely
+        .selectFrom('task')
+        .select(taskColumns)
+        .where('completed_at', 'is', null)
+        .where('toolset', '=', toolset)
+        .where('workspace_id', 'is', null);
+      return reader.many(await query.orderBy('ordinal').execute());
+    },
+
+    async putBack(id) {
+      const { numUpdatedRows } = await db.kysely
+        .updateTable('task')
+        .set({ status: 'queued', started_at: null, worker: null, epoch: null, sequence: null })
+        .where('id', '=', id)
+        .where('status', '=', 'running')
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+
     async countUnfinished() {
       const { unfinished } = await db.kysely
         .selectFrom('task')
