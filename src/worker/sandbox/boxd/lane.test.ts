@@ -163,7 +163,7 @@ describe('lane', () => {
     await goesByLane();
   });
 
-  test('cancelling interrupts at once, however short the cell has run', async () => {
+  test('cancelling interrupts, however short the cell has run', async () => {
     for (const wait of [0, 60]) {
       const controller = new AbortController();
       const run = cell(box.boxd, 'after_cancel = 5\ntime.sleep(60)', {}, controller.signal);
@@ -290,11 +290,18 @@ describe('lane', () => {
   }
 
   test('what a thread writes onto the lane between cells costs only the lane', async () => {
-    await cell(box.boxd, 'def later(): os.write(lanes()[0], b"x" * 100)\nthreading.Timer(0.01, later).start()');
+    const code = `
+def later():
+    while not os.path.exists("go"): time.sleep(0.005)
+    os.write(lanes()[0], b"x" * 100)
+threading.Thread(target=later).start()`;
+    await cell(box.boxd, code);
+    writeFileSync(join(box.files, 'go'), '');
     const [lane] = box.lanes;
     while (lane?.destroyed === false) await delay(5);
     assert.equal((await cell(box.boxd, '5')).result, '5');
     assert.equal((await cell(box.boxd, '6')).result, '6');
+    assert.equal(sent.cellsToBoxd, 2);
   });
 
   test('a forged answer that knows the key, and not the cell, ends the context', async () => {
