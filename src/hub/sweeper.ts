@@ -59,6 +59,7 @@ export class Sweeper {
     const before = now - config.tasks.retention_seconds * 1000;
     const sessionsBefore = now - SESSION_EVENTS_MS;
     await store.tasks.prune(before);
+    await store.codegen.prune();
     await store.events.prune(before, { sessionsBefore });
     await store.pollPositions.prune(sessionsBefore);
     await store.uploads.prune(before);

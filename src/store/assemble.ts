@@ -13,6 +13,7 @@ import { createCheckpointStore } from './checkpoints.ts';
 import type { Database } from './database.ts';
 import { dump, load } from './dump.ts';
 import { createEventStore } from './events.ts';
+import { createCodegenStore } from './codegen/runs.ts';
 import { createFleetStore } from './fleet/fleet.ts';
 import { createHubStore } from './hubs.ts';
 import { createIdempotencyStore } from './idempotency.ts';
@@ -50,6 +51,7 @@ export function assembleStore(db: Database): Store {
     callerStates: createCallerStateStore(db),
     uploads: createUploadStore(db),
     fleet: createFleetStore(db),
+    codegen: createCodegenStore(db),
     audit,
     async now() {
       const { rows } = await sql<{ now: number }>`select ${db.now} as now`.execute(db.kysely);

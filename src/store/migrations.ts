@@ -1,5 +1,6 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import { addCodegen } from './codegen/migration.ts';
 import { addFleet } from './fleet/migration.ts';
 
 export type DialectName = 'sqlite' | 'postgres';
@@ -17,6 +18,7 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0008-terminal-hooks': { up: db => addTerminalHooks(db, dialect) },
   '0009-presence': { up: db => addPresence(db, dialect) },
   '0010-fleet': { up: db => addFleet(db, textOf(dialect)) },
+  '0011-codegen': { up: db => addCodegen(db, { text: textOf(dialect), dialect }) },
 });
 
 /** The migrations that this program knows, the oldest first. */

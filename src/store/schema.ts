@@ -27,6 +27,7 @@ export interface Schema {
   mirror: MirrorTable;
   caller_state: CallerStateTable;
   session_upload: SessionUploadTable;
+  codegen_run: CodegenRunTable;
   fleet_watch: FleetWatchTable;
   fleet_look: FleetLookTable;
   fleet_change: FleetChangeTable;
@@ -310,6 +311,24 @@ export interface SessionUploadTable {
   sha256: string;
   size_bytes: number;
   created_at: number;
+}
+
+/** What a task of Codegen stands for. */
+export interface CodegenRunTable {
+  ordinal: Generated<number>;
+  /** That of the task. */
+  id: string;
+  caller: string;
+  owner: string;
+  run_id: number | null;
+  orchestrator_run_id: number | null;
+  body: string;
+  delivery_state: string | null;
+  delivery_at: number | null;
+  delivery_error: string | null;
+  delivery_task: string | null;
+  created_at: number;
+  ended_at: number | null;
 }
 
 /** One row: which hub watches the fleet, and when somebody read of it last. */

@@ -2,6 +2,7 @@ import { agentsContract } from './contract/agents.ts';
 import { callsContract } from './contract/calls.ts';
 import { eventsContract } from './contract/events.ts';
 import { familyContract } from './contract/family.ts';
+import { codegenContract } from './contract/codegen.ts';
 import { fleetContract } from './contract/fleet.ts';
 import { keepingContract } from './contract/keeping.ts';
 import { clientSessionsContract } from './contract/client-sessions.ts';
@@ -28,4 +29,5 @@ export function storeContract(name: string, use: Use): void {
   agentsContract(name, use);
   presenceContract(name, use);
   fleetContract(name, use);
+  codegenContract(name, use);
 }

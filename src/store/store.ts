@@ -9,6 +9,7 @@ import type {
   UploadStore,
 } from './agents/store.ts';
 import type { DumpedRow, Snapshot } from './dump.ts';
+import type { CodegenStore } from './codegen/rows.ts';
 import type { FleetStore } from './fleet/store.ts';
 import type {
   ArtifactRecord,
@@ -57,6 +58,7 @@ export interface Store {
   readonly callerStates: CallerStateStore;
   readonly uploads: UploadStore;
   readonly fleet: FleetStore;
+  readonly codegen: CodegenStore;
   readonly audit: AuditStore;
   /** Epoch milliseconds by the database's clock. */
   now(): Promise<number>;
