@@ -5,6 +5,7 @@ import type { Blobs } from './blobs/blobs.ts';
 import { createDirectoryBlobs } from './blobs/directory.ts';
 import { createS3Blobs, type S3Options } from './blobs/s3.ts';
 import type { Config } from './config/config.ts';
+import { offersFleet } from './config/fleet.ts';
 import { offersSessions } from './config/sessions.ts';
 import type { NatsFabric } from './fabric/nats/nats-fabric.ts';
 import type { Log } from './log/log.ts';
@@ -85,8 +86,13 @@ export function servedBy(config: Config, hasSandbox: boolean): readonly Operatio
     core: config.toolsets.includes('core'),
     readOnly: config.read_only,
   });
-  const isThere = { sandbox: hasSandbox, sessions: offersSessions(config) };
-  return selected.filter(({ always, toolset }) => always || isThere[toolset]);
+  const isThere = {
+    sandbox: hasSandbox,
+    sessions: offersSessions(config),
+    fleet: offersFleet(config),
+    codegen: false,
+  };
+  return selected.filter(({ always, toolset, also }) => always || [toolset, ...also].some(name => isThere[name]));
 }
 
 /** Where hooks of this machine's terminals find the server, and where their token lies. */

@@ -361,6 +361,26 @@ export const configSchema = z
           .describe('how long what was said stays found after an agent has removed its transcript; default: for ever'),
       })
       .prefault({}),
+    fleet: z
+      .strictObject({
+        watch: z
+          .boolean()
+          .default(false)
+          .describe('watch providers of agents for events also while nobody reads these'),
+        capacity_threshold: z
+          .number()
+          .gt(0)
+          .max(1)
+          .default(0.9)
+          .describe('share of busy agents at which capacity_warning is told'),
+        conflict_window_seconds: z
+          .int()
+          .min(0)
+          .max(3600)
+          .default(30)
+          .describe('a change of an agent names the last one that another caller made within so long'),
+      })
+      .prefault({}),
     client: z
       .strictObject({
         url: z

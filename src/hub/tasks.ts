@@ -34,14 +34,27 @@ interface Parts {
   readonly tails: Tails;
 }
 
+/** Looks after tasks that no worker has. */
+export interface TaskOwner {
+  /** Stops one that has started; false when that cannot be done any more, and it will end by itself. */
+  stop(task: TaskRecord, reason: string): Promise<boolean>;
+}
+
 /** Work that outlives its call: one state machine, `queued -> running -> ended`, whose truth is the row. */
 export class TaskDesk implements Tasks {
   readonly #foundation: Foundation;
   readonly #parts: Parts;
 
+  readonly #owners = new Map<string, TaskOwner>();
+
   constructor(foundation: Foundation, parts: Parts) {
     this.#foundation = foundation;
     this.#parts = parts;
+  }
+
+  /** Tasks of this toolset that belong to no workspace are looked after by somebody else. */
+  ownedBy(toolset: string, owner: TaskOwner): void {
+    this.#owners.set(toolset, owner);
   }
 
   async get(id: string, caller: Caller): Promise<TaskRecord> {
@@ -59,7 +72,8 @@ export class TaskDesk implements Tasks {
       tails: this.#parts.tails,
       worker: first.worker,
     };
-    await (worker === null ? ended : reporting(ended, { foundation, tails, call, worker, id }));
+    const isElsewhere = worker === null || first.workspaceId === null;
+    await (isElsewhere ? ended : reporting(ended, { foundation, tails, call, worker, id }));
     return await this.get(id, call.caller);
   }
 
@@ -68,6 +82,13 @@ export class TaskDesk implements Tasks {
     if (task.completedAt !== null) return { cancelled: false, task };
     const { ends } = this.#parts;
     const ending = { status: 'cancelled', error: taskCancelled(id, reason) } as const;
+    const owner = task.workspaceId === null ? this.#owners.get(task.toolset) : undefined;
+    if (owner !== undefined) {
+      const isOver = await ends.conclude(task, ending, { onlyIfQueued: true });
+      if (!isOver && (await owner.stop(task, reason))) await ends.conclude(task, ending);
+      const left = await this.get(id, caller);
+      return { cancelled: left.status === 'cancelled', task: left };
+    }
     // A queued task ends here, so that its start is refused whatever its worker does; a running one ends with its processes.
     if (task.status === 'queued') await ends.conclude(task, ending);
     const isKnown = await this.#stop(task, reason);

@@ -1,7 +1,7 @@
 import { type CallToolResult, MissingRequiredClientCapabilityError, ProtocolError } from '@modelcontextprotocol/server';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
-import type { OperationResult } from '../operations/operation.ts';
+import type { Operation, OperationResult } from '../operations/operation.ts';
 import { requestIdHere } from '../telemetry/scope.ts';
 
 /** Where the whole error is, for clients that read more than text. */
@@ -11,9 +11,22 @@ export function toResult({ output, text }: OperationResult): CallToolResult {
   return { content: text.map(block => ({ type: 'text', text: block })), structuredContent: output };
 }
 
-/** What the model is told of a failure. There is no structured content: it would have to fit the output schema. */
-export function toErrorResult(error: AppError): CallToolResult {
+/**
+ * What the model is told of a failure. There is structured content only where the operation has a form for it: it would have to fit
+ * the output schema.
+ */
+export function toErrorResult(error: AppError, operation?: Pick<Operation, 'failure'>): CallToolResult {
   const shape = error.toShape();
+  const structuredContent = operation?.failure?.(error);
+  if (structuredContent !== undefined) {
+    const text = JSON.stringify(structuredContent);
+    return {
+      isError: true,
+      content: [{ type: 'text', text }],
+      structuredContent,
+      _meta: { [ERROR_META_KEY]: shape },
+    };
+  }
   return {
     isError: true,
     content: [{ type: 'text', text: `${shape.code}: ${shape.message}\nHint: ${shape.hint}` }],

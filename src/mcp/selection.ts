@@ -31,7 +31,7 @@ export function narrow(operations: readonly Operation[], { toolsets, readOnly }:
       (!readOnly || operation.hints.readOnly) &&
       (toolsets.length === 0 ||
         operation.always ||
-        toolsets.includes(operation.toolset) ||
+        [operation.toolset, ...operation.also].some(name => toolsets.includes(name)) ||
         (operation.core && toolsets.includes('core'))),
   );
 }

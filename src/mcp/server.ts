@@ -98,7 +98,7 @@ async function callTool({ params }: CallToolRequest, { context, scope, run, log 
     const task = wantsTask(context) ? createdTask(operation, result.output) : undefined;
     return task ?? toResult(result);
   } catch (error) {
-    return toErrorResult(visibleError(error, log));
+    return toErrorResult(visibleError(error, log), operation);
   }
 }
 

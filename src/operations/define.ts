@@ -33,8 +33,10 @@ export function defineOperation<Input extends z.ZodObject, Output extends z.ZodT
     ordered: spec.ordered ?? false,
     core: spec.core ?? false,
     always: spec.always ?? false,
+    also: spec.also ?? [],
     isTool: spec.isTool ?? true,
     cli: spec.cli,
+    failure: spec.failure,
     prepare(args) {
       const named = aliasPairs.length === 0 ? args : withoutAliases(args, aliasPairs);
       const parsed = spec.input.safeParse(named);

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { Caller } from '../auth/caller.ts';
+import type { AppError } from '../errors/app-error.ts';
 import type { Hub } from '../hub/hub.ts';
 
 /** Those that make tasks. */
-export const toolsets = ['sandbox'] as const;
+export const toolsets = ['sandbox', 'fleet', 'codegen'] as const;
 export type Toolset = (typeof toolsets)[number] | 'sessions';
 
 /** `<toolset>:read`, `<toolset>:write`, `admin`; `any` means any scope at all, `any:read` the read scope of the task's toolset. */
@@ -86,6 +87,9 @@ export class Answered<Output> {
   }
 }
 
+/** A failure in the form of an output. */
+export type Failure = (error: AppError) => Record<string, unknown>;
+
 export interface OperationSpec<Input extends z.ZodObject, Output extends z.ZodType<Record<string, unknown>>> {
   /** `^[a-zA-Z0-9_-]{1,64}$`, the name that clients see. */
   readonly name: string;
@@ -108,9 +112,13 @@ export interface OperationSpec<Input extends z.ZodObject, Output extends z.ZodTy
   readonly core?: boolean;
   /** Listed with every toolset (`echo`, the task tools), but not with `core`. */
   readonly always?: boolean;
+  /** Listed with these toolsets too. */
+  readonly also?: readonly Toolset[];
   /** False: for operators, over HTTP and on the command line; models are never shown it. */
   readonly isTool?: boolean;
   readonly cli: CliShape;
+  /** What MCP gives as structured content of a failure; absent: none. The output's schema must let it pass. */
+  readonly failure?: Failure;
   readonly text?: TextOf<z.output<Output>, z.output<Input>>;
   run(input: z.output<Input>, context: OperationContext): Promise<z.output<Output> | Answered<z.output<Output>>>;
 }
@@ -130,8 +138,10 @@ export interface Operation {
   readonly ordered: boolean;
   readonly core: boolean;
   readonly always: boolean;
+  readonly also: readonly Toolset[];
   readonly isTool: boolean;
   readonly cli: CliShape;
+  readonly failure: Failure | undefined;
   /** Validates, runs, and renders; only `invoke` calls it. Throws AppError VALIDATION_ERROR on bad arguments. */
   prepare(args: Record<string, unknown>): PreparedCall;
   /** The text of an output that came without one. Throws for an output that the schema does not know. */

@@ -113,7 +113,7 @@ export function selectOperations({ toolsets = [], core = false, readOnly = false
   const isWanted = (toolset: Toolset) => toolsets.length === 0 || toolsets.includes(toolset);
   return allOperations.filter(
     operation =>
-      (isWanted(operation.toolset) || operation.always) &&
+      ([operation.toolset, ...operation.also].some(isWanted) || operation.always) &&
       (!core || operation.core) &&
       (!readOnly || operation.hints.readOnly),
   );
