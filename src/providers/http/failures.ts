@@ -30,6 +30,8 @@ export interface ServiceNames {
   /** The variable to look at when the token is refused. */
   readonly tokenVariable: string;
   readonly byStatus?: StatusTable;
+  /** What to do when the token is refused, where the table of errors does not say enough. */
+  readonly tokenHint?: string;
 }
 
 /**
@@ -50,6 +52,10 @@ export class UpstreamFailure extends AppError {
     this.status = options.status;
   }
 }
+
+/** Whether a call that changes something may have done so, although it failed: to be looked up before it is repeated. */
+export const isOutcomeUnknown = (error: unknown): boolean =>
+  error instanceof UpstreamFailure && error.outcome === 'unknown';
 
 /** By the table of the request, then that of the service, then what all services have in common. */
 export function answerFailure(
@@ -112,6 +118,7 @@ function common(service: ServiceNames): StatusTable {
   const unauthenticated = ({ status, message }: FailedAnswer): Explanation => ({
     code: 'AUTHENTICATION_FAILED',
     message: `Authentication failed. Check ${service.tokenVariable}.`,
+    ...(service.tokenHint === undefined ? {} : { hint: service.tokenHint }),
     details: { status_code: status, message },
   });
   return {
