@@ -4,12 +4,15 @@ import type { TerminalPresence } from '../../src/worker/agents/presence/open-pre
 /** Terminals of which a test says what is open in them. */
 export class ScriptedTerminals implements TerminalPresence {
   open: readonly OpenSession[] = [];
+  /** How often it was looked anew. */
+  checks = 0;
 
   async find(_agent: string, agentSessionId: string): Promise<OpenSession | undefined> {
     return this.open.find(one => one.agentSessionId === agentSessionId);
   }
 
   check(agent: string, agentSessionId: string): Promise<OpenSession | undefined> {
+    this.checks += 1;
     return this.find(agent, agentSessionId);
   }
 

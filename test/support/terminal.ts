@@ -46,12 +46,20 @@ export class Terminal implements AsyncDisposable {
   readonly pid: number;
   readonly #relay: ReturnType<typeof start>;
   #shown = '';
+  #isOver = false;
+  #changed = Promise.withResolvers<void>();
 
   private constructor(started: ReturnType<typeof start>, pid: number) {
     this.#relay = started;
     this.pid = pid;
     started.stdout.on('data', (text: string) => {
       this.#shown += text;
+      this.#wake();
+    });
+    // After the last of what it showed.
+    started.once('close', () => {
+      this.#isOver = true;
+      this.#wake();
     });
   }
 
@@ -73,19 +81,26 @@ export class Terminal implements AsyncDisposable {
 
   /** Settles when the screen shows it; programs draw words apart, so blanks do not count. Rejects with what it shows instead. */
   async until(wanted: RegExp, { from = 0, withinMs = 60_000 } = {}): Promise<void> {
-    const late = AbortSignal.timeout(withinMs);
-    const seen = () => wanted.test(this.text.slice(from).replaceAll(/\s+/g, ''));
-    while (!seen()) {
-      if (late.aborted || this.#relay.exitCode !== null)
-        throw new Error(`the terminal never showed ${wanted}, but:\n${this.text.slice(-3000)}`);
-      // Whatever comes first takes the other listeners away.
-      const first = new AbortController();
-      const signal = AbortSignal.any([first.signal, late]);
-      await Promise.race([once(this.#relay.stdout, 'data', { signal }), once(this.#relay, 'exit', { signal })]).catch(
-        () => undefined,
-      );
-      first.abort();
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#wake();
+    }, withinMs);
+    try {
+      while (!wanted.test(this.text.slice(from).replaceAll(/\s+/g, ''))) {
+        if (isLate || this.#isOver)
+          throw new Error(`the terminal never showed ${wanted}, but:\n${this.text.slice(-3000)}`);
+        await this.#changed.promise;
+      }
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  /** Whoever waits looks again. */
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   /** Keys as they are, such as `\r` for Enter and `\x1b` for Escape. */

@@ -65,7 +65,7 @@ export function openSessions(
   const workspaces = new SessionWorkspaces({ activity, catalog, holders });
   const history = new HistoryDesk(foundation, { link, workers });
   const mirror = new Mirror(foundation, { link, log });
-  const terminals = new TerminalDesk(foundation, { history, log, mirror, peers, workers });
+  const terminals = new TerminalDesk(foundation, { history, link, log, mirror, peers, workers });
   const book = new PresenceBook(store, workers);
   const door = new Door(foundation, { book, link, terminals });
   const driving = new Driving(foundation, { door, log, link, workspaces });

@@ -5,6 +5,7 @@ import type { Peers } from '../../hub.ts';
 import type { WorkerBook } from '../../workers.ts';
 import type { HistoryDesk } from '../history-desk.ts';
 import type { Mirror } from '../presence/mirror.ts';
+import type { SessionLink } from '../session-link.ts';
 import type { SessionLog } from '../session-log.ts';
 import { type Hook, readHook } from './hook.ts';
 import { type StatusSign, signOf } from './local-answers.ts';
@@ -23,6 +24,7 @@ const PRUNE_MS = 600_000;
 
 interface Parts {
   readonly history: HistoryDesk;
+  readonly link: Pick<SessionLink, 'ask'>;
   readonly log: SessionLog;
   readonly mirror: Pick<Mirror, 'looked'>;
   readonly peers: Peers;

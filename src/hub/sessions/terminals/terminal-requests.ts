@@ -3,8 +3,9 @@ import type { AgentSessionRecord, PermissionRecord, PermissionState } from '../.
 import type { JsonObject } from '../../../store/rows.ts';
 import type { Foundation } from '../../foundation.ts';
 import type { Peers } from '../../hub.ts';
-import type { HistoryDesk } from '../history-desk.ts';
+import type { SessionLink } from '../session-link.ts';
 import type { SessionLog } from '../session-log.ts';
+import { showsDialog } from './dialog-look.ts';
 import type { Hook } from './hook.ts';
 import {
   type Asked,
@@ -15,7 +16,7 @@ import {
   statusSignSchema,
   toolKey,
 } from './local-answers.ts';
-import { endedCalls } from './transcript-look.ts';
+import { endedCalls, type Transcripts } from './transcript-look.ts';
 
 /** Requests that one caller's terminals may have waiting at a hub; one beyond is left to its terminal. */
 const MOST_HELD = 64;
@@ -34,6 +35,8 @@ interface Held extends Asked {
   readonly toolName: string;
   /** The terminal was seen to show a dialog. */
   hasDialog?: boolean;
+  /** Somebody looks for its dialog, or has looked. */
+  isLookedFor?: boolean;
   /** Set once something shows how it ended, unless an answer was first. */
   end?: End;
   /** Calls like it that had ended when it was asked. */
@@ -49,21 +52,24 @@ export interface Waiting {
 }
 
 interface Parts {
-  readonly history: HistoryDesk;
-  readonly log: SessionLog;
-  readonly peers: Peers;
+  readonly history: Transcripts;
+  readonly link: Pick<SessionLink, 'ask'>;
+  readonly log: Pick<SessionLog, 'wake'>;
+  readonly peers: Pick<Peers, 'hear' | 'tell'>;
 }
+
+type Ground = Pick<Foundation, 'background' | 'config' | 'id' | 'store' | 'timing'>;
 
 /**
  * Requests for leave that wait in terminals. Each is a record, and the reply to the hook is held by the hub that got it. The first
  * end wins in the database, wherever it comes from; the hub that holds the reply hears of it, or sees it at its next look.
  */
 export class TerminalRequests {
-  readonly #foundation: Foundation;
+  readonly #foundation: Ground;
   readonly #parts: Parts;
   readonly #held = new Map<string, Held>();
 
-  constructor(foundation: Foundation, parts: Parts) {
+  constructor(foundation: Ground, parts: Parts) {
     this.#foundation = foundation;
     this.#parts = parts;
     const { background, timing } = foundation;
@@ -93,6 +99,7 @@ export class TerminalRequests {
       if (waiting.gone.aborted || waiting.closing.aborted) return {};
       await this.#ask(id, tool, session);
       this.#foundation.background.run('look at a transcript', () => this.#remember(held));
+      this.#lookForDialog(held);
       return replyOf(await this.#untilEnded(id, held));
     } finally {
       waiting.gone.removeEventListener('abort', gone);
@@ -166,7 +173,25 @@ export class TerminalRequests {
         this.#wake(id);
       }
     }
+    for (const held of this.#held.values()) this.#lookForDialog(held);
     await Promise.all([...this.#held].map(([id, held]) => this.#readTranscript(id, held)));
+  }
+
+  /**
+   * What is told of terminals are changes, and some come late: one that shows dialog after dialog seems to wait all the time, and one
+   * whose user is quick never to wait. That the dialog was there must be known, for `claude -p` asks too and shows none.
+   */
+  #lookForDialog(held: Held): void {
+    if (held.hasDialog === true || held.isLookedFor === true) return;
+    held.isLookedFor = true;
+    const { background } = this.#foundation;
+    background.run('look for a dialog', async () => {
+      const { sessionId: agentSessionId, worker } = held;
+      const shows = await showsDialog(this.#parts.link, { agentSessionId, worker, signal: background.signal });
+      if (shows === true) held.hasDialog = true;
+      // Asked again at the next look after requests.
+      if (shows === undefined) held.isLookedFor = false;
+    });
   }
 
   async #remember(held: Held): Promise<void> {

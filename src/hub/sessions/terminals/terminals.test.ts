@@ -2,10 +2,18 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { eventually } from '../../../../test/support/eventually.ts';
+import {
+  answer,
+  decided,
+  pendingAt,
+  pendingOf,
+  stateOf,
+  terminal,
+  tool,
+} from '../../../../test/support/hook-terminal.ts';
 import { alice, type Bench, callOf, mallory, withBench } from '../../../../test/support/hub-under-test.ts';
 import { type Puppet, puppetDriver } from '../../../../test/support/puppet-agent.ts';
 import { AppError } from '../../../errors/app-error.ts';
-import type { Hub } from '../../hub.ts';
 
 const hasCode =
   (code: string, state?: string) =>
@@ -13,55 +21,6 @@ const hasCode =
     error instanceof AppError && error.code === code && (state === undefined || error.details.state === state);
 
 const quick = { timing: { retryMs: 20, sweepMs: 50 } };
-const tool = { tool_name: 'Write', tool_input: { file_path: '/x/a', content: 'a' } };
-
-/** A terminal of a user, as far as its hooks go. */
-function terminal({ caller = 'alice', sessionId = String(randomUUID()) } = {}) {
-  const gone = new AbortController();
-  const closing = new AbortController();
-  const waiting = { gone: gone.signal, closing: closing.signal };
-  const send = (hub: Hub, event: string, more: object = {}) =>
-    hub.sessions.terminals.hear(
-      { hook_event_name: event, session_id: sessionId, cwd: '/x', transcript_path: '/c/projects/-x/s.jsonl', ...more },
-      caller,
-      waiting,
-    );
-  const asks = (hub: Hub, more: object = tool) => send(hub, 'PermissionRequest', more);
-  return { sessionId, gone, closing, send, asks };
-}
-
-const pendingOf = async (hub: Hub, caller = 'alice') =>
-  (await hub.sessions.permissions.list({ caller, pendingOnly: true, limit: 50 })).rows;
-
-/** The request that waits, once it does. */
-async function pendingAt(hub: Hub, caller = 'alice') {
-  await eventually(async () => (await pendingOf(hub, caller)).length === 1);
-  const [request] = await pendingOf(hub, caller);
-  return request ?? assert.fail('nothing waits');
-}
-
-const stateOf = async (bench: Bench, id: string) => (await bench.store.permissions.get(id))?.state;
-
-async function answer(
-  hub: Hub,
-  request: { id: string; sessionId: string },
-  {
-    behavior = 'allow',
-    caller = alice,
-    ...more
-  }: {
-    behavior?: 'allow' | 'deny';
-    caller?: typeof alice;
-    message?: string;
-    updatedInput?: { [key: string]: string };
-  } = {},
-) {
-  const { id: requestId, sessionId } = request;
-  const given = { behavior, remember: 'once' as const, ...more };
-  return await hub.sessions.permissions.respond({ sessionId, requestId, answer: given }, caller);
-}
-
-const decided = (decision: object) => ({ hookSpecificOutput: { hookEventName: 'PermissionRequest', decision } });
 
 const eventsOf = async (bench: Bench, sessionId: string) =>
   (await bench.store.events.read(`session:${sessionId}`, 0, 100)).map(({ type, body }) => [type, body.state, body.by]);

@@ -1,9 +1,18 @@
 import { AppError } from '../../../errors/app-error.ts';
-import type { HistoryDesk } from '../history-desk.ts';
+import type { SessionMessages } from '../../../protocol/history.ts';
+import type { WorkerRequest } from '../../../protocol/messages.ts';
 import { toolKey } from './local-answers.ts';
 
 const MESSAGES = 40;
 const MAX_PART_CHARS = 100_000;
+
+/** Reads what stands in transcripts. */
+export interface Transcripts {
+  messages(
+    request: WorkerRequest<'history.messages'>,
+    worker: string,
+  ): Promise<{ readonly found: Pick<SessionMessages, 'messages'> } | undefined>;
+}
 
 interface Wanted {
   readonly agentSessionId: string;
@@ -15,7 +24,7 @@ interface Wanted {
 
 /** Ids of the tool's latest calls that have ended, as the transcript tells; undefined when nobody can tell. */
 export async function endedCalls(
-  history: HistoryDesk,
+  history: Transcripts,
   { agentSessionId, worker, toolName, tool }: Wanted,
 ): Promise<Set<string> | undefined> {
   const request = { id: agentSessionId, limit: MESSAGES, maxPartChars: MAX_PART_CHARS, include: 'all' } as const;

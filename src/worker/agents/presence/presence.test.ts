@@ -88,6 +88,19 @@ describe('presence', () => {
     await presence.close();
   });
 
+  it('looks within a second of a sign, so that what is answered in a terminal is known within 3 s', async context => {
+    // Time goes on as far as the test says, and no further.
+    context.mock.timers.enable({ apis: ['setInterval'] });
+    const { world, presence } = stage();
+    world.listed = [open('a', { status: 'waiting' })];
+    await presence.check('a');
+    world.listed = [open('a', { status: 'busy' })];
+    world.signs = 'second';
+    context.mock.timers.tick(1_000);
+    await eventually(() => presence.open[0]?.status === 'busy');
+    await presence.close();
+  });
+
   it('does not say that nobody has a session when it cannot tell', async () => {
     const { world, presence } = stage();
     world.listed = [open('a')];
