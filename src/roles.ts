@@ -34,7 +34,7 @@ export interface RoleOptions {
 /** What the commands start, wired from the configuration. */
 export function createRoles({ version, env }: RoleOptions): Roles {
   const load = (flags: Flags, warn: (text: string) => void) =>
-    loadConfig({ env, flags: flags.settings, file: flags.config, warn });
+    loadConfig({ env, envFile: flags.envFile, flags: flags.settings, file: flags.config, warn });
 
   const configure = async (flags: Flags): Promise<{ config: Config; log: LevelledLog }> => {
     const warnings: string[] = [];

@@ -22,7 +22,7 @@ export interface Roles extends TransferRoles, TokenRoles, HookRoles {
   attack(flags: Flags): Promise<AttackReport>;
 }
 
-export type Flags = { config?: string; settings: Record<string, unknown> };
+export type Flags = { config?: string; envFile?: string; settings: Record<string, unknown> };
 
 export interface ProgramOptions {
   readonly version: string;
@@ -201,6 +201,7 @@ function addressFlags(command: Command): Command {
 function commonFlags(command: Command): Command {
   return command
     .option('--config <file>', 'configuration file')
+    .option('--env-file <file>', 'file of variables, NAME=value a line; those of the environment win')
     .option('--directory <path>', 'where records, blobs and workspaces lie')
     .option('--log-level <level>', 'debug, info, warn, error or silent')
     .option('--debug', 'the same as --log-level debug');
@@ -212,6 +213,7 @@ function flagsOf(command: Command): Flags {
   const listens = command.name() === 'serve' || command.name() === 'hub';
   return {
     config: typeof typed.config === 'string' ? typed.config : undefined,
+    envFile: typeof typed.envFile === 'string' ? typed.envFile : undefined,
     settings: {
       directory: typed.directory,
       toolsets: listOf(typed.toolsets),

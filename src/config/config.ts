@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { coderSchema } from './coder.ts';
 
 const hostList = z.array(z.string());
 /** Kinds of agents that need no command. */
@@ -379,6 +380,23 @@ export const configSchema = z
           .max(3600)
           .default(30)
           .describe('a change of an agent names the last one that another caller made within so long'),
+      })
+      .prefault({}),
+    coder: coderSchema,
+    codegen: z
+      .strictObject({
+        api_token: z.string().min(1).optional().describe('token for the Codegen API; with one, the toolset is served'),
+        api_token_file: z.string().optional().describe('file that holds the token, where api_token is not given'),
+        org_id: z.string().min(1).optional().describe('number of the organization at Codegen'),
+        base_url: z
+          .url({ protocol: /^https?$/ })
+          .default('https://api.codegen.com')
+          .describe('address of the Codegen API, to which the token is sent'),
+        prompt_context: z
+          .boolean()
+          .default(true)
+          .describe('whether repository, branch, pull request and task are named in the prompt too'),
+        poll_seconds: z.number().min(0.05).max(60).default(5).describe('time between two looks at runs that go on'),
       })
       .prefault({}),
     client: z

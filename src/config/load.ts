@@ -3,10 +3,14 @@ import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
 import { type Config, configSchema } from './config.ts';
 import { type Setting, settingsFromEnvironment } from './environment.ts';
-import { defaultConfigFile, defaultDirectory } from './paths.ts';
+import { withEnvFile } from './env-file.ts';
+import { earlierCodegenFile } from './earlier-codegen.ts';
+import { configFileOf, defaultDirectory } from './paths.ts';
 
 export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** A `.env` file named on the command line, which must exist; what the environment itself says wins over it. */
+  readonly envFile?: string | undefined;
   /** By path, such as `http.port`; undefined where the flag was not given. */
   readonly flags?: Readonly<Record<string, unknown>>;
   /** A file named on the command line: it must exist. */
@@ -16,11 +20,13 @@ export interface ConfigSources {
 
 const fileSchema = z.record(z.string(), z.unknown());
 
-/** The configuration in force: flag > environment > file > default. Throws VALIDATION_ERROR that names key and source. */
-export async function loadConfig(sources: ConfigSources): Promise<Config> {
-  const { env, warn } = sources;
-  const path = sources.file ?? env.BOXSWAIN_CONFIG;
-  const tree = await readConfigFile(path ?? defaultConfigFile(env), { mustExist: path !== undefined });
+/** The configuration in force: flag > environment > named `.env` file > file > default. Throws VALIDATION_ERROR that names key and source. */
+export async function loadConfig(given: ConfigSources): Promise<Config> {
+  const env = await withEnvFile({ env: given.env, file: given.envFile });
+  const sources = { ...given, env };
+  const { warn } = sources;
+  const tree = await readConfigFile(configFileOf(sources), { mustExist: isNamed(sources) });
+  for (const [key, value] of await earlierCodegenFile(env, warn)) setUnlessGiven(tree, key, value);
   if (tree.directory === undefined) tree.directory = defaultDirectory(env);
   const settings = [...settingsFromEnvironment(env, warn), ...settingsFromFlags(sources.flags ?? {})];
   for (const { path: key, value } of settings) setAt(tree, key.split('.'), value);
@@ -29,13 +35,32 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   throw explain(parsed.error, settings);
 }
 
+/** Whether somebody has named the file, so that it must be there. */
+const isNamed = ({ file, env }: Pick<ConfigSources, 'file' | 'env'>): boolean =>
+  (file ?? env.BOXSWAIN_CONFIG) !== undefined;
+
+function setUnlessGiven(tree: Record<string, unknown>, path: string, value: unknown): void {
+  if (valueIn(tree, path) === undefined) setAt(tree, path.split('.'), value);
+}
+
+/** What a tree holds at a path such as `http.port`. */
+export function valueIn(tree: unknown, path: string): unknown {
+  let value = tree;
+  for (const name of path.split('.')) {
+    const branch = fileSchema.safeParse(value);
+    value = branch.success ? branch.data[name] : undefined;
+  }
+  return value;
+}
+
 function settingsFromFlags(flags: Readonly<Record<string, unknown>>): Setting[] {
   return Object.entries(flags)
     .filter(([, value]) => value !== undefined)
     .map(([path, value]) => ({ path, value, source: `--${path.replaceAll(/[._]/g, '-')}` }));
 }
 
-async function readConfigFile(path: string, options: { mustExist: boolean }): Promise<Record<string, unknown>> {
+/** Throws VALIDATION_ERROR for a file that is not a JSON object, or is missing and must not be. */
+export async function readConfigFile(path: string, options: { mustExist: boolean }): Promise<Record<string, unknown>> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -56,7 +81,8 @@ async function readConfigFile(path: string, options: { mustExist: boolean }): Pr
   }
 }
 
-function setAt(tree: Record<string, unknown>, path: string[], value: unknown): void {
+/** Sets a value below a path, making the branches on the way. */
+export function setAt(tree: Record<string, unknown>, path: string[], value: unknown): void {
   const [head, ...rest] = path;
   if (head === undefined) return;
   if (rest.length === 0) {
@@ -69,7 +95,8 @@ function setAt(tree: Record<string, unknown>, path: string[], value: unknown): v
   setAt(branch, rest, value);
 }
 
-function explain(error: z.ZodError, settings: readonly Setting[]): AppError {
+/** VALIDATION_ERROR about the first thing that is wrong. */
+export function explain(error: z.ZodError, settings: readonly Setting[]): AppError {
   const issue = error.issues[0];
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys : [];
   const key = [...(issue?.path ?? []).map(String), ...unknown].join('.');

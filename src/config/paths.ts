@@ -10,8 +10,12 @@ export function defaultDirectory(env: Environment): string {
 }
 
 /** The configuration file, unless `--config` or `BOXSWAIN_CONFIG` names another; `BOXSWAIN_CONFIG_DIR` names its folder. */
-export function defaultConfigFile(env: Environment): string {
+function defaultConfigFile(env: Environment): string {
   const folder = env.BOXSWAIN_CONFIG_DIR || env.CODEZ_CONFIG_DIR || env.CODEZERO_CONFIG_DIR;
   if (folder) return join(folder, 'config.json');
   return join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'boxswain', 'config.json');
 }
+
+/** The configuration file in force. */
+export const configFileOf = ({ file, env }: { file?: string; env: Environment }): string =>
+  file ?? env.BOXSWAIN_CONFIG ?? defaultConfigFile(env);

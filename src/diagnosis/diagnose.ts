@@ -7,6 +7,7 @@ import { contentChecks } from './contents.ts';
 import { fabricChecks, tokenCheck } from './fabric.ts';
 import { boxChecks, directoryCheck, nodeCheck, portCheck } from './machine.ts';
 import { memberChecks } from './members.ts';
+import { providerChecks } from './providers.ts';
 import { recordChecks } from './records.ts';
 
 /**
@@ -29,6 +30,7 @@ export async function diagnose(subject: Subject, { version }: { version: string 
       ...(await recordChecks(config, async () => [])),
       await portCheck(config),
       ...(await boxChecks(subject)),
+      ...(await providerChecks(subject)),
     ];
   const isWorker = token !== undefined && 'worker' in token.identity;
   const isHub = token !== undefined && !isWorker;
@@ -38,6 +40,7 @@ export async function diagnose(subject: Subject, { version }: { version: string 
     ...(await fabricChecks(subject, token)),
     ...(isWorker ? [] : await recordChecks(config, store => memberChecks(store, version))),
     ...(isWorker ? [] : [await portCheck(config)]),
+    ...(isWorker ? [] : await providerChecks(subject)),
     ...(await contentChecks(subject, { isWorker })),
     ...(isHub ? [] : (await boxChecks(subject)).map(check => (isWorker ? check : asAdvice(check)))),
   ];

@@ -1,0 +1,99 @@
+import type { z } from 'zod';
+import type { StatusTable } from '../http/failures.ts';
+import type { Upstream } from '../http/upstream.ts';
+import { aboutWorkspace, segment } from './failures.ts';
+import { quoted } from './tasks-api.ts';
+import {
+  agentLogsSchema,
+  buildSchema,
+  templateListSchema,
+  type UpstreamTemplate,
+  type UpstreamWorkspace,
+  userSchema,
+  workspaceListSchema,
+  workspaceSchema,
+} from './upstream.ts';
+
+/** Body of the creation of a workspace. */
+export interface NewWorkspace {
+  readonly name: string;
+  readonly template_version_id: string;
+  readonly template_version_preset_id?: string;
+  readonly rich_parameter_values: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** What every generation of Coder has: workspaces, their builds, their agents' logs, templates and users. */
+export class WorkspacesApi {
+  readonly #upstream: Upstream;
+
+  constructor({ upstream }: { upstream: Upstream }) {
+    this.#upstream = upstream;
+  }
+
+  /** Whose token it is. */
+  me(signal: AbortSignal): Promise<z.output<typeof userSchema>> {
+    return this.user('me', signal);
+  }
+
+  user(user: string, signal: AbortSignal): Promise<z.output<typeof userSchema>> {
+    return this.#upstream.request({ method: 'GET', path: `/api/v2/users/${segment(user)}`, reads: userSchema, signal });
+  }
+
+  templates(signal: AbortSignal): Promise<UpstreamTemplate[]> {
+    return this.#upstream.request({ method: 'GET', path: '/api/v2/templates', reads: templateListSchema, signal });
+  }
+
+  /** Those that the token may see; the server may give them in pages. */
+  async list({ q, signal }: { q?: string; signal: AbortSignal }): Promise<UpstreamWorkspace[]> {
+    const found = new Map<string, UpstreamWorkspace>();
+    for (;;) {
+      const query = { q, offset: found.size === 0 ? undefined : found.size };
+      const request = { method: 'GET', path: '/api/v2/workspaces', query, reads: workspaceListSchema, signal } as const;
+      const { workspaces, count } = await this.#upstream.request(request);
+      const before = found.size;
+      for (const workspace of workspaces ?? []) found.set(workspace.id, workspace);
+      if (found.size === before || found.size >= (count ?? 0)) return [...found.values()];
+    }
+  }
+
+  /** The workspace of that owner with that name. */
+  async named(
+    { user, name }: { user: string; name: string },
+    signal: AbortSignal,
+  ): Promise<UpstreamWorkspace | undefined> {
+    const found = await this.list({ q: `owner:${quoted(user)} name:${quoted(name)}`, signal });
+    // The search finds names that hold this one, too.
+    return found.find(workspace => workspace.name === name);
+  }
+
+  /** WORKSPACE_NOT_FOUND for one that never was; one that was deleted is found. */
+  get(id: string, signal: AbortSignal): Promise<UpstreamWorkspace> {
+    return this.#upstream.request({
+      method: 'GET',
+      path: `/api/v2/workspaces/${segment(id)}`,
+      query: { include_deleted: true },
+      reads: workspaceSchema,
+      byStatus: aboutWorkspace(id),
+      signal,
+    });
+  }
+
+  create(user: string, { body, signal }: { body: NewWorkspace; signal: AbortSignal }): Promise<UpstreamWorkspace> {
+    const path = `/api/v2/users/${segment(user)}/workspaces`;
+    return this.#upstream.request({ method: 'POST', path, body, reads: workspaceSchema, signal });
+  }
+
+  build(
+    id: string,
+    options: { transition: 'start' | 'stop' | 'delete'; byStatus: StatusTable; signal: AbortSignal },
+  ): Promise<z.output<typeof buildSchema>> {
+    const { transition, byStatus, signal } = options;
+    const path = `/api/v2/workspaces/${segment(id)}/builds`;
+    return this.#upstream.request({ method: 'POST', path, body: { transition }, reads: buildSchema, byStatus, signal });
+  }
+
+  agentLogs(agentId: string, { byStatus, signal }: { byStatus: StatusTable; signal: AbortSignal }) {
+    const path = `/api/v2/workspaceagents/${segment(agentId)}/logs`;
+    return this.#upstream.request({ method: 'GET', path, reads: agentLogsSchema, byStatus, signal });
+  }
+}
