@@ -23,6 +23,13 @@ interface Parts {
   readonly tails: Tails;
 }
 
+interface ConcludeOptions {
+  readonly sequence?: number;
+  readonly onlyIfQueued?: boolean;
+  /** Told in further streams with the end, or not at all. */
+  readonly announce?: readonly { readonly stream: string; readonly type: string; readonly body: JsonObject }[];
+}
+
 /**
  * The one place where a task ends: artifacts, the row, the events, and those who wait are told. Each end is recorded once,
  * however often it is reported.
@@ -55,14 +62,14 @@ export class RunEnds {
   async conclude(
     task: TaskRecord,
     ending: Ending,
-    options: { sequence?: number; onlyIfQueued?: boolean } = {},
+    { announce: more = [], ...options }: ConcludeOptions = {},
   ): Promise<boolean> {
     const { status, ...columns } = rowOfEnding(ending);
     const { tasks } = this.#foundation.store;
     if (options.onlyIfQueued && (await tasks.get(task.id))?.status !== 'queued') return false;
     // What it said last comes before its end in the stream of events.
     await this.#parts.tails.drop(task.id);
-    const announce = announcementOf(task, ending);
+    const announce = [...announcementOf(task, ending), ...more];
     const isNew = await tasks.finish(task.id, { status, ...columns, ...options, announce });
     if (isNew) {
       countTaskEnd(status);

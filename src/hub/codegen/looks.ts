@@ -1,0 +1,53 @@
+import { AppError } from '../../errors/app-error.ts';
+import type { CodegenClient, CodegenRun } from '../../providers/codegen/codegen-client.ts';
+
+/** `gone`: the service does not know the run. */
+export type Seen = CodegenRun | 'gone';
+
+const PAGE = 100;
+/** Pages read in one look; what is older is asked for one by one. */
+const MAX_PAGES = 5;
+/** Of what the list does not show, so many runs are asked for in one look, and the others in the next ones. */
+const SINGLE = 8;
+
+/** Looks at many runs with few requests: the budget of the service is shared with everybody who uses the token. */
+export class Looks {
+  #turn = 0;
+
+  async at(
+    wanted: ReadonlySet<number>,
+    { client, signal }: { client: CodegenClient; signal: AbortSignal },
+  ): Promise<Map<number, Seen>> {
+    const seen = new Map<number, Seen>();
+    const missing = () => [...wanted].filter(id => !seen.has(id));
+    for (let page = 0; page < MAX_PAGES && this.#pays(missing().length, page); page += 1) {
+      const { items, total } = await client.listRuns({ skip: page * PAGE, limit: PAGE }, { signal });
+      for (const run of items) if (wanted.has(run.id)) seen.set(run.id, run);
+      if ((page + 1) * PAGE >= total || items.length === 0) break;
+    }
+    const left = missing();
+    const from = left.length === 0 ? 0 : this.#turn % left.length;
+    const chosen = [...left.slice(from), ...left.slice(0, from)].slice(0, SINGLE);
+    this.#turn += chosen.length;
+    await Promise.all(
+      chosen.map(async id => {
+        seen.set(id, await one(id, { client, signal }));
+      }),
+    );
+    return seen;
+  }
+
+  /** The first page shows nearly everything; another one is cheaper than asking for many runs singly. */
+  #pays(missing: number, page: number): boolean {
+    return page === 0 ? missing > 1 : missing > SINGLE;
+  }
+}
+
+async function one(id: number, { client, signal }: { client: CodegenClient; signal: AbortSignal }): Promise<Seen> {
+  try {
+    return await client.getRun(id, { signal });
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'AGENT_RUN_NOT_FOUND') return 'gone';
+    throw error;
+  }
+}
