@@ -18,6 +18,8 @@ export interface ArgumentShape {
 
 const propertySchema = z.looseObject({
   type: z.string().optional(),
+  /** How it is typed, where its type does not say. */
+  cli: z.literal('json').optional(),
   description: z.string().optional(),
   default: z.unknown().optional(),
   enum: z.array(z.string()).optional(),
@@ -39,7 +41,7 @@ export function argumentsOf(operation: Operation): ArgumentShape[] {
   );
   return Object.entries(properties).map(([name, property]) => ({
     name,
-    flag: name === 'workspace_id' ? 'workspace' : name.replaceAll('_', '-'),
+    flag: operation.cli.flags?.[name] ?? (name === 'workspace_id' ? 'workspace' : name.replaceAll('_', '-')),
     kind: kindOf(property),
     description: property.description ?? '',
     required: required.includes(name),
@@ -49,6 +51,7 @@ export function argumentsOf(operation: Operation): ArgumentShape[] {
 }
 
 function kindOf(property: Property): ArgumentShape['kind'] {
+  if (property.cli !== undefined) return property.cli;
   switch (property.type) {
     case 'boolean':
       return 'boolean';

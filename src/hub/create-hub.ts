@@ -1,7 +1,10 @@
 import type { Blobs } from '../blobs/blobs.ts';
 import type { Config } from '../config/config.ts';
+import type { ConfigKeeper } from '../config/config-keeper.ts';
 import type { Fabric } from '../fabric/fabric.ts';
+import type { AgentProvider } from '../providers/provider.ts';
 import type { Log } from '../log/log.ts';
+import { SharedLimits } from '../providers/http/shared-limits.ts';
 import type { Store } from '../store/store.ts';
 import { addGauge } from '../telemetry/metrics.ts';
 import { Activity } from './activity.ts';
@@ -10,12 +13,14 @@ import { AuditTrail } from './audit.ts';
 import { AutoCheckpoints } from './auto-checkpoints.ts';
 import { Catalog } from './catalog.ts';
 import { CheckpointDesk } from './checkpoints.ts';
+import { openCodegen } from './codegen/open-codegen.ts';
 import { DefaultWorkspaces } from './default-workspaces.ts';
 import { Deletion } from './deletion.ts';
 import { Drainer } from './drainer.ts';
 import { EventLog } from './events.ts';
 import { FinishedRuns, FLUSH } from './finished-runs.ts';
 import { Background, type Foundation, type Timing, usualTiming } from './foundation.ts';
+import { openFleet } from './fleet/open-fleet.ts';
 import { HealthDesk } from './health/health.ts';
 import { RepairLog } from './health/repair-log.ts';
 import { Holders } from './holders.ts';
@@ -50,8 +55,14 @@ export interface HubOptions {
   readonly fabric: Fabric;
   readonly config: Config;
   readonly log: Log;
+  /** Of the configuration's file; without one the configuration stays as it is. */
+  readonly keeper?: ConfigKeeper;
   /** Of this program. */
   readonly version?: string;
+  /** Of agents that run elsewhere. */
+  readonly providers?: readonly AgentProvider[];
+  /** Of requests to services of others, where others in this process make some too. */
+  readonly shared?: SharedLimits;
   readonly timing?: Partial<Timing>;
 }
 
@@ -59,7 +70,16 @@ export interface HubOptions {
  * The control plane. It serves workers when this settles. `close` writes what is waiting to be written; store, blobs and fabric
  * stay open, they are the caller's.
  */
-export async function createHub({ fabric, blobs, timing, version, ...given }: HubOptions): Promise<Hub> {
+export async function createHub({
+  fabric,
+  blobs,
+  timing,
+  version,
+  providers = [],
+  keeper,
+  shared = new SharedLimits(),
+  ...given
+}: HubOptions): Promise<Hub> {
   const repairs = new RepairLog();
   const options = { ...given, log: repairs.beside(given.log) };
   const foundation: Foundation = {
@@ -135,6 +155,14 @@ export async function createHub({ fabric, blobs, timing, version, ...given }: Hu
     ...{ activity, catalog, holders, events, idempotency, peers, workers },
   });
 
+  const fleet = openFleet(foundation, {
+    ...{ providers, desk: sessions.desk, presence: sessions.presence },
+    ...{ ends, events, idempotency, tasks, workers, workspaces },
+  });
+
+  const { codegen, stop, start } = openCodegen(foundation, { ends, events, idempotency, keeper, shared });
+  tasks.ownedBy('codegen', { stop });
+
   const health = new HealthDesk(foundation, { workers, repairs, version: version ?? 'unknown' });
 
   await recovery.start();
@@ -152,6 +180,7 @@ export async function createHub({ fabric, blobs, timing, version, ...given }: Hu
     tasks,
     workers,
   });
+  start();
   addGauge('boxswain_runs_unfinished', 'Runs that wait or run, tasks included', () => ledger.size);
 
   let closing: Promise<void> | undefined;
@@ -184,6 +213,8 @@ export async function createHub({ fabric, blobs, timing, version, ...given }: Hu
     },
     clientSessions: store.clientSessions,
     sessions,
+    codegen,
+    fleet,
     peers,
     health,
     close: () => {

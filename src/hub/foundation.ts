@@ -19,6 +19,8 @@ export interface Timing {
   readonly lookMs: number;
   /** First wait before a task is placed again; it doubles, up to 30 s. */
   readonly retryMs: number;
+  /** How old a list of agents of a provider may be. */
+  readonly agentsMs: number;
   readonly blobSweepMs: number;
   /** Unreferenced blobs younger than this are left alone: somebody may be about to name them. */
   readonly blobGraceMs: number;
@@ -32,6 +34,7 @@ export const usualTiming: Timing = {
   reportMs: 5_000,
   lookMs: 1_000,
   retryMs: 1_000,
+  agentsMs: 5_000,
   blobSweepMs: 600_000,
   blobGraceMs: 3_600_000,
 };

@@ -14,6 +14,8 @@ import type {
   WorkerRecord,
   WorkspaceRecord,
 } from '../store/rows.ts';
+import type { Fleet } from './fleet/open-fleet.ts';
+import type { Codegen } from './codegen/open-codegen.ts';
 import type { Sessions } from './sessions/open-sessions.ts';
 import type { Page, PageQuery, ClientSessionStore } from '../store/store.ts';
 
@@ -31,6 +33,8 @@ export interface Hub {
   readonly workers: Workers;
   readonly clientSessions: ClientSessionStore;
   readonly sessions: Sessions;
+  readonly codegen: Codegen;
+  readonly fleet: Fleet;
   readonly peers: Peers;
   readonly health: Health;
   close(): Promise<void>;

@@ -67,10 +67,24 @@ export interface CliShape {
   /** Argument given by position, and whether it takes all the rest. */
   readonly positional?: string;
   readonly variadic?: boolean;
+  /** Argument given by position after that one. */
+  readonly second?: string;
+  /** Flags of arguments that are not named like them. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** Somebody at a terminal is asked before it is done, unless `--yes` is given. */
+  readonly asksFirst?: boolean;
   /** `--attach FILE…` uploads files to the session and names them in the argument `attachments`. */
   readonly attaches?: boolean;
   /** With `--follow` its `events` are printed as they come, each call going on after the `cursor` of the one before. */
   readonly follows?: boolean;
+  /** What is printed of the output in place of the operation's text. */
+  readonly prints?: (output: Record<string, unknown>, args: Record<string, unknown>) => string;
+  /** With `--wait` this tool is called after it, again and again, until what was begun is over; its output is printed too. */
+  readonly awaits?: {
+    readonly tool: string;
+    argumentsOf(output: Record<string, unknown>): Record<string, unknown>;
+    isOver(output: Record<string, unknown>): boolean;
+  };
   /** The process exits with the output's `exit_code`. */
   readonly exitsWithProgram?: boolean;
   readonly examples: readonly string[];

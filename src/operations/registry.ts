@@ -1,3 +1,7 @@
+import { getAgentDetails, getAgentLogs } from './fleet/agents.ts';
+import { createNewAgentTask, deleteAgentWorkspace, sendInputToAgent } from './fleet/changes.ts';
+import { interruptAgent, pauseAgent, resumeAgent } from './fleet/directing.ts';
+import { getFleetStatusMetrics, listAllAgents } from './fleet/list.ts';
 import type { Operation, Toolset } from './operation.ts';
 import { artifactGet, artifactList, artifactUpload } from './sandbox/artifacts.ts';
 import { lintCheck, testRun } from './sandbox/checks.ts';
@@ -76,6 +80,13 @@ export const allOperations: readonly Operation[] = [
   getState,
   updateState,
   getObservability,
+  listAllAgents,
+  getFleetStatusMetrics,
+  getAgentDetails,
+  getAgentLogs,
+  createNewAgentTask,
+  deleteAgentWorkspace,
+  sendInputToAgent,
 ];
 
 /** What operators can ask for beside them, over HTTP and on the command line. */
@@ -86,6 +97,9 @@ export const operatorOperations: readonly Operation[] = [
   workerRemove,
   hookTokenCreate,
   hookTokenRevoke,
+  pauseAgent,
+  resumeAgent,
+  interruptAgent,
 ];
 
 const byName = new Map<string, Operation>();

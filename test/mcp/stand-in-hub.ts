@@ -172,6 +172,12 @@ export function standInHub(): StandInHub {
       },
     },
     clientSessions: memoryClientSessions(),
+    get fleet(): never {
+      throw new Error('there are no agents of others here');
+    },
+    get codegen(): never {
+      throw new Error('the stand-in has no runs of Codegen');
+    },
     get sessions(): never {
       throw new Error('there are no sessions with agents here');
     },

@@ -73,6 +73,12 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
     get sessions(): never {
       throw new Error('the test did not expect sessions');
     },
+    get fleet(): never {
+      throw new Error('the test did not expect the fleet');
+    },
+    get codegen(): never {
+      throw new Error('the test did not expect codegen');
+    },
     health: {
       look: unexpected('health.look'),
       details: unexpected('health.details'),

@@ -8,6 +8,7 @@ import type { Timing } from '../../src/hub/foundation.ts';
 import type { Call, Hub, RunRequest, WorkspaceRequest } from '../../src/hub/hub.ts';
 import { silentLog } from '../../src/log/log.ts';
 import type { Turn } from '../../src/operations/operation.ts';
+import type { AgentProvider } from '../../src/providers/provider.ts';
 import type { WorkspaceRecord } from '../../src/store/rows.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
 import { ScriptedWorker, type ScriptedWorkerOptions } from './scripted-worker.ts';
@@ -30,7 +31,9 @@ export interface HubSetup {
     readonly tasks?: object;
     readonly placement?: object;
     readonly sessions?: object;
+    readonly fleet?: object;
   };
+  readonly providers?: readonly AgentProvider[];
 }
 
 /** A hub on the real SQLite store, blobs and fabric. Hubs of one bench share them, as processes do. */
@@ -47,11 +50,11 @@ export async function openBench() {
   return {
     store,
     blobs,
-    async hub({ timing, config: extra }: HubSetup = {}): Promise<Hub> {
+    async hub({ timing, config: extra, providers }: HubSetup = {}): Promise<Hub> {
       const id = `hub-${hubs.length + 1}`;
       const fabric = bus.connect({ hub: id });
       const parts = { id, store, blobs, fabric, config: config(extra), log: silentLog };
-      const hub = await createHub({ ...parts, timing: { ...quiet, ...timing } });
+      const hub = await createHub({ ...parts, providers, timing: { ...quiet, ...timing } });
       hubs.push(hub);
       return hub;
     },

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { defineOperation } from '../../operations/define.ts';
+import { fleetFilters } from '../../operations/fleet/events.ts';
 import { type EventSource, eventSource } from '../../operations/sessions/event-source.ts';
 import { typesOf } from '../../operations/sessions/events.ts';
 import { sessionId } from '../../operations/sessions/inputs.ts';
-import { viewEvent } from '../../operations/sessions/views.ts';
 import type { PollPosition } from '../../store/store.ts';
 import { frameStream } from '../event-stream.ts';
 import { type Api, type ApiParts, run } from './context.ts';
@@ -14,6 +14,13 @@ const WAIT_MS = 30_000;
 const input = z.strictObject({
   session_id: sessionId.optional(),
   stream: z.string().max(256).optional(),
+  /** By comma, as `types`; both of stream fleet only. */
+  agent_ids: z
+    .string()
+    .max(8192)
+    .transform(text => text.split(','))
+    .optional(),
+  severity_min: fleetFilters.severity_min,
   /** A cursor of any answer; the header `Last-Event-ID` wins. */
   after: z.string().max(1024).optional(),
   /** By comma. */
@@ -29,9 +36,9 @@ const sessionEvents = defineOperation({
   input,
   output: z.looseObject({}),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
-  scope: 'sessions:read',
+  scope: 'any:read',
   cli: { words: [], examples: [] },
-  async run({ after, ...asked }, context) {
+  async run({ after, types: _types, ...asked }, context) {
     const source = await eventSource(asked, context);
     if (after !== undefined) source.placeOf(after);
     return {};
@@ -72,7 +79,8 @@ async function* frames(source: EventSource, { start, wanted, signal }: Followed)
     const page = await source.read(after, { limit: PAGE, waitMs: WAIT_MS, signal });
     after = page.position;
     for (const { event, cursor } of page.events)
-      if (wanted === undefined || wanted.has(event.type)) yield frame(cursor, viewEvent(event));
+      if ((wanted === undefined || wanted.has(event.type)) && (source.isShown?.(event) ?? true))
+        yield frame(cursor, source.view(event));
   }
 }
 

@@ -1,13 +1,17 @@
-import type { EventRecord } from '../../store/rows.ts';
+import type { EventRecord, JsonObject } from '../../store/rows.ts';
 import type { PollPosition } from '../../store/store.ts';
 import { badArgument } from '../arguments.ts';
+import { type FleetFilters, fleetReader, refuseFilters } from '../fleet/events.ts';
+import { viewFleetEvent } from '../fleet/views.ts';
 import type { OperationContext } from '../operation.ts';
 import { requireTaskScope } from '../scopes.ts';
 import { type EventCursor, readCursor, writeCursor } from './cursors.ts';
+import { viewEvent } from './views.ts';
 
 /** Without a cursor and a memory: so many of the newest. */
 const NEWEST = 50;
 const EVERYTHING = 'session:*';
+const FLEET = 'fleet';
 
 /** An event with the cursor of whoever has read it. */
 export interface SourceEvent {
@@ -24,7 +28,12 @@ interface SourcePage {
 
 /** Something that events come from: one stream, or all sessions of the caller. */
 export interface EventSource {
+  /** With all that chooses among its events. */
   readonly name: string;
+  /** Which of its events are for this reader; absent: all. */
+  readonly isShown?: (event: EventRecord) => boolean;
+  /** An event as callers see it. */
+  view(event: EventRecord): JsonObject;
   cursorAt(position: PollPosition): string;
   /** The place after which a cursor of this source says to go on. Throws VALIDATION_ERROR for any other text. */
   placeOf(cursor: string): PollPosition;
@@ -38,28 +47,45 @@ export interface EventSource {
   read(after: PollPosition, options: { limit: number; waitMs: number; signal?: AbortSignal }): Promise<SourcePage>;
 }
 
-interface Asked {
+interface Asked extends FleetFilters {
   readonly session_id?: string;
   readonly stream?: string;
 }
 
 /** Throws when the caller may not read it, or there is no such thing. */
 export async function eventSource(
-  { session_id, stream }: Asked,
+  { session_id, stream, ...filters }: Asked,
   context: Pick<OperationContext, 'hub' | 'caller'>,
 ): Promise<EventSource> {
   if (session_id !== undefined && stream !== undefined && stream !== `session:${session_id}`)
     throw badArgument('stream', 'does not go with session_id', 'leave one of them out');
   const name = session_id === undefined ? (stream ?? EVERYTHING) : `session:${session_id}`;
+  if (name === FLEET) {
+    const source = oneStream({ name, kind: FLEET, id: '' }, context);
+    const isShown = fleetReader(filters, context);
+    return {
+      ...source,
+      name: JSON.stringify([name, filters]),
+      isShown,
+      view: viewFleetEvent,
+      async read(after, options) {
+        await context.hub.fleet.read();
+        return await source.read(after, options);
+      },
+    };
+  }
+  refuseFilters(filters);
   return name === EVERYTHING ? allSessions(context) : oneStream(await readable(name, context), context);
 }
 
 function allSessions({ hub, caller }: Pick<OperationContext, 'hub' | 'caller'>): EventSource {
+  requireTaskScope('sessions', 'read', caller);
   const { feed, positions } = hub.sessions;
   const stream = feed.streamOf(caller.id);
   const cursorAt = ({ seq: f, offset: o }: PollPosition) => writeCursor({ f, o });
   return {
     name: EVERYTHING,
+    view: viewEvent,
     cursorAt,
     placeOf(text) {
       const cursor = readCursor(text);
@@ -88,6 +114,7 @@ function oneStream({ name, kind, id }: Stream, { hub }: Pick<OperationContext, '
   const cursorAt = ({ seq: s }: PollPosition) => writeCursor({ t: name, s });
   return {
     name,
+    view: viewEvent,
     cursorAt,
     placeOf(text) {
       const cursor: EventCursor = readCursor(text);
@@ -120,6 +147,7 @@ async function readable(name: string, { hub, caller }: Pick<OperationContext, 'h
   const at = name.indexOf(':');
   const [kind, id] = at < 0 ? [name, ''] : [name.slice(0, at), name.slice(at + 1)];
   if (kind === 'session') {
+    requireTaskScope('sessions', 'read', caller);
     const session = await hub.sessions.desk.find(id, caller);
     // What a terminal says in it is told from now on, beginning with its newest turn.
     await hub.sessions.mirror.begin(session);
@@ -132,7 +160,7 @@ async function readable(name: string, { hub, caller }: Pick<OperationContext, 'h
   } else {
     throw badArgument(
       'stream',
-      `must be session:*, session:ID, task:ID or workspace:ID, got ${name}`,
+      `must be session:*, session:ID, task:ID, workspace:ID or fleet, got ${name}`,
       'leave it out for all sessions',
     );
   }

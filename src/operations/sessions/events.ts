@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { PollPosition } from '../../store/store.ts';
 import { defineOperation } from '../define.ts';
+import { fleetFilters } from '../fleet/events.ts';
 import type { OperationContext } from '../operation.ts';
 import { type EventSource, eventSource, type SourceEvent } from './event-source.ts';
 import { sessionId } from './inputs.ts';
 import { eventsOutput } from './outputs.ts';
 import { eventsText } from './texts.ts';
-import { viewEvent } from './views.ts';
 
 const MAX_WAIT_MS = 30_000;
 /** Where only some types are wanted, so many events are looked at in one go. */
@@ -16,6 +16,8 @@ const TYPE_ALIASES: Readonly<Record<string, readonly string[]>> = {
   'message.updated': ['message.part.updated', 'message.part.completed'],
   'channel.permission_request': ['permission_request'],
   'channel.permission_resolved': ['permission_resolved'],
+  task_completion: ['task_completed'],
+  task_failure: ['task_failed'],
 };
 
 /** Types of events as callers name them; undefined: all. */
@@ -29,11 +31,10 @@ export const pollEvents = defineOperation({
   description: 'Wait for what happens in sessions. Pass the last cursor as after.',
   input: z.strictObject({
     session_id: sessionId.optional(),
-    stream: z
-      .string()
-      .max(256)
-      .optional()
-      .meta({ brief: 'session:*, task:ID, workspace:ID', description: 'session:* (all), task:ID or workspace:ID' }),
+    stream: z.string().max(256).optional().meta({
+      brief: 'session:*, task:ID, workspace:ID, fleet',
+      description: 'session:* (all), task:ID, workspace:ID or fleet',
+    }),
     after: z.string().max(1024).optional().describe('cursor of an earlier answer'),
     timeout_ms: z
       .number()
@@ -43,20 +44,23 @@ export const pollEvents = defineOperation({
       .describe('longest wait, 0 to 30,000'),
     max_events: z.int().min(1).max(1000).default(200).describe('most events to return'),
     types: z.array(z.string().max(64)).max(32).optional().describe('only these types'),
+    ...fleetFilters,
   }),
+  argumentAliases: { event_types: 'types' },
   output: eventsOutput,
   hints: { readOnly: true, destructive: false, idempotent: false, openWorld: false },
-  scope: 'sessions:read',
+  scope: 'any:read',
   core: true,
+  also: ['fleet'],
   cli: {
     words: ['sessions', 'events'],
     follows: true,
     examples: ['boxswain sessions events --session-id SESSION_ID', 'boxswain sessions events --follow --json'],
   },
   text: eventsText,
-  async run({ session_id, stream, after, timeout_ms, max_events, types }, context) {
+  async run({ after, timeout_ms, max_events, types, ...asked }, context) {
     const wanted = typesOf(types);
-    const source = await eventSource({ session_id, stream }, context);
+    const source = await eventSource(asked, context);
     const memory = memoryOf(context, { name: source.name, types: wanted });
     const start = await source.kept(await startOf(source, { after, memory }));
     const page = await firstPage(source, {
@@ -68,7 +72,7 @@ export const pollEvents = defineOperation({
     });
     await memory?.keep(page.position, { isForward: after === undefined });
     return {
-      events: page.events.map(({ event }) => viewEvent(event)),
+      events: page.events.map(({ event }) => source.view(event)),
       cursor: source.cursorAt(page.position),
       hasMore: page.hasMore,
       gap: start.hasGap || page.hasGap,
@@ -126,12 +130,15 @@ interface Polled {
 async function firstPage(source: EventSource, { start, wanted, most, until, signal }: Wanted): Promise<Polled> {
   let after = start;
   let hasGap = false;
+  const { isShown = () => true } = source;
+  const fits = ({ event }: SourceEvent) => (wanted === undefined || wanted.has(event.type)) && isShown(event);
+  const isChoosy = wanted !== undefined || source.isShown !== undefined;
   while (true) {
     const waitMs = Math.max(0, until - performance.now());
-    const page = await source.read(after, { limit: wanted ? LOOK : most, waitMs, signal });
+    const page = await source.read(after, { limit: isChoosy ? LOOK : most, waitMs, signal });
     after = page.position;
     hasGap ||= page.hasGap;
-    const events = wanted ? page.events.filter(({ event }) => wanted.has(event.type)) : page.events;
+    const events = isChoosy ? page.events.filter(fits) : page.events;
     const taken = events.slice(0, most);
     const last = taken.at(-1);
     if (last !== undefined && taken.length < events.length)

@@ -1,0 +1,94 @@
+import { AppError } from '../../errors/app-error.ts';
+import type { Agent, AgentProvider, ProviderName } from '../../providers/provider.ts';
+import type { Foundation } from '../foundation.ts';
+
+export interface ListedAgents {
+  readonly agents: readonly Agent[];
+  /** When the provider was asked, epoch milliseconds. */
+  readonly at: number;
+}
+
+interface Flight {
+  readonly startedAt: number;
+  readonly list: Promise<ListedAgents>;
+}
+
+interface Wanted {
+  readonly includeInactive: boolean;
+  readonly signal: AbortSignal;
+  /** Asks anew, for all who ask from now on. */
+  readonly isFresh?: boolean;
+}
+
+/**
+ * Lists of agents, each asked for once by all who want it at the same time, and kept for a moment: however many callers there are, a
+ * provider is listed as often as by one.
+ */
+export class AgentLists {
+  readonly #foundation: Foundation;
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(foundation: Foundation) {
+    this.#foundation = foundation;
+  }
+
+  async read(provider: AgentProvider, { includeInactive, signal, isFresh = false }: Wanted): Promise<ListedAgents> {
+    // Records of this installation cost no request, and belong to one caller.
+    if (provider.name === 'local') return await this.#list(provider, { includeInactive, signal });
+    const key = keyOf(provider.name, includeInactive);
+    const known = this.#flights.get(key);
+    const isYoung = known !== undefined && performance.now() - known.startedAt < this.#foundation.timing.agentsMs;
+    const flight = isYoung && !isFresh ? known : this.#begin(provider, { key, includeInactive });
+    return await unlessAborted(flight.list, signal);
+  }
+
+  /** Something was changed there: what is known is not what is. */
+  forget(provider: ProviderName): void {
+    for (const includeInactive of [false, true]) this.#flights.delete(keyOf(provider, includeInactive));
+  }
+
+  /** One that nobody may abort, because others may come to wait for it. */
+  #begin(provider: AgentProvider, { key, includeInactive }: { key: string; includeInactive: boolean }): Flight {
+    const { signal } = this.#foundation.background;
+    const startedAt = performance.now();
+    const list = this.#list(provider, { includeInactive, signal });
+    const flight = { startedAt, list };
+    this.#flights.set(key, flight);
+    list.catch(() => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    });
+    return flight;
+  }
+
+  async #list(provider: AgentProvider, query: Parameters<AgentProvider['list']>[0]): Promise<ListedAgents> {
+    const at = Date.now();
+    return { agents: await provider.list(query), at };
+  }
+}
+
+const keyOf = (provider: ProviderName, includeInactive: boolean): string => `${provider} ${includeInactive}`;
+
+/** Throws the reason of the signal when that comes first. */
+async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  signal.throwIfAborted();
+  const { promise: gone, reject } = Promise.withResolvers<never>();
+  const leave = () => reject(signal.reason);
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([promise, gone]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** What a caller is told of a provider that failed, in the words of the error. */
+export function warningOf(provider: ProviderName, error: unknown): FleetWarning {
+  if (error instanceof AppError) return { provider, error_code: error.code, error: error.message };
+  throw error;
+}
+
+export interface FleetWarning {
+  readonly provider: ProviderName;
+  readonly error_code: string;
+  readonly error: string;
+}
