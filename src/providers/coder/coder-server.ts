@@ -121,12 +121,15 @@ export class CoderServer {
     let missing: unknown = agentNotFound(agent);
     if (tasks) {
       try {
-        const task = await tasks.get(agent, signal);
-        return { kind: 'task', ref: { user: task.owner_name, id: task.id }, api: tasks, task };
+        return foundTask(await tasks.get(agent, signal), tasks);
       } catch (error) {
         if (!isUnknownAgent(error)) throw error;
         missing = error;
       }
+      // Under `me` the server has only our own; a listed one may be another's.
+      const isAnyones = agent.user === 'me' && UUID.test(agent.id);
+      const task = isAnyones ? (await tasks.list({ signal })).find(({ id }) => id === agent.id) : undefined;
+      if (task) return foundTask(task, tasks);
     }
     if (!chats) throw missing;
     const chat = UUID.test(agent.id)
@@ -149,3 +152,10 @@ export class CoderServer {
     return this.#names.byId;
   }
 }
+
+const foundTask = (task: UpstreamTask, api: TasksApi): Found => ({
+  kind: 'task',
+  ref: { user: task.owner_name, id: task.id },
+  api,
+  task,
+});
