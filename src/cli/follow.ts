@@ -37,6 +37,7 @@ export async function follow(
 }
 
 function lineOf({ time, type, sessionId, seq: _seq, stream, ...body }: Record<string, unknown>): string {
+  if (stream === 'fleet') return `${body.timestamp} ${body.severity} ${body.provider} ${type}: ${body.message}`;
   const at = typeof time === 'number' ? new Date(time).toISOString() : '';
   return `${at} ${sessionId ?? stream} ${type} ${JSON.stringify(body)}`.slice(0, MAX_LINE);
 }

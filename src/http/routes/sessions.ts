@@ -2,6 +2,7 @@ import type { Operation } from '../../operations/operation.ts';
 import { queryArguments, readArguments } from '../request.ts';
 import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
 import { finderOf } from './operations.ts';
+import { fleetRoutes } from './fleet-table.ts';
 import { type SessionRoute, sessionRoutes } from './session-table.ts';
 
 type Json = Record<string, unknown>;
@@ -9,10 +10,10 @@ type Json = Record<string, unknown>;
 /** Clients of the earlier system name these with every request, also where the operation has no use for them. */
 const NEEDLESS = ['slug', 'cwd'];
 
-/** Sessions over HTTP: each route is an operation under another spelling. */
+/** Sessions, and agents of all providers, over HTTP: each route is an operation under another spelling. */
 export function addSessionRoutes(api: Api, parts: ApiParts): void {
   const find = finderOf(parts);
-  for (const route of sessionRoutes) {
+  for (const route of [...sessionRoutes, ...fleetRoutes]) {
     const [method = '', path = ''] = route.at.split(' ');
     api.on(method, path, async context => {
       const operation = find(route.operation);
