@@ -1,4 +1,6 @@
 import type { Check } from '../cli/doctor.ts';
+import { createCodegenClient } from '../providers/codegen/codegen-client.ts';
+import { codegenCredentials } from '../providers/codegen/credentials.ts';
 import { createCoderProvider } from '../providers/coder/create-coder-provider.ts';
 import { SharedLimits } from '../providers/http/shared-limits.ts';
 import { attempted, type Subject } from './checks.ts';
@@ -6,7 +8,12 @@ import { attempted, type Subject } from './checks.ts';
 const PATIENCE_MS = 60_000;
 
 /** Whether the providers of agents that are configured take our credentials. */
-export async function providerChecks({ config }: Subject): Promise<Check[]> {
+export async function providerChecks(subject: Subject): Promise<Check[]> {
+  const checks = await Promise.all([coderChecks(subject), codegenChecks(subject)]);
+  return checks.flat();
+}
+
+async function coderChecks({ config }: Subject): Promise<Check[]> {
   const { url, session_token: token, token_file: file } = config.coder;
   if (url === undefined && token === undefined && file === undefined) return [];
   return await attempted('coder', 'set CODER_URL and CODER_SESSION_TOKEN', async () => {
@@ -17,5 +24,27 @@ export async function providerChecks({ config }: Subject): Promise<Check[]> {
     }
     const user = await coder.whoAmI({ signal: AbortSignal.timeout(PATIENCE_MS) });
     return [{ name: 'coder', state: 'ok', detail: `${url} knows the token as that of ${user}` }];
+  });
+}
+
+async function codegenChecks({ config: { codegen } }: Subject): Promise<Check[]> {
+  if (codegen.api_token === undefined && codegen.api_token_file === undefined) return [];
+  return await attempted('codegen', 'set CODEGEN_API_TOKEN and CODEGEN_ORG_ID', async () => {
+    const { baseUrl, orgId, token } = await codegenCredentials(codegen);
+    const missing = token === undefined ? 'CODEGEN_API_TOKEN' : 'CODEGEN_ORG_ID';
+    if (token === undefined || orgId === undefined || baseUrl === undefined)
+      return [{ name: 'codegen', state: 'warn', detail: `${missing} is not set`, fix: `set ${missing}` }];
+    const client = createCodegenClient({ baseUrl, orgId, token }, { shared: new SharedLimits() });
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const { githubName } = await client.getMe({ signal });
+    // That the token is known does not say that it may use the organization.
+    const { total } = await client.listRuns({ skip: 0, limit: 1 }, { signal });
+    return [
+      {
+        name: 'codegen',
+        state: 'ok',
+        detail: `${baseUrl} knows the token as that of ${githubName}; organization ${orgId} has ${total} runs`,
+      },
+    ];
   });
 }

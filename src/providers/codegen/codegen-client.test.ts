@@ -253,12 +253,12 @@ test('nobody there is NETWORK_ERROR, and certainly nothing was done', async t =>
 });
 
 test('failure 8: a hanging upstream ends in NETWORK_ERROR within its timeout and stops no other call', async t => {
-  const { fake, client } = await setUp(t, { timeoutMs: 700 });
+  const { fake, client } = await setUp(t, { timeoutMs: 2000 });
   const { id } = fake.runs.add();
   fake.troubles.always('getMe', { hangs: true });
   const hanging = assert.rejects(client.getMe({ signal }), {
     code: 'NETWORK_ERROR',
-    message: `Network error: no answer from ${new URL(fake.origin).host} within 0.7 s`,
+    message: `Network error: no answer from ${new URL(fake.origin).host} within 2 s`,
   });
   const run = await client.getRun(id, { signal });
   assert.equal(run.id, id);
@@ -289,7 +289,7 @@ test('failure 9: 70 reads in a burst keep within the budget, and all of them suc
   const runs = await Promise.all(Array.from({ length: 70 }, () => client.getRun(id, { signal })));
   assert.equal(runs.length, 70);
   assert.equal(fake.requests.count(), 70, 'none was refused');
-  assert.equal(fake.requests.mostWithin(perMs), 60);
+  assert.ok(fake.requests.mostWithin(perMs) <= 60);
 });
 
 test('failure 9: the 11th creation in a minute is RATE_LIMITED when it would have to wait too long', async t => {
@@ -314,7 +314,8 @@ test('failure 9: the 11th creation waits when a place comes free in time', async
   const windows = { ...codegenRules.windows, creations: { requests: 10, perMs } };
   const { fake, client } = await setUp(t, { rules: { ...codegenRules, windows } });
   await Promise.all(Array.from({ length: 11 }, (_, at) => client.createRun({ prompt: `${at}` }, { signal })));
-  assert.equal(fake.requests.mostWithin(perMs, 'createRun'), 10);
+  assert.ok(fake.requests.mostWithin(perMs, 'createRun') <= 10);
+  assert.equal(fake.requests.count('createRun'), 11);
 });
 
 test('failure 9: 429 with Retry-After: 2 is not repeated earlier, by nobody', async t => {
@@ -326,11 +327,12 @@ test('failure 9: 429 with Retry-After: 2 is not repeated earlier, by nobody', as
     await new Promise(resolve => setImmediate(resolve));
   await first;
   assert.ok((fake.requests.gaps('getRun')[0] ?? 0) >= 2000);
-  fake.troubles.next('createRun', {
-    status: 429,
-    headers: { 'retry-after': new Date(Date.now() + 3000).toUTCString() },
-  });
+  const until = Math.ceil(Date.now() / 1000) * 1000 + 1000;
+  fake.troubles.next('createRun', { status: 429, headers: { 'retry-after': new Date(until).toUTCString() } });
   await client.createRun({ prompt: 'x' }, { signal });
+  // Two clocks tell the time here, which differ by a little.
+  assert.ok(performance.timeOrigin + (fake.requests.all.at(-1)?.at ?? 0) >= until - 20);
+});
   // Dates have whole seconds, so up to one of the three is gone.
   assert.ok((fake.requests.gaps('createRun')[0] ?? 0) >= 1500);
 });
