@@ -2,12 +2,13 @@ import { z } from 'zod';
 import type { Upstream } from '../http/upstream.ts';
 import type { AgentRef } from '../provider.ts';
 import { NAME_LABEL } from './agents.ts';
+import type { CoderApi } from './api.gen.ts';
 import { aboutAgent, isNotThere, segment } from './failures.ts';
 import type { Generation } from './generations.ts';
 import { chatListSchema, chatMessagesSchema, chatPromptsSchema, chatSchema, type UpstreamChat } from './upstream.ts';
 
 const anything = z.unknown();
-const textPart = (text: string) => ({ type: 'text' as const, text });
+const textPart = (text: string): CoderApi['codersdk.ChatInputPart'] => ({ type: 'text', text });
 const PAGE = 200;
 /** The newest so many pages of messages are read. */
 const MOST_PAGES = 25;
@@ -52,7 +53,7 @@ export class ChatsApi {
     workspaceId: string;
     signal: AbortSignal;
   }): Promise<UpstreamChat> {
-    const body = {
+    const body: CoderApi['codersdk.CreateChatRequest'] = {
       organization_id: organizationId,
       content: [textPart(prompt)],
       workspace_id: workspaceId,
@@ -66,7 +67,10 @@ export class ChatsApi {
     agent: AgentRef,
     { text, interrupt, signal }: { text: string; interrupt: boolean; signal: AbortSignal },
   ): Promise<void> {
-    const body = { content: [textPart(text)], busy_behavior: interrupt ? 'interrupt' : 'queue' };
+    const body: CoderApi['codersdk.CreateChatMessageRequest'] = {
+      content: [textPart(text)],
+      busy_behavior: interrupt ? 'interrupt' : 'queue',
+    };
     await this.#ask(agent, { method: 'POST', action: '/messages', body, reads: anything, signal });
   }
 
@@ -76,7 +80,8 @@ export class ChatsApi {
 
   async archive(id: string, signal: AbortSignal): Promise<void> {
     const agent = { user: 'me', id };
-    await this.#ask(agent, { method: 'PATCH', body: { archived: true }, reads: anything, signal });
+    const body: CoderApi['codersdk.UpdateChatRequest'] = { archived: true };
+    await this.#ask(agent, { method: 'PATCH', body, reads: anything, isSafe: true, signal });
   }
 
   /** The newest messages, oldest first. */
@@ -130,6 +135,7 @@ export class ChatsApi {
       action?: string;
       query?: Readonly<Record<string, number | undefined>>;
       body?: unknown;
+      isSafe?: boolean;
       reads: z.ZodType<T>;
       signal: AbortSignal;
     },

@@ -142,7 +142,7 @@ async function organizationOf(
 
 async function createWorkspace(
   request: CreateAgent,
-  parts: CreationParts & { template: UpstreamTemplate; values: readonly { name: string; value: string }[] },
+  parts: CreationParts & { template: UpstreamTemplate; values: { name: string; value: string }[] },
 ): Promise<UpstreamWorkspace> {
   const { workspaces, template, values, signal } = parts;
   const { user, name, preset } = request;

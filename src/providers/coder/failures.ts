@@ -78,6 +78,15 @@ export function aboutWorkspace(workspaceId: string): StatusTable {
   return { 400: answer => (isNoUuid(answer) ? unknown() : invalid(answer)), 404: unknown, 410: unknown };
 }
 
+/** Failures of requests about what a user has. */
+export const aboutUser = (user: string): StatusTable => ({
+  404: () => ({
+    code: 'VALIDATION_ERROR',
+    message: `Invalid request: unknown user ${user}`,
+    details: { field: 'user' },
+  }),
+});
+
 /** Whether the server says that there is no such thing, or no such route. */
 export const isNotThere = (error: unknown): error is UpstreamFailure =>
   error instanceof UpstreamFailure && error.status === 404;

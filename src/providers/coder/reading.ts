@@ -12,7 +12,9 @@ const NO_UUID = '00000000-0000-0000-0000-000000000000';
 export const optionalId = z
   .union([
     z.string(),
-    z.object({ uuid: z.string(), valid: z.boolean() }).transform(({ uuid, valid }) => (valid ? uuid : '')),
+    z
+      .object({ uuid: z.string().optional(), valid: z.boolean().optional() })
+      .transform(({ uuid, valid }) => (valid === true ? uuid : undefined)),
   ])
   .nullish()
   .transform(id => (id && id !== NO_UUID ? id : null));

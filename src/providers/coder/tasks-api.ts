@@ -1,21 +1,15 @@
 import { z } from 'zod';
 import type { Upstream } from '../http/upstream.ts';
 import type { AgentRef } from '../provider.ts';
-import { aboutAgent, segment } from './failures.ts';
+import type { CoderApi } from './api.gen.ts';
+import { aboutAgent, aboutUser, segment } from './failures.ts';
 import type { Generation } from './generations.ts';
 import { taskListSchema, taskLogsSchema, taskSchema, type UpstreamTask } from './upstream.ts';
 import type { WorkspacesApi } from './workspaces-api.ts';
 
 const anything = z.unknown();
 
-/** Body of the creation of a task. */
-export interface NewTask {
-  readonly template_version_id: string;
-  readonly input: string;
-  readonly name: string;
-  readonly display_name?: string;
-  readonly template_version_preset_id?: string;
-}
+type NewTask = CoderApi['codersdk.CreateTaskRequest'];
 
 /** Coder's tasks, in one of their two generations, which have the same shapes. */
 export class TasksApi {
@@ -45,11 +39,12 @@ export class TasksApi {
 
   create(user: string, { body, signal }: { body: NewTask; signal: AbortSignal }): Promise<UpstreamTask> {
     const path = `${this.#path}/${segment(user)}`;
-    return this.#upstream.request({ method: 'POST', path, body, reads: taskSchema, signal });
+    return this.#upstream.request({ method: 'POST', path, body, reads: taskSchema, byStatus: aboutUser(user), signal });
   }
 
   async send(agent: AgentRef, { input, signal }: { input: string; signal: AbortSignal }): Promise<void> {
-    await this.#ask(agent, { method: 'POST', action: '/send', body: { input }, reads: anything, signal });
+    const body: CoderApi['codersdk.TaskSendRequest'] = { input };
+    await this.#ask(agent, { method: 'POST', action: '/send', body, reads: anything, signal });
   }
 
   logs(agent: AgentRef, signal: AbortSignal): Promise<z.output<typeof taskLogsSchema>> {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { readerOf } from '../http/documented.ts';
+import type { CoderApi } from './api.gen.ts';
 import { optionalId, optionalText } from './reading.ts';
 
 /**
@@ -13,7 +15,10 @@ const health = z
   .nullish()
   .transform(value => value ?? null);
 
-export const taskSchema = z.looseObject({
+/** The document calls no field certain: that a schema reads what it permits is checked with all of them there. */
+type Told<Name extends keyof CoderApi> = Required<CoderApi[Name]>;
+
+const taskFields = z.looseObject({
   id: z.string(),
   name: z.string(),
   owner_name: z.string(),
@@ -43,6 +48,7 @@ export const taskSchema = z.looseObject({
   created_at: optionalText,
   updated_at: optionalText,
 });
+export const taskSchema = readerOf<Told<'codersdk.Task'>>()(taskFields);
 export type UpstreamTask = z.output<typeof taskSchema>;
 
 export const taskListSchema = z.object({ tasks: z.array(taskSchema).nullable() }).transform(({ tasks }) => tasks ?? []);
@@ -100,7 +106,7 @@ const chatFields = {
   warnings: ignored,
 };
 /** A chat that another one has begun has none of its own. */
-const childSchema = z.looseObject({ ...chatFields, children: ignored });
+const childSchema = readerOf<Told<'codersdk.Chat'>>()(z.looseObject({ ...chatFields, children: ignored }));
 export type UpstreamChat = z.output<typeof childSchema>;
 export const chatSchema = z.looseObject({
   ...chatFields,

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import type { StatusTable } from '../http/failures.ts';
 import type { Upstream } from '../http/upstream.ts';
-import { aboutWorkspace, segment } from './failures.ts';
+import type { CoderApi } from './api.gen.ts';
+import { aboutUser, aboutWorkspace, segment } from './failures.ts';
 import { quoted } from './tasks-api.ts';
 import {
   agentLogsSchema,
@@ -14,13 +15,7 @@ import {
   workspaceSchema,
 } from './upstream.ts';
 
-/** Body of the creation of a workspace. */
-export interface NewWorkspace {
-  readonly name: string;
-  readonly template_version_id: string;
-  readonly template_version_preset_id?: string;
-  readonly rich_parameter_values: readonly { readonly name: string; readonly value: string }[];
-}
+type NewWorkspace = CoderApi['codersdk.CreateWorkspaceRequest'];
 
 /** What every generation of Coder has: workspaces, their builds, their agents' logs, templates and users. */
 export class WorkspacesApi {
@@ -30,13 +25,10 @@ export class WorkspacesApi {
     this.#upstream = upstream;
   }
 
-  /** Whose token it is. */
-  me(signal: AbortSignal): Promise<z.output<typeof userSchema>> {
-    return this.user('me', signal);
-  }
-
+  /** By name or id; `me` is whose token it is. VALIDATION_ERROR for one that nobody knows. */
   user(user: string, signal: AbortSignal): Promise<z.output<typeof userSchema>> {
-    return this.#upstream.request({ method: 'GET', path: `/api/v2/users/${segment(user)}`, reads: userSchema, signal });
+    const path = `/api/v2/users/${segment(user)}`;
+    return this.#upstream.request({ method: 'GET', path, reads: userSchema, byStatus: aboutUser(user), signal });
   }
 
   templates(signal: AbortSignal): Promise<UpstreamTemplate[]> {
@@ -80,7 +72,8 @@ export class WorkspacesApi {
 
   create(user: string, { body, signal }: { body: NewWorkspace; signal: AbortSignal }): Promise<UpstreamWorkspace> {
     const path = `/api/v2/users/${segment(user)}/workspaces`;
-    return this.#upstream.request({ method: 'POST', path, body, reads: workspaceSchema, signal });
+    const request = { method: 'POST', path, body, reads: workspaceSchema, signal } as const;
+    return this.#upstream.request({ ...request, byStatus: aboutUser(user) });
   }
 
   build(
@@ -89,7 +82,8 @@ export class WorkspacesApi {
   ): Promise<z.output<typeof buildSchema>> {
     const { transition, byStatus, signal } = options;
     const path = `/api/v2/workspaces/${segment(id)}/builds`;
-    return this.#upstream.request({ method: 'POST', path, body: { transition }, reads: buildSchema, byStatus, signal });
+    const body: CoderApi['codersdk.CreateWorkspaceBuildRequest'] = { transition };
+    return this.#upstream.request({ method: 'POST', path, body, reads: buildSchema, byStatus, signal });
   }
 
   agentLogs(agentId: string, { byStatus, signal }: { byStatus: StatusTable; signal: AbortSignal }) {
