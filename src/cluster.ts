@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { openProviders } from './agent-providers.ts';
 import type { Config } from './config/config.ts';
+import type { ConfigKeeper } from './config/config-keeper.ts';
 import { offersSessions } from './config/sessions.ts';
 import { AppError } from './errors/app-error.ts';
 import { nameOf } from './fabric/identity.ts';
@@ -10,6 +12,7 @@ import { joinFabric, openTrust, openWorkerBlobs } from './joining.ts';
 import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
 import { registerRenderers } from './operations/sandbox/renderers.ts';
+import { SharedLimits } from './providers/http/shared-limits.ts';
 import {
   addFabricGauge,
   addGauges,
@@ -33,7 +36,13 @@ export interface RunningHub {
 }
 
 /** A hub without a worker of its own: workers of other processes and machines meet it at the NATS servers. */
-export async function startHub({ config, log, signal, version }: Start & { version: string }): Promise<RunningHub> {
+export async function startHub({
+  config,
+  log,
+  keeper,
+  signal,
+  version,
+}: Start & { version: string; keeper?: ConfigKeeper }): Promise<RunningHub> {
   await using started = new AsyncDisposableStack();
   await prepareDirectory(config.directory);
   const store = await openStore(config);
@@ -46,7 +55,10 @@ export async function startHub({ config, log, signal, version }: Start & { versi
   const trust = await openTrust(config, { token, signal });
   if (trust) started.defer(() => trust.close());
   const id = nameOf(identity);
-  const hub = await createHub({ id, store, blobs, fabric, config, log, version });
+  const shared = new SharedLimits();
+  const providers = await openProviders(config, { shared, keeper });
+  const parts = { id, store, blobs, fabric, config, log, keeper, version, shared, providers };
+  const hub = await createHub(parts);
   started.defer(() => hub.close());
   registerRenderers(hub);
   addGauges(store);

@@ -5,6 +5,7 @@ import type { Blobs } from './blobs/blobs.ts';
 import { createDirectoryBlobs } from './blobs/directory.ts';
 import { createS3Blobs, type S3Options } from './blobs/s3.ts';
 import type { Config } from './config/config.ts';
+import { offersCodegen, takesCommands } from './config/codegen.ts';
 import { offersFleet } from './config/fleet.ts';
 import { offersSessions } from './config/sessions.ts';
 import type { NatsFabric } from './fabric/nats/nats-fabric.ts';
@@ -90,9 +91,14 @@ export function servedBy(config: Config, hasSandbox: boolean): readonly Operatio
     sandbox: hasSandbox,
     sessions: offersSessions(config),
     fleet: offersFleet(config),
-    codegen: false,
+    codegen: offersCodegen(config),
   };
   return selected.filter(({ always, toolset, also }) => always || [toolset, ...also].some(name => isThere[name]));
+}
+
+/** What is answered to `{command, args}` on `/mcp`. */
+export function commandsOf(config: Config): readonly Operation[] {
+  return takesCommands(config) ? selectOperations({ toolsets: ['codegen'], readOnly: config.read_only }) : [];
 }
 
 /** Where hooks of this machine's terminals find the server, and where their token lies. */

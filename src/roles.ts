@@ -7,6 +7,7 @@ import { connectSocket, connectUrl } from './cli/socket-client.ts';
 import { welcome } from './cli/welcome.ts';
 import { startHub, startWorker } from './cluster.ts';
 import type { Config } from './config/config.ts';
+import { type ConfigKeeper, createConfigKeeper } from './config/config-keeper.ts';
 import { loadConfig } from './config/load.ts';
 import { runAttacksOn } from './diagnosis/attacks.ts';
 import { diagnose } from './diagnosis/diagnose.ts';
@@ -18,7 +19,7 @@ import { serveStdio } from './mcp/stdio.ts';
 import { invoke } from './operations/invoke.ts';
 import { findOperation } from './operations/registry.ts';
 import { uploadOf } from './operations/sessions/uploads.ts';
-import { hookAccessOf } from './parts.ts';
+import { commandsOf, hookAccessOf } from './parts.ts';
 import { reloadOnHangUp } from './reload.ts';
 import { onPort, untilEnded } from './restarting.ts';
 import { type Solo, startSolo } from './solo.ts';
@@ -36,12 +37,16 @@ export function createRoles({ version, env }: RoleOptions): Roles {
   const load = (flags: Flags, warn: (text: string) => void) =>
     loadConfig({ env, envFile: flags.envFile, flags: flags.settings, file: flags.config, warn });
 
-  const configure = async (flags: Flags): Promise<{ config: Config; log: LevelledLog }> => {
+  const keeperOf = (flags: Flags, options?: { changed: (config: Config) => void }) =>
+    createConfigKeeper({ env, flags: flags.settings, file: flags.config, warn: () => {} }, options);
+
+  const configure = async (flags: Flags): Promise<{ config: Config; log: LevelledLog; keeper: ConfigKeeper }> => {
     const warnings: string[] = [];
     const config = await load(flags, text => warnings.push(text));
     const log = createLog({ level: config.log.level });
     for (const text of warnings) log.warn({}, text);
-    return { config, log };
+    const keeper = keeperOf(flags, { changed: fresh => log.setLevel(fresh.log.level) });
+    return { config, log, keeper };
   };
 
   const reloading = (flags: Flags, running: Omit<Parameters<typeof reloadOnHangUp>[0], 'load'>) =>
@@ -57,10 +62,10 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       await using tracing = new AsyncDisposableStack();
       tracing.defer(await traceRole('serve', await configure(flags)));
       await untilEnded(signal, async ({ port, restart, ...round }) => {
-        const { config, log } = await configure(onPort(flags, port));
+        const { config, log, keeper } = await configure(onPort(flags, port));
         // Whatever fails on the way, what was started before it ends, the last first: else the process would not exit.
         await using started = new AsyncDisposableStack();
-        const solo = await startSolo({ config, log, version, env });
+        const solo = await startSolo({ config, log, keeper, version, env });
         started.defer(() => solo.close());
         const { engine } = solo;
         const http = await openDoors(solo, { config, log, version, started, restart });
@@ -77,9 +82,9 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       await using tracing = new AsyncDisposableStack();
       tracing.defer(await traceRole('hub', await configure(flags)));
       await untilEnded(signal, async ({ port, restart, ...round }) => {
-        const { config, log } = await configure(onPort(flags, port));
+        const { config, log, keeper } = await configure(onPort(flags, port));
         await using started = new AsyncDisposableStack();
-        const running = await startHub({ config, log, signal: round.signal, version });
+        const running = await startHub({ config, log, keeper, signal: round.signal, version });
         started.defer(() => running.close());
         const { workerBlobs: blobs } = running;
         const doors = { config, log, version, started, blobs, tokens: workerTokens(config), restart };
@@ -106,14 +111,14 @@ export function createRoles({ version, env }: RoleOptions): Roles {
       await worker.drain();
     },
     async serveStdio(flags, { signal }) {
-      const { config, log } = await configure(flags);
+      const { config, log, keeper } = await configure(flags);
       if (
         config.toolsets.length === 0 &&
         !config.read_only &&
         (await attachStdio({ path: socketsOf(config).mcp, signal }))
       )
         return;
-      const solo = await startSolo({ config, log, version, env });
+      const solo = await startSolo({ config, log, keeper, version, env });
       try {
         await serveStdio({ hub: solo.hub, operations: solo.operations, log, version, signal });
       } finally {
@@ -123,14 +128,19 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     async connect(flags, toolset) {
       // What the command has no use for is not started with it.
       const alone = { toolsets: [toolset], ...(toolset === 'sessions' && { 'sandbox.spare_boxes': 0 }) };
-      const { config, log } = await configure({
+      const { config, log, keeper } = await configure({
         ...flags,
         settings: { 'log.level': 'warn', ...alone, ...defined(flags.settings) },
       });
       if (config.client.url !== undefined) return await connectUrl(config.client.url);
-      const running = await connectSocket(socketsOf(config).http);
-      return running ?? clientOf(await startSolo({ config, log, version, env }), log);
+      // What a flag says of Codegen holds for this command alone, so no other process can serve it.
+      const isOwn = Object.entries(flags.settings).some(
+        ([key, value]) => key.startsWith('codegen.') && value !== undefined,
+      );
+      const running = isOwn ? undefined : await connectSocket(socketsOf(config).http);
+      return running ?? clientOf(await startSolo({ config, log, keeper, version, env }), log);
     },
+    settings: keeperOf,
     doctor: async flags => diagnose(await configure(flags), { version }),
     attack: async flags => runAttacksOn(await configure(flags)),
     ...createTransferRoles(configure),
@@ -159,6 +169,7 @@ async function openDoors(
   const http = await startHttp({
     hub,
     operations,
+    commands: commandsOf(config),
     config,
     log,
     version,

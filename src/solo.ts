@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { openProviders } from './agent-providers.ts';
 import type { Config } from './config/config.ts';
+import type { ConfigKeeper } from './config/config-keeper.ts';
 import { offersSessions, withHome } from './config/sessions.ts';
 import { createInProcessBus } from './fabric/in-process.ts';
 import { createHub } from './hub/create-hub.ts';
@@ -9,6 +11,7 @@ import { newId } from './ids/ids.ts';
 import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
 import { registerRenderers } from './operations/sandbox/renderers.ts';
+import { SharedLimits } from './providers/http/shared-limits.ts';
 import { addGauges, createEngine, openBlobs, openStore, prepareDirectory, servedBy, siteOf } from './parts.ts';
 import { announce, giveUpTheDead } from './presence.ts';
 import type { EngineReport } from './worker/sandbox/engine.ts';
@@ -30,8 +33,11 @@ export async function startSolo({
   log,
   version,
   env,
+  keeper,
 }: {
   config: Config;
+  /** Of the configuration's file. */
+  keeper?: ConfigKeeper;
   log: Log;
   version: string;
   /** Of the user whose coding agents these are. */
@@ -46,6 +52,7 @@ export async function startSolo({
     log.info({ worker }, 'gave up a worker whose process is gone');
   const bus = createInProcessBus();
   const hubId = randomUUID();
+  const shared = new SharedLimits();
   const hub = await createHub({
     id: hubId,
     store,
@@ -53,7 +60,10 @@ export async function startSolo({
     fabric: bus.connect({ hub: hubId }),
     config,
     log,
+    keeper,
     version,
+    shared,
+    providers: await openProviders(config, { shared, keeper }),
   });
   registerRenderers(hub);
   addGauges(store);

@@ -1,8 +1,11 @@
 import { Command, Option } from 'commander';
+import { AppError } from '../errors/app-error.ts';
 import type { Operation, OperationResult, Progress } from '../operations/operation.ts';
 import { type ArgumentShape, argumentsOf, parseArgument } from './arguments.ts';
 import { attach } from './attach.ts';
 import type { OperationClient } from './client.ts';
+import { showEnd } from './await-end.ts';
+import { codegenFlags } from './codegen-flags.ts';
 import { follow } from './follow.ts';
 import { type Terminal, showResult } from './output.ts';
 
@@ -28,16 +31,28 @@ export function operationCommand(operation: Operation, environment: CommandEnvir
       operation.cli.variadic ? `[${positional.flag}...]` : `[${positional.flag}]`,
       positional.description,
     );
+  const second = shapes.find(shape => shape.name === operation.cli.second);
+  if (second) command.argument(`[${second.flag}]`, second.description);
   for (const shape of shapes) for (const option of optionsOf(shape)) command.addOption(option);
+  if (operation.cli.awaits !== undefined) command.option('--wait', 'come back when it has ended');
+  if (operation.toolset === 'codegen') codegenFlags(command);
   if (operation.cli.waitsUntil !== undefined) command.option('--wait', 'come back when it is done');
   if (operation.cli.attaches) command.option('--attach <files...>', 'files to attach');
+  if (operation.cli.asksFirst) command.option('--yes', 'do it without asking');
   if (operation.cli.follows) command.option('--follow', 'print what comes, until interrupted');
   command.option('--json', 'print the output as JSON');
   if (operation.cli.variadic) command.passThroughOptions();
+  // The slug of an absolute path begins with a hyphen, and is no option.
+  const takesSlug = operation.cli.positional === 'slug';
+  if (takesSlug) command.allowUnknownOption();
   command.addHelpText('after', `\nExamples:\n${operation.cli.examples.map(example => `  ${example}`).join('\n')}`);
   command.action(async (...given: unknown[]) => {
+    const unknown = takesSlug ? command.args.find(word => word.startsWith('--')) : undefined;
+    if (unknown !== undefined) command.error(`error: unknown option '${unknown}'`, { code: 'commander.unknownOption' });
     const typed = command.optsWithGlobals();
     const args = collectArguments({ operation, shapes, typed, word: positional ? given[0] : undefined, environment });
+    if (second && given[1] !== undefined) args[second.name] = parseArgument(second, given[1]);
+    if (operation.cli.asksFirst && typed.yes !== true) await confirm(operation, environment);
     await fillFromStdin(operation, args, environment);
     await runCommand(operation, { args, typed, environment });
   });
@@ -86,7 +101,8 @@ function collectArguments({ operation, shapes, typed, word, environment }: Typed
     const value = isPositional ? word : typedFor(shape, typed);
     if (value !== undefined) args[shape.name] = parseArgument(shape, value);
   }
-  const takesWorkspace = shapes.some(shape => shape.name === 'workspace_id');
+  // Workspaces of agents are not ours, and no variable names one that is to be deleted.
+  const takesWorkspace = operation.toolset !== 'fleet' && shapes.some(shape => shape.name === 'workspace_id');
   if (takesWorkspace && args.workspace_id === undefined && environment.defaultWorkspace)
     args.workspace_id = environment.defaultWorkspace;
   return args;
@@ -137,7 +153,10 @@ async function runCommand(operation: Operation, { args, typed, environment }: Ru
     if (typed.follow === true) return await follow(client, operation, { args, call, terminal, asJson });
     const result = await callUntilDone(operation, { args, typed, environment, client });
     terminal.clearProgress();
-    showResult(operation, result, { terminal, asJson });
+    const { awaits } = operation.cli;
+    const isFollowed = awaits !== undefined && typed.wait === true;
+    if (!isFollowed || !asJson) showResult(operation, result, { terminal, asJson, args });
+    if (isFollowed) await showEnd(awaits, { begun: result.output, client, call, terminal, asJson });
   } finally {
     await client.close();
   }
@@ -145,6 +164,15 @@ async function runCommand(operation: Operation, { args, typed, environment }: Ru
 
 /** How long one call waits of several that wait for the same: so often it is told how far it is. */
 const WAIT_SECONDS = 2;
+
+/** Throws unless whoever sits at the terminal agrees; where nobody does, `--yes` is needed. */
+async function confirm({ title }: Operation, { terminal, signal }: CommandEnvironment): Promise<void> {
+  const answer = terminal.isInteractive ? await terminal.ask(`${title}? [y/N] `, signal) : '';
+  if (/^y(es)?$/i.test(answer.trim())) return;
+  throw new AppError('VALIDATION_ERROR', 'nothing was done: this asks for confirmation first', {
+    hint: 'add --yes',
+  });
+}
 
 /** One call, or with `--wait` as many as it takes. */
 async function callUntilDone(

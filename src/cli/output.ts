@@ -56,11 +56,13 @@ export function createTerminal(): Terminal {
 export function showResult(
   operation: Operation,
   result: OperationResult,
-  to: { terminal: Terminal; asJson: boolean },
+  to: { terminal: Terminal; asJson: boolean; args?: Record<string, unknown> },
 ): void {
-  const { terminal, asJson } = to;
+  const { terminal, asJson, args = {} } = to;
   const { output, text } = result;
-  if (asJson) terminal.out(`${JSON.stringify(output)}\n`);
+  const { prints } = operation.cli;
+  if (prints !== undefined && !asJson) terminal.out(`${prints(output, args)}\n`);
+  else if (asJson) terminal.out(`${JSON.stringify(output)}\n`);
   else if (operation.cli.exitsWithProgram && output.exit_code !== null && output.exit_code !== undefined)
     showRun(output, terminal);
   else if (operation.name === 'fs_read') terminal.out(text[0] ?? '');

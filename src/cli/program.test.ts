@@ -55,6 +55,13 @@ async function runLine(argv: string[], { env = {}, stdin = '', isInteractive, ro
           },
         };
       },
+      settings: () => ({
+        path: '/none/config.json',
+        current: async () => Promise.reject(new Error('the test has no configuration')),
+        get: async () => undefined,
+        set: async () => ({ overriddenBy: undefined }),
+        unset: async () => false,
+      }),
       hookAccess: async () => ({ url: undefined, tokenFile: '/none', holdSeconds: 1 }),
       doctor: async () => [],
       attack: async () => ({ engine: { name: 'e', versions: {}, stale: [] }, attempts: [] }),

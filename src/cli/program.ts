@@ -1,10 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { AppError } from '../errors/app-error.ts';
+import type { ConfigKeeper } from '../config/config-keeper.ts';
 import type { Operation, Toolset } from '../operations/operation.ts';
 import { commandAt, completionScript, completionsFor, namesIn } from './completion.ts';
 import type { OperationClient } from './client.ts';
 import { type AttackReport, attackAsText, type Check, checksAsText } from './doctor.ts';
 import { operationCommand } from './operation-command.ts';
+import { addConfig } from './config-command.ts';
+import { addFleetWatch } from './fleet-watch.ts';
 import { addHookCommands, type HookRoles } from './hooks/hooks-command.ts';
 import { type Terminal, showError } from './output.ts';
 import { addTransfer, type TransferRoles } from './transfer.ts';
@@ -12,6 +15,8 @@ import { addWorkerTokens, collect, labelsOf, type TokenRoles } from './worker-to
 
 /** What the composition root gives to the commands. `flags` are configuration keys by path. */
 export interface Roles extends TransferRoles, TokenRoles, HookRoles {
+  /** The configuration and its file. */
+  settings(flags: Flags): ConfigKeeper;
   serve(flags: Flags, options: { firstRun: boolean; signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   hub(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
   worker(flags: Flags, options: { signal: AbortSignal; say: (text: string) => void }): Promise<void>;
@@ -39,7 +44,7 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
   const program = buildProgram(options);
   const asJson = argv.includes('--json');
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(withHyphens(argv), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && hasShownHelp(error)) options.terminal.exitWith(error.exitCode === 0 ? 0 : 2);
     else if (error instanceof CommanderError) {
@@ -48,6 +53,21 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
     else if (options.signal.aborted) options.terminal.exitWith(130);
     else throw error;
   }
+}
+
+/** Commands of the earlier command line for Codegen, whose flags had underscores. */
+const EARLIER = new Set(['codegen', 'new', 'resume', 'list', 'logs', 'config']);
+
+/** `--agent_run_id 7` as `--agent-run-id 7`. */
+function withHyphens(argv: readonly string[]): string[] {
+  const command = argv.find(word => !word.startsWith('-'));
+  if (command === undefined || !EARLIER.has(command)) return [...argv];
+  return argv.map(word => (/^--[a-z]+(_[a-z]+)+(=|$)/.test(word) ? hyphened(word) : word));
+}
+
+function hyphened(word: string): string {
+  const [flag = '', ...value] = word.split('=');
+  return [flag.replaceAll('_', '-'), ...value].join('=');
 }
 
 /** Help and version were asked for, or a group was named without one of its commands. */
@@ -78,6 +98,9 @@ export function buildProgram(options: ProgramOptions): Command {
   addServing(program, options);
   addOperations(program, options);
   addHookCommands(groupOf(groupOf(program, 'sessions'), 'hooks'), { ...options, flagsOf });
+  addConfig(program, { terminal, flagsOf, settings: roles.settings, readStdin: options.readStdin });
+  addConfig(groupOf(program, 'codegen'), { terminal, flagsOf, settings: roles.settings, readStdin: options.readStdin });
+  addFleetWatch(groupOf(program, 'fleet'), { ...options, flagsOf });
   addDoctor(program, options);
   addTransfer(program, { terminal, roles, signal: options.signal, flagsOf });
   program
@@ -138,6 +161,7 @@ export function buildProgram(options: ProgramOptions): Command {
 function addOperations(program: Command, options: ProgramOptions): void {
   for (const operation of options.operations) {
     const { words, alias } = operation.cli;
+    if (words.length === 0) continue;
     for (const path of alias ? [words, alias] : [words]) {
       const parent = path.slice(0, -1).reduce<Command>((command, word) => groupOf(command, word), program);
       const command = operationCommand(operation, {
@@ -154,6 +178,7 @@ function addOperations(program: Command, options: ProgramOptions): void {
 
 const GROUPS: Readonly<Record<string, string>> = {
   hooks: 'let Claude Code in your own terminals ask here for leave',
+  fleet: 'agents of all providers: Coder, Codegen and local sessions',
   task: 'look at, wait for and cancel tasks',
   workers: 'look at workers, drain and remove them',
 };
@@ -223,6 +248,9 @@ function flagsOf(command: Command): Flags {
       'fabric.servers': listOf(typed.nats),
       'fabric.credentials': typed.tokenFile,
       ...(command.name() === 'worker' && workerSettings(typed)),
+      'codegen.api_token_file': typed.apiTokenFile,
+      'codegen.org_id': typed.orgId,
+      'codegen.base_url': typed.baseUrl,
       'log.level': typed.debug === true ? 'debug' : typed.logLevel,
     },
   };

@@ -30,7 +30,10 @@ export interface ConfigKeeper {
   unset(key: string): Promise<boolean>;
 }
 
-export function createConfigKeeper(sources: ConfigSources): ConfigKeeper {
+export function createConfigKeeper(
+  sources: ConfigSources,
+  { changed = () => {} }: { changed?: (config: Config) => void } = {},
+): ConfigKeeper {
   const path = configFileOf(sources);
   let known: { signature: string; config: Config } | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -61,6 +64,7 @@ export function createConfigKeeper(sources: ConfigSources): ConfigKeeper {
     async set(key, text) {
       const known = keyOf(key);
       await change(tree => setAt(tree, known.path.split('.'), parseSetting(known, text, key)));
+      changed(await current());
       return { overriddenBy: overriding(known.path, sources) };
     },
     unset: key =>

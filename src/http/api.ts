@@ -3,6 +3,7 @@ import { AppError } from '../errors/app-error.ts';
 import { errorResponse, responseOf } from './errors.ts';
 import { addArtifactRoutes } from './routes/artifacts.ts';
 import type { Api, ApiParts, Bindings } from './routes/context.ts';
+import { addCodegenEventRoutes } from './routes/codegen-events.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addMetadataRoutes } from './routes/metadata.ts';
 import { addSessionEventRoutes } from './routes/session-events.ts';
@@ -24,6 +25,7 @@ export function createApi(parts: ApiParts): Api {
   addOperationRoutes(api, parts);
   addMetadataRoutes(api, parts);
   addEventRoutes(api, parts);
+  addCodegenEventRoutes(api, parts);
   addSessionEventRoutes(api, parts);
   addArtifactRoutes(api, parts);
   addUploadRoutes(api, parts);

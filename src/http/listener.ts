@@ -7,6 +7,7 @@ import { BLOBS_PATH } from '../blobs/wire.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
 import { inScope } from '../telemetry/scope.ts';
+import { allowOrigin } from './cross-origin.ts';
 import { errorBody } from './errors.ts';
 import { createMcpHandler, type McpEndpoint } from './mcp-handler.ts';
 import { openRequest } from './request-scope.ts';
@@ -61,6 +62,8 @@ export function createListener(parts: ListenerParts): Listener {
       if (refusal) return refuse(response, { refusal, status: refusal.status, isMcp });
       return inScope(openRequest(request, response, path), () => void hookHandler(request, response));
     }
+    const foreign = refusedNames(facts, policy());
+    if (foreign === undefined && allowOrigin(request, response, path)) return;
     const admission = admit(facts, policy());
     if ('refusal' in admission) {
       return refuse(response, { refusal: admission.refusal, status: admission.refusal.status, isMcp });

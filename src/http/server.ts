@@ -18,6 +18,8 @@ export interface HttpOptions {
   readonly hub: Hub;
   /** What `/api` serves; the selection that MCP has. */
   readonly operations: readonly Operation[];
+  /** What `{command, args}` on `/mcp` is answered with. */
+  readonly commands?: readonly Operation[];
   readonly config: Pick<Config, 'http'>;
   readonly log: Log;
   readonly version: string;
@@ -54,8 +56,8 @@ const IDLE_SWEEP_MS = 50;
 
 /** Serves MCP and HTTP on one port. Throws AppError VALIDATION_ERROR, with the way out, when the port cannot be had. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
-  const { hub, operations, log, version, config } = options;
-  const mcp = createMcp({ hub, operations, log, version, ...options.mcp });
+  const { hub, operations, commands, log, version, config } = options;
+  const mcp = createMcp({ hub, operations, commands, log, version, ...options.mcp });
   const maxBodyBytes = config.http.max_body_bytes;
   const closing = new AbortController();
   const { tokens, restart } = options;

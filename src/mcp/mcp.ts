@@ -15,6 +15,7 @@ import type { Log } from '../log/log.ts';
 import type { Connection, Operation } from '../operations/operation.ts';
 import { jsonRpcError, parseBody } from './body.ts';
 import { type Catalogue, createCatalogues } from './catalogue.ts';
+import { answerCommand, commandIn } from './commands.ts';
 import { type OtherHubs, otherHubs } from './other-hubs.ts';
 import { pollMemory } from './poll-memory.ts';
 import { answeredPlainly, wantsPlainAnswer } from './plain-answers.ts';
@@ -27,6 +28,8 @@ export interface McpOptions {
   readonly hub: Hub;
   /** The server's own selection; a request may narrow it, never widen it. */
   readonly operations: readonly Operation[];
+  /** What `{command, args}` is answered with; absent: none. */
+  readonly commands?: readonly Operation[];
   readonly log: Log;
   readonly version: string;
   /** Adds what is no operation to every server: fixtures of the conformance tests. */
@@ -50,7 +53,7 @@ export interface Mcp {
 const KEEP_ALIVE_MS = 15_000;
 
 export function createMcp(options: McpOptions): Mcp {
-  const { hub, log, version, extend } = options;
+  const { hub, log, version, extend, commands = [] } = options;
   const catalogues = createCatalogues(options.operations);
   const polls = pollMemory(options);
   const runningCalls = new RunningCalls();
@@ -110,6 +113,11 @@ export function createMcp(options: McpOptions): Mcp {
       const body = parseBody(text ?? (await request.text()));
       if ('refusal' in body) return body.refusal;
       const parsedBody = body.value;
+      const command = commandIn(parsedBody);
+      if (command) {
+        const { signal } = request;
+        return await answerCommand(command, { hub, log, operations: commands, caller, signal });
+      }
       const serve = async (one: Request): Promise<Response> => {
         if ((hasSession || isInitializeRequest(parsedBody)) && (await isLegacyRequest(one, parsedBody))) {
           const inSession = { request: one, authInfo, caller, parsedBody };

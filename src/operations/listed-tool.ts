@@ -61,6 +61,7 @@ function tidy(schema: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): voi
   delete schema.description;
   if (typeof schema.brief === 'string') schema.description = schema.brief;
   delete schema.brief;
+  delete schema.cli;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.minLength === 1) delete schema.minLength;

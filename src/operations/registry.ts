@@ -2,6 +2,8 @@ import { getAgentDetails, getAgentLogs } from './fleet/agents.ts';
 import { createNewAgentTask, deleteAgentWorkspace, sendInputToAgent } from './fleet/changes.ts';
 import { interruptAgent, pauseAgent, resumeAgent } from './fleet/directing.ts';
 import { getFleetStatusMetrics, listAllAgents } from './fleet/list.ts';
+import { codegenConfig } from './codegen/config.ts';
+import { codegenList, codegenLogs, codegenNew, codegenResume, codegenTaskStatus } from './codegen/runs.ts';
 import type { Operation, Toolset } from './operation.ts';
 import { artifactGet, artifactList, artifactUpload } from './sandbox/artifacts.ts';
 import { lintCheck, testRun } from './sandbox/checks.ts';
@@ -80,6 +82,12 @@ export const allOperations: readonly Operation[] = [
   getState,
   updateState,
   getObservability,
+  codegenNew,
+  codegenResume,
+  codegenTaskStatus,
+  codegenList,
+  codegenLogs,
+  codegenConfig,
   listAllAgents,
   getFleetStatusMetrics,
   getAgentDetails,

@@ -13,6 +13,14 @@ const SINGLE = 8;
 /** Looks at many runs with few requests: the budget of the service is shared with everybody who uses the token. */
 export class Looks {
   #turn = 0;
+  #requests = 0;
+
+  /** Requests since it was last asked. */
+  takeCount(): number {
+    const count = this.#requests;
+    this.#requests = 0;
+    return count;
+  }
 
   async at(
     wanted: ReadonlySet<number>,
@@ -21,6 +29,7 @@ export class Looks {
     const seen = new Map<number, Seen>();
     const missing = () => [...wanted].filter(id => !seen.has(id));
     for (let page = 0; page < MAX_PAGES && this.#pays(missing().length, page); page += 1) {
+      this.#requests += 1;
       const { items, total } = await client.listRuns({ skip: page * PAGE, limit: PAGE }, { signal });
       for (const run of items) if (wanted.has(run.id)) seen.set(run.id, run);
       if ((page + 1) * PAGE >= total || items.length === 0) break;
@@ -29,6 +38,7 @@ export class Looks {
     const from = left.length === 0 ? 0 : this.#turn % left.length;
     const chosen = [...left.slice(from), ...left.slice(0, from)].slice(0, SINGLE);
     this.#turn += chosen.length;
+    this.#requests += chosen.length;
     await Promise.all(
       chosen.map(async id => {
         seen.set(id, await one(id, { client, signal }));

@@ -19,6 +19,9 @@ interface Parts {
 /** The right to watch outlives so many looks that did not come. */
 const LOOKS_PER_LEASE = 4;
 const MIN_LEASE_SECONDS = 15;
+/** Half of what the service allows is left to callers. */
+const MS_PER_REQUEST = 1000;
+const MIN_PAUSE_MS = 50;
 
 /** Looks at runs that go on, from the start of the hub; of several hubs one does. */
 export class Watcher {
@@ -42,7 +45,7 @@ export class Watcher {
         } catch (error) {
           if (!background.signal.aborted) log.warn({ err: error }, 'runs of Codegen could not be looked at');
         }
-      } while (await background.pause(Math.max(pollMs, 50)));
+      } while (await background.pause(Math.max(pollMs, this.#looks.takeCount() * MS_PER_REQUEST, MIN_PAUSE_MS)));
     });
   }
 
