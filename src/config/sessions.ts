@@ -4,10 +4,13 @@ import type { Config } from './config.ts';
 /** Directories in which agents may work; empty: nowhere. */
 export const sessionRoots = ({ sessions }: Pick<Config, 'sessions'>): readonly string[] => sessions.roots ?? [];
 
+/** Toolsets that sessions belong to. */
+const WANTING: ReadonlySet<string> = new Set(['sessions', 'core', 'fleet']);
+
 /** Whether sessions with agents are to be had from a process of this configuration. */
 export function offersSessions(config: Pick<Config, 'sessions' | 'toolsets'>): boolean {
   const { toolsets } = config;
-  const isWanted = toolsets.length === 0 || toolsets.some(name => name === 'sessions' || name === 'core');
+  const isWanted = toolsets.length === 0 || toolsets.some(name => WANTING.has(name));
   return isWanted && sessionRoots(config).length > 0;
 }
 
