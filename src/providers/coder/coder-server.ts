@@ -118,25 +118,25 @@ export class CoderServer {
   }
 
   async #look(agent: AgentRef, { tasks, chats }: Apis, signal: AbortSignal): Promise<Found> {
+    const isId = UUID.test(agent.id);
     let missing: unknown = agentNotFound(agent);
-    if (tasks) {
-      try {
-        return foundTask(await tasks.get(agent, signal), tasks);
-      } catch (error) {
-        if (!isUnknownAgent(error)) throw error;
-        missing = error;
-      }
-      // Under `me` the server has only our own; a listed one may be another's.
-      const isAnyones = agent.user === 'me' && UUID.test(agent.id);
-      const task = isAnyones ? (await tasks.list({ signal })).find(({ id }) => id === agent.id) : undefined;
-      if (task) return foundTask(task, tasks);
-    }
-    if (!chats) throw missing;
-    const chat = UUID.test(agent.id)
-      ? await chats.get(agent, signal)
-      : (await chats.named(agent.id, signal)).find(({ archived }) => archived !== true);
-    if (!chat) throw missing;
-    return { kind: 'chat', ref: { user: chat.owner_username ?? agent.user, id: chat.id }, api: chats, chat };
+    const orMissing = (error: unknown) => {
+      if (!isUnknownAgent(error)) throw error;
+      missing = error;
+      return undefined;
+    };
+    const task = await tasks?.get(agent, signal).catch(orMissing);
+    if (tasks && task) return foundTask(task, tasks);
+    const chat = isId
+      ? await chats?.get(agent, signal).catch(orMissing)
+      : (await chats?.named(agent.id, signal))?.find(({ archived }) => archived !== true);
+    if (chats && chat)
+      return { kind: 'chat', ref: { user: chat.owner_username ?? agent.user, id: chat.id }, api: chats, chat };
+    // Under `me` the server has only our own; a listed task may be another's.
+    const all = isId && agent.user === 'me' ? await tasks?.list({ signal }) : undefined;
+    const other = all?.find(({ id }) => id === agent.id);
+    if (tasks && other) return foundTask(other, tasks);
+    throw missing;
   }
 
   /** The workspaces that these chats are bound to. They are rarely renamed, and there may be many: all of them are asked for at once. */

@@ -35,17 +35,15 @@ export class WorkspacesApi {
     return this.#upstream.request({ method: 'GET', path: '/api/v2/templates', reads: templateListSchema, signal });
   }
 
-  /** Those that the token may see; the server may give them in pages. */
+  /** Those that the token may see; where the server gives them in pages, all pages after the first at once. */
   async list({ q, signal }: { q?: string; signal: AbortSignal }): Promise<UpstreamWorkspace[]> {
-    const found = new Map<string, UpstreamWorkspace>();
-    for (;;) {
-      const query = { q, offset: found.size === 0 ? undefined : found.size };
-      const request = { method: 'GET', path: '/api/v2/workspaces', query, reads: workspaceListSchema, signal } as const;
-      const { workspaces, count } = await this.#upstream.request(request);
-      const before = found.size;
-      for (const workspace of workspaces ?? []) found.set(workspace.id, workspace);
-      if (found.size === before || found.size >= (count ?? 0)) return [...found.values()];
-    }
+    const first = await this.#page({ q, signal });
+    const size = first.workspaces?.length ?? 0;
+    const missing = size === 0 ? 0 : Math.ceil((first.count ?? 0) / size) - 1;
+    const offsets = Array.from({ length: Math.max(0, missing) }, (_, page) => (page + 1) * size);
+    const others = await Promise.all(offsets.map(offset => this.#page({ q, offset, limit: size, signal })));
+    const all = [first, ...others].flatMap(({ workspaces }) => workspaces ?? []);
+    return [...new Map(all.map(workspace => [workspace.id, workspace])).values()];
   }
 
   /** The workspace of that owner with that name. */
@@ -89,5 +87,10 @@ export class WorkspacesApi {
   agentLogs(agentId: string, { byStatus, signal }: { byStatus: StatusTable; signal: AbortSignal }) {
     const path = `/api/v2/workspaceagents/${segment(agentId)}/logs`;
     return this.#upstream.request({ method: 'GET', path, reads: agentLogsSchema, byStatus, signal });
+  }
+
+  #page({ signal, ...query }: { q?: string; offset?: number; limit?: number; signal: AbortSignal }) {
+    const path = '/api/v2/workspaces';
+    return this.#upstream.request({ method: 'GET', path, query, reads: workspaceListSchema, signal });
   }
 }

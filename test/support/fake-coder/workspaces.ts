@@ -75,7 +75,8 @@ export const workspaceRoutes: Readonly<Record<string, Handler>> = {
       .filter(workspace => owner === undefined || workspace.owner === user)
       .filter(workspace => name === undefined || workspace.name.includes(name));
     const offset = Number(url.searchParams.get('offset') ?? 0);
-    const page = found.slice(offset, offset + 400).map(workspace => workspaceBody(workspace, fleet));
+    const limit = Math.min(400, Number(url.searchParams.get('limit') ?? 400));
+    const page = found.slice(offset, offset + limit).map(workspace => workspaceBody(workspace, fleet));
     return { status: 200, body: { count: found.length, workspaces: page } };
   },
   'get /api/v2/workspaces/{workspace}': ({ fleet, parameters: { workspace: id = '' } }) => {
