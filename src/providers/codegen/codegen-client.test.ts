@@ -354,6 +354,18 @@ test('a storm of 429 ends in RATE_LIMITED, after no more than the retries', asyn
   assert.equal(fake.requests.count(), 4);
 });
 
+test('failure 9: what is repeated in a storm of 429 counts against the budget too', async t => {
+  const perMs = 600;
+  const rules = { ...codegenRules, windows: { requests: { requests: 10, perMs } } };
+  const { fake, client } = await setUp(t, { rules });
+  const { id } = fake.runs.add();
+  fake.troubles.next('getRun', { status: 429 }, 15);
+  const runs = await Promise.all(Array.from({ length: 30 }, () => client.getRun(id, { signal })));
+  assert.equal(runs.length, 30);
+  assert.equal(fake.requests.count(), 45);
+  assert.ok(fake.requests.mostWithin(perMs) <= 10);
+});
+
 test('clients with one token share their budget, also when one is made anew', async t => {
   const shared = new SharedLimits();
   const { fake, client } = await setUp(t, { shared });
