@@ -194,6 +194,17 @@ describe('sessions that are open in a terminal, with the real Claude Code', () =
     );
   });
 
+  test('a terminal whose program was killed has its session no more, also when nobody has taken notice', async () => {
+    const { window, id } = await begun('lemming');
+    await settled(id, 1);
+    window.killUnnoticed();
+    const turn = await client.ask('send_and_wait', { session_id: id, text: '#say survivor' });
+    assert.deepEqual([turn.via, turn.timedOut], ['resume', false], JSON.stringify(turn));
+    await eventually(async () => (await textsOf(id)).includes('survivor'), PATIENCE_MS);
+    assert.deepEqual(await textsOf(id), ['#say lemming', 'lemming', '#say survivor', 'survivor']);
+    await window.close();
+  });
+
   test('a session begun here and opened in a terminal later is seen, and nothing that was driven here is told again', async () => {
     const { sessionId: id } = await client.create({ cwd: user.fixture.path('work') });
     await client.ask('send_and_wait', { session_id: id, text: '#say driven' });

@@ -113,10 +113,17 @@ export class Terminal implements AsyncDisposable {
     this.press(`\x1b[200~${text}\x1b[201~`);
   }
 
+  /** Kills the program, and nobody takes notice of its end until the window is closed. */
+  killUnnoticed(): void {
+    this.#relay.kill('SIGSTOP');
+    process.kill(this.pid, 'SIGKILL');
+  }
+
   /** Closes the window; settles when the program has ended. */
   async close(): Promise<void> {
     if (this.#relay.exitCode !== null || this.#relay.signalCode !== null) return;
     const ended = once(this.#relay, 'exit');
+    this.#relay.kill('SIGCONT');
     this.#relay.stdin.end();
     await ended;
   }

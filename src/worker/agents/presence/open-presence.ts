@@ -5,7 +5,7 @@ import type { History } from '../../history/history.ts';
 import { findProgram } from '../drivers/find-program.ts';
 import type { AgentProcesses } from '../processes/agent-processes.ts';
 import { listClaudeAgents } from './claude-agents.ts';
-import { ownAmong } from './own-processes.ts';
+import { endedAmong, ownAmong } from './own-processes.ts';
 import { Presence } from './presence.ts';
 import { PresenceTeller } from './presence-teller.ts';
 import { signsOfSessions } from './session-folder.ts';
@@ -50,7 +50,10 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
     log,
     async list(signal) {
       const program = await findProgram(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
-      return program === undefined ? undefined : await listClaudeAgents(program, { environment, signal });
+      if (program === undefined) return undefined;
+      const listed = await listClaudeAgents(program, { environment, signal });
+      const ended = await endedAmong(listed.map(({ pid }) => pid));
+      return listed.filter(({ pid }) => !ended.has(pid));
     },
     signs: () => signsOfSessions(config, processes.pids()),
     ownPids: () => processes.pids(),

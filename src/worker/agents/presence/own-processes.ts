@@ -19,10 +19,27 @@ async function comesFrom(pid: number, owners: ReadonlySet<number>): Promise<bool
   return false;
 }
 
-/** Field 4 of /proc/<pid>/stat; undefined when there is no such process. */
+/**
+ * Which of the processes have ended, though nobody has taken notice: Claude Code goes on listing them. Where process 1 takes none,
+ * as in many containers, that is for good. Outside of Linux: none.
+ */
+export async function endedAmong(pids: readonly number[]): Promise<Set<number>> {
+  const ended = pids.map(async pid => {
+    const [state = ''] = await statOf(pid);
+    return ['Z', 'X'].includes(state) ? [pid] : [];
+  });
+  return new Set((await Promise.all(ended)).flat());
+}
+
+/** Undefined when there is no such process. */
 async function parentOf(pid: number): Promise<number | undefined> {
+  const [, parent] = await statOf(pid);
+  return parent === undefined ? undefined : Number(parent);
+}
+
+/** The fields of /proc/<pid>/stat from its third, the state, on; empty when there is no such process. */
+async function statOf(pid: number): Promise<string[]> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // The program's own name stands in brackets and may hold anything.
-  const parent = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
-  return parent === undefined ? undefined : Number(parent);
+  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

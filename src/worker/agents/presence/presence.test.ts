@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { eventually } from '../../../../test/support/eventually.ts';
 import { AppError } from '../../../errors/app-error.ts';
 import { silentLog } from '../../../log/log.ts';
 import type { OpenSession } from '../../../protocol/presence.ts';
-import { ownAmong } from './own-processes.ts';
+import { endedAmong, ownAmong } from './own-processes.ts';
 import { Presence } from './presence.ts';
 import { signsOfSessions } from './session-folder.ts';
 
@@ -138,5 +140,18 @@ describe('what tells that presence may have changed', () => {
     assert.deepEqual([...(await ownAmong([process.pid, 1], [process.ppid]))], [process.pid]);
     assert.deepEqual([...(await ownAmong([process.pid], [process.pid]))], [process.pid]);
     assert.deepEqual([...(await ownAmong([process.ppid], [process.pid]))], []);
+  });
+
+  it('does not take a process for one that runs when it has ended and nobody has taken notice', async () => {
+    // What takes the place of the shell knows nothing of its child.
+    const parent = spawn('sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 1000']);
+    try {
+      const [said]: unknown[] = await once(parent.stdout, 'data');
+      const pid = Number(String(said));
+      await eventually(async () => (await endedAmong([pid])).has(pid));
+      assert.deepEqual([...(await endedAmong([process.pid, pid, parent.pid ?? 0]))], [pid]);
+    } finally {
+      parent.kill();
+    }
   });
 });
