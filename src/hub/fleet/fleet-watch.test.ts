@@ -11,6 +11,8 @@ const quick = { lookMs: 10, sweepMs: 20, agentsMs: 20 };
 async function watched(bench: Bench) {
   const coder = new MemoryProvider();
   coder.add({ id: 'a' });
+  // One busy agent of one would be a full fleet.
+  coder.add({ id: 'z' });
   const hub = await bench.hub({ providers: [coder], timing: quick });
   await hub.fleet.read();
   await eventually(async () => (await bench.store.fleet.looks()).has('coder'));
