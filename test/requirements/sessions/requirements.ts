@@ -1,4 +1,4 @@
-import { mcp, type Requirement } from '../requirement.ts';
+import { cli, http, machine, mcp, type Requirement } from '../requirement.ts';
 
 /** Every row of the sessions contract. `mcp` stands for stdio and HTTP in both protocol eras, and operations over HTTP. */
 
@@ -40,4 +40,37 @@ const tools: Requirement[] = [
   mcp('tool.get_observability', 'sums tokens and cost by project, agent, model and day'),
 ];
 
-export const requirements: readonly Requirement[] = [...tools];
+const rules: Requirement[] = [
+  mcp('rule.ids', 'a session_id that is no UUID is refused; upper case is the same session'),
+  mcp('rule.newest_first', 'lists are newest first'),
+  mcp('rule.reads_start_nothing', 'reads start no agent, resume nothing and change nothing'),
+  mcp('rule.cwd', 'a directory that is not there, none, or outside the roots is INVALID_CWD; nothing is started'),
+  mcp('rule.states', 'running, waiting_permission, running, idle, closed, as they happen'),
+  mcp('rule.queue', 'prompts of a busy session wait, first in, first out, 20 at most; each ends once'),
+  mcp('rule.interrupt', 'when_busy interrupt ends the running turn first'),
+  mcp('rule.remember', 'leave for the session holds for it alone; leave for always can be given'),
+  mcp('rule.events', 'events have the types and fields of the contract; deltas make the text; earlier names work'),
+  mcp('rule.live_ids', 'messages and parts read from a session have the ids that its events had'),
+];
+
+const errors: Requirement[] = [
+  http('error.http', 'each error has its status, code, message, hint and form over HTTP'),
+  cli('error.cli', 'each error has its exit code, message and hint on the command line'),
+];
+
+const history: Requirement[] = [
+  mcp('history.projects', 'paths come from records; of two projects of one slug the later has ~ and an id'),
+  mcp(
+    'history.session',
+    'a transcript is read as a parked session, each answer one message, with its command to resume',
+  ),
+  mcp('history.search', 'all words, phrases, prefixes, roles; one result per session, in the case it was written'),
+  mcp('history.memory', 'the files of the memory folder, [] where there is none'),
+  mcp('history.usage', 'tokens once per message id over whole transcripts, recorded costs, unpriced sessions counted'),
+  mcp('history.forked', 'a session that only a transcript tells of is read, renamed and listed by its new title'),
+  machine('history.appended', 'a line that an agent appends is found, after a torn one too'),
+];
+
+const surfaces: Requirement[] = [cli('cli.verbs', 'every verb of boxswain sessions works, and boxswain health')];
+
+export const requirements: readonly Requirement[] = [...tools, ...rules, ...errors, ...history, ...surfaces];
