@@ -19,7 +19,17 @@ export function badArguments(operation: ArgumentsOf, args: Arguments, error: z.c
   const messages = error.issues.map(issue => describeIssue(issue, { args, operation }));
   const [first = 'the arguments are not valid', ...rest] = messages;
   const hint = [...rest, `valid arguments of ${operation.name}: ${validArguments(operation)}`].join('; ');
-  return new AppError('VALIDATION_ERROR', first, { hint, details: { issues: messages } });
+  const field = fieldOf(error.issues[0]);
+  return new AppError('VALIDATION_ERROR', first, {
+    hint,
+    details: { issues: messages, ...(field !== undefined && { field }) },
+  });
+}
+
+/** The argument that an issue is about. */
+function fieldOf(issue: Issue | undefined): string | undefined {
+  const name = issue?.code === 'unrecognized_keys' ? issue.keys[0] : issue?.path[0];
+  return typeof name === 'string' ? name : undefined;
 }
 
 /** Arguments under their own names. Throws where an argument is given under two names with different values. */

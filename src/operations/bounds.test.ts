@@ -37,6 +37,11 @@ const valid: Readonly<Record<string, Record<string, unknown>>> = {
   get_project_memory: { slug: '-x' },
   search_sessions: { query: 'xy' },
   update_state: { patch: {} },
+  get_agent_details_by_id: { agent_id: 'a' },
+  get_agent_execution_logs: { agent_id: 'a' },
+  create_new_agent_task: { prompt: 'go', workspace_name: 'w' },
+  delete_agent_workspace: { workspace_id: 'w' },
+  send_input_to_agent: { agent_id: 'a', input_text: 'go' },
 };
 
 const numberSchema = z.looseObject({

@@ -58,9 +58,9 @@ test('a status that is none is refused with the words that are', async () => {
   const { isError, output } = await fleet.call('list_all_agents', { status: 'sleeping' });
   assert.ok(isError);
   assert.equal(output.error_code, 'VALIDATION_ERROR');
-  const { field, valid } = objectIn(output, 'details');
-  assert.equal(field, 'status');
-  assert.ok(Array.isArray(valid) && valid.includes('offline'));
+  assert.equal(objectIn(output, 'details').field, 'status');
+  for (const word of ['busy', 'running', 'error', 'idle', 'offline', 'stopped'])
+    assert.ok(String(output.error).includes(word), word);
 });
 
 test('golden 4: an agent that Coder does not know is not found, for details, logs and input', async () => {

@@ -11,5 +11,5 @@ export const failureEnvelope = (error: AppError) => {
   };
 };
 
-export const badFleetField = (field: string, message: string, details: Record<string, unknown> = {}): AppError =>
-  new AppError('VALIDATION_ERROR', message, { details: { field, ...details } });
+export const badFleetField = (field: string, message: string): AppError =>
+  new AppError('VALIDATION_ERROR', message, { details: { field } });

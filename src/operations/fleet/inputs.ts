@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { agentStatuses, providerNames } from '../../providers/provider.ts';
-import { badFleetField } from './failure.ts';
 
 const STATUS_WORDS = [...agentStatuses, 'all'] as const;
 const PROVIDER_WORDS = [...providerNames, 'all'] as const;
@@ -16,21 +15,17 @@ export const agentId = z.string().min(1).max(256).describe('id of the agent, als
 export const cursor = z.string().max(2048).optional().describe('next_cursor of the page before');
 export const whileBusy = 'what to do while the agent works';
 
-/** Taken in any case; an unknown word is refused by name. */
+/** Taken in any case. */
 export const status = z
   .string()
-  .max(64)
+  .refine(word => isStatusWord(word), `must be one of ${STATUS_WORDS.join(', ')}`)
   .optional()
   .meta({ enum: [...STATUS_WORDS], description: 'only agents in this state' });
 
-/** Undefined: whatever their status is. Throws VALIDATION_ERROR with the words that are valid. */
-export function statusOf(word: string | undefined) {
-  const name = word?.toLowerCase() ?? 'all';
-  if (name === 'all') return undefined;
-  const known = agentStatuses.find(one => one === name);
-  if (known !== undefined) return known;
-  throw badFleetField('status', `status must be one of ${STATUS_WORDS.join(', ')}`, { valid: [...STATUS_WORDS] });
-}
+const isStatusWord = (word: string): boolean => STATUS_WORDS.some(one => one === word.toLowerCase());
+
+/** Undefined: whatever their status is. */
+export const statusOf = (word: string | undefined) => agentStatuses.find(status => status === word?.toLowerCase());
 
 export const reading = { readOnly: true, destructive: false, idempotent: true, openWorld: true };
 export const acting = { readOnly: false, destructive: false, idempotent: false, openWorld: true };

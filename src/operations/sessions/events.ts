@@ -28,7 +28,7 @@ export const pollEvents = defineOperation({
   name: 'poll_events',
   toolset: 'sessions',
   title: 'Poll events',
-  description: 'Wait for what happens in sessions. Pass the last cursor as after.',
+  description: 'Wait for events. Pass the last cursor as after.',
   input: z.strictObject({
     session_id: sessionId.optional(),
     stream: z.string().max(256).optional().meta({
