@@ -54,7 +54,7 @@ const MAX_CONNECTIONS = 4_096;
 const GRACE_MS = 5_000;
 const IDLE_SWEEP_MS = 50;
 
-/** Serves MCP and HTTP on one port. Throws AppError VALIDATION_ERROR, with the way out, when the port cannot be had. */
+/** Serves MCP and HTTP on one port. Throws AppError, with the way out, when the port cannot be had. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const { hub, operations, commands, log, version, config } = options;
   const mcp = createMcp({ hub, operations, commands, log, version, ...options.mcp });
@@ -145,8 +145,13 @@ async function listenOnPort(
 
 function cannotListen(cause: unknown, { host, port }: { host: string; port: number }): AppError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+  if (code === 'EADDRINUSE') {
+    return new AppError('SERVICE_UNAVAILABLE', `Address already in use: ${host}:${port}`, {
+      hint: 'stop what holds it, or choose another port with --port; port 0 takes a free one',
+      cause,
+    });
+  }
   const reasons: Record<string, string> = {
-    EADDRINUSE: `port ${port} on ${host} is already in use`,
     EACCES: `port ${port} on ${host} needs rights that this user does not have`,
     EADDRNOTAVAIL: `${host} is not an address of this machine`,
     ENOTFOUND: `${host} is not an address of this machine`,

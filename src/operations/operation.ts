@@ -77,6 +77,8 @@ export interface CliShape {
   readonly attaches?: boolean;
   /** With `--follow` its `events` are printed as they come, each call going on after the `cursor` of the one before. */
   readonly follows?: boolean;
+  /** With `--follow` its `logs` are printed as they come, until the run that they are of has ended. */
+  readonly followsRun?: boolean;
   /** What is printed of the output in place of the operation's text. */
   readonly prints?: (output: Record<string, unknown>, args: Record<string, unknown>) => string;
   /** With `--wait` this tool is called after it, again and again, until what was begun is over; its output is printed too. */

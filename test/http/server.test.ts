@@ -109,7 +109,7 @@ test('a taken port is named, with the way out', async () => {
   try {
     await assert.rejects(startTestServer({ http: { port } }), {
       name: 'AppError',
-      message: `port ${port} on 127.0.0.1 is already in use`,
+      message: `Address already in use: 127.0.0.1:${port}`,
       hint: /--port/,
     });
   } finally {

@@ -32,6 +32,7 @@ export interface HubSetup {
     readonly placement?: object;
     readonly sessions?: object;
     readonly fleet?: object;
+    readonly codegen?: object;
   };
   readonly providers?: readonly AgentProvider[];
 }

@@ -32,7 +32,7 @@ export const codegenConfig = defineOperation({
   // The command line changes the file itself: it may do more.
   cli: { words: [], examples: [] },
   async run({ action, key, value }, context) {
-    if (action === 'get') return { status: 'success', key, value: await valueOf(key, context) };
+    if (action === 'get') return { status: 'success', key, value: await valueInForce(key, context) };
     if (action !== 'set') {
       throw new AppError('VALIDATION_ERROR', `Unknown action: ${action}`, { hint: 'the actions are get and set' });
     }
@@ -45,7 +45,7 @@ export const codegenConfig = defineOperation({
   },
 });
 
-async function valueOf(key: Key, { hub }: OperationContext): Promise<string> {
+async function valueInForce(key: Key, { hub }: OperationContext): Promise<string> {
   const { keeper, gate } = hub.codegen;
   const value = key === 'log_level' ? await keeper?.get(key) : (await gate.settings())[key];
   if (value === undefined) {

@@ -186,6 +186,7 @@ export const codegenLogs = defineOperation({
     words: ['codegen', 'logs'],
     alias: ['logs'],
     prints: logsText,
+    followsRun: true,
     examples: ['boxswain logs --agent-run-id 11745', 'boxswain logs --agent-run-id 11745 --follow'],
   },
   async run({ agent_run_id, ...query }, { hub, signal }) {

@@ -51,7 +51,7 @@ const page = z.looseObject({
       status: z.string().nullable(),
       created_at: z.string().nullable(),
       web_url: z.string().nullable(),
-      metadata: z.looseObject({ repo: z.unknown(), task_type: z.unknown() }),
+      metadata: z.looseObject({ repo: z.unknown().optional(), task_type: z.unknown().optional() }),
     }),
   ),
 });
