@@ -128,7 +128,7 @@ test('golden cases 4 and 5: list finds runs by status and repository, logs gives
   assert.deepEqual([logs.total_logs, logs.page, logs.size, logs.pages, logs.logs.length], [25, 1, 100, 1, 25]);
 });
 
-test('golden cases 6 and 7: config keeps a token, uses it at once, and never shows it whole', async () => {
+test('golden cases 6 and 7, failure 11: config keeps a token, uses it at once, and never shows it whole', async () => {
   await using server = await codegenServer({ env: { CODEGEN_API_TOKEN: '' } });
   const before = await server.command('new', { query: 'x' });
   assert.deepEqual(

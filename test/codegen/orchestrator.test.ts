@@ -99,7 +99,7 @@ test(
 );
 
 test(
-  'results wait for an orchestrator that goes on, also across a restart, and are told once when it has completed',
+  'failure 12: results wait for an orchestrator that goes on, also across a restart, and are told once when it has completed',
   scene(async stage => {
     const { fake } = stage;
     fake.runs.add({ id: ORCHESTRATOR, status: 'ACTIVE' });

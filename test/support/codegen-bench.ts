@@ -1,0 +1,63 @@
+import { configSchema } from '../../src/config/config.ts';
+import { startHttp } from '../../src/http/server.ts';
+import type { Hub } from '../../src/hub/hub.ts';
+import { silentLog } from '../../src/log/log.ts';
+import { allOperations, selectOperations } from '../../src/operations/registry.ts';
+import { type Answer, post } from './codegen-server.ts';
+import { type FakeCodegen, type FakeCodegenOptions, startFakeCodegen } from './fake-codegen/fake-codegen.ts';
+import { type Bench, openBench } from './hub-under-test.ts';
+
+/** A hub of this process behind HTTP, before a fake Codegen: quicker than a process of its own. */
+export interface CodegenBench extends AsyncDisposable {
+  readonly bench: Bench;
+  readonly fake: FakeCodegen;
+  readonly hub: Hub;
+  readonly url: string;
+  command(command: string, args?: Record<string, unknown>): Promise<Answer>;
+  ok(command: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
+}
+
+export async function codegenBench(
+  options: { fake?: FakeCodegenOptions; codegen?: object; origins?: readonly string[] } = {},
+): Promise<CodegenBench> {
+  const fake = await startFakeCodegen(options.fake);
+  const bench = await openBench();
+  const codegen = {
+    api_token: fake.token,
+    org_id: fake.orgId,
+    base_url: fake.origin,
+    poll_seconds: 0.05,
+    ...options.codegen,
+  };
+  const hub = await bench.hub({ config: { codegen } });
+  const { http } = configSchema.parse({
+    directory: '/nowhere',
+    http: { port: 0, allowed_origins: options.origins ?? [] },
+  });
+  const server = await startHttp({
+    hub,
+    operations: allOperations,
+    commands: selectOperations({ toolsets: ['codegen'] }),
+    config: { http },
+    log: silentLog,
+    version: '0',
+  });
+  const command: CodegenBench['command'] = (name, args) => post(server.url, { command: name, args });
+  return {
+    bench,
+    fake,
+    hub,
+    url: server.url,
+    command,
+    async ok(name, args) {
+      const { status, body } = await command(name, args);
+      if (status !== 200) throw new Error(`${name} failed with ${status}: ${JSON.stringify(body)}`);
+      return body;
+    },
+    async [Symbol.asyncDispose]() {
+      await server.close({ graceMs: 100 });
+      await bench.close();
+      await fake.close();
+    },
+  };
+}
