@@ -38,7 +38,10 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     loadConfig({ env, envFile: flags.envFile, flags: flags.settings, file: flags.config, warn });
 
   const keeperOf = (flags: Flags, options?: { changed: (config: Config) => void }) =>
-    createConfigKeeper({ env, flags: flags.settings, file: flags.config, warn: () => {} }, options);
+    createConfigKeeper(
+      { env, envFile: flags.envFile, flags: flags.settings, file: flags.config, warn: () => {} },
+      options,
+    );
 
   const configure = async (flags: Flags): Promise<{ config: Config; log: LevelledLog; keeper: ConfigKeeper }> => {
     const warnings: string[] = [];

@@ -127,10 +127,13 @@ test('standard input is read for "-", and for a write that has no content, but n
 
 test('what was typed about the process becomes configuration', async () => {
   const { started } = await runLine(
-    'serve --port 5000 --toolsets core,sandbox --read-only --directory /d --debug --config c.json'.split(' '),
+    'serve --port 5000 --toolsets core,sandbox --read-only --directory /d --debug --config c.json --env-file v.env'.split(
+      ' ',
+    ),
   );
   const [{ flags } = assert.fail('nothing was started')] = started;
   assert.equal(flags.config, 'c.json');
+  assert.equal(flags.envFile, 'v.env');
   const { 'http.port': port, 'log.level': level, toolsets, read_only, directory } = flags.settings;
   assert.deepEqual(
     [String(port), level, toolsets, read_only, directory],

@@ -78,9 +78,10 @@ export class ChatsApi {
     await this.#ask(agent, { method: 'POST', action: '/interrupt', reads: anything, signal });
   }
 
-  async archive(id: string, signal: AbortSignal): Promise<void> {
-    const agent = { user: 'me', id };
-    const body: CoderApi['codersdk.UpdateChatRequest'] = { archived: true };
+  async change(
+    agent: AgentRef,
+    { body, signal }: { body: CoderApi['codersdk.UpdateChatRequest']; signal: AbortSignal },
+  ): Promise<void> {
     await this.#ask(agent, { method: 'PATCH', body, reads: anything, isSafe: true, signal });
   }
 

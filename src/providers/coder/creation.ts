@@ -114,7 +114,23 @@ export async function createChat(
     template?.organization_id ?? workspace.organization_id ?? (await organizationOf(user, { workspaces, signal }));
   const create = () => chats.create({ organizationId, prompt, name, workspaceId: workspace.id, signal });
   const chat = await orFound(create, { find: () => findChat(request, parts), parts });
-  return { chat, workspace };
+  return { chat: await entitled(chat, request, { chats, signal }), workspace };
+}
+
+/** Gives a chat its title, which none can be made with. The chat is there, so that this failed is told beside it. */
+async function entitled(
+  chat: UpstreamChat,
+  { user, displayName }: CreateAgent,
+  { chats, signal }: { chats: ChatsApi; signal: AbortSignal },
+): Promise<UpstreamChat> {
+  if (displayName === undefined) return chat;
+  try {
+    await chats.change({ user, id: chat.id }, { body: { title: displayName }, signal });
+    return { ...chat, title: displayName };
+  } catch (error) {
+    if (error instanceof AppError) return { ...chat, display_name_error: error.message };
+    throw error;
+  }
 }
 
 /** The chat that was made under that name, if it was begun with that prompt. */

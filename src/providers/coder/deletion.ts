@@ -55,7 +55,9 @@ async function archiveChats(
 ): Promise<Record<string, unknown>> {
   const all = await chats.list({ signal });
   const bound = all.filter(chat => chat.workspace_id === workspaceId && chat.archived !== true);
-  const ends = await Promise.allSettled(bound.map(chat => chats.archive(chat.id, signal)));
+  const ends = await Promise.allSettled(
+    bound.map(({ id }) => chats.change({ user: 'me', id }, { body: { archived: true }, signal })),
+  );
   const failed = bound.filter((_, index) => ends[index]?.status === 'rejected').map(({ id }) => id);
   return {
     archived_chats: bound.map(({ id }) => id).filter(id => !failed.includes(id)),

@@ -252,6 +252,18 @@ test('failure 7: a server that is not there is NETWORK_ERROR, and the provider s
   assert.match(provider.health().reason ?? '', /refused/);
 });
 
+test('failure 7: a server that does not answer in time is asked again, and then NETWORK_ERROR', async t => {
+  const { fake, provider, signal, add } = await coderUnderTest(t, { timeoutMs: 1000, maxRetries: 1 });
+  add('idle');
+  fake.next(LIST, { hangs: true });
+  assert.equal((await provider.list({ includeInactive: false, signal })).length, 1);
+  fake.next(LIST, { hangs: true }, 2);
+  await assert.rejects(provider.list({ includeInactive: false, signal }), error => {
+    assert.ok(error instanceof AppError && error.code === 'NETWORK_ERROR', String(error));
+    return error.details.attempts === 2;
+  });
+});
+
 test('failure 8: after an upgrade that removes tasks, the next call works through chats', async t => {
   const { fake, provider, signal, add } = await coderUnderTest(t);
   const task = add('idle');
@@ -324,6 +336,20 @@ test('failure 9: a delete whose answer is lost is checked, not sent twice', asyn
   const other = add('idle');
   fake.next(BUILD, { cuts: 'before' });
   await assert.rejects(provider.deleteWorkspace({ workspaceId: other.workspaceId, signal }), { code: 'NETWORK_ERROR' });
+  assert.equal(fake.count(BUILD), 2);
+});
+
+test('failure 9: a delete that failed is ordered again, and one of a workspace that is gone succeeds', async t => {
+  const { fake, provider, signal, add } = await coderUnderTest(t);
+  const { workspaceId } = add('idle');
+  await provider.deleteWorkspace({ workspaceId, signal });
+  const workspace = fake.fleet.workspace(workspaceId);
+  assert.ok(workspace);
+  workspace.status = 'failed';
+  await provider.deleteWorkspace({ workspaceId, signal });
+  assert.equal(fake.count(BUILD), 2);
+  workspace.status = 'deleted';
+  await provider.deleteWorkspace({ workspaceId, signal });
   assert.equal(fake.count(BUILD), 2);
 });
 

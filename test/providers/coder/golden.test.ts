@@ -200,3 +200,24 @@ test('an agent of another user is found by its id alone', async t => {
   const { id } = add('idle', { owner: 'bob' });
   assert.equal((await provider.get({ user: 'me', id }, { signal })).user, 'bob');
 });
+
+test('a chat gets the title that was asked for, and when that fails it is there all the same', async t => {
+  const { fake, provider, signal } = await coderUnderTest(t, { generation: { tasks: null, chats: 'experimental' } });
+  const request = { user: 'me', name: 'one', prompt: 'p', template: 'bare', displayName: 'The one' };
+  const entitled = await provider.create(request, { signal });
+  assert.equal(entitled.metadata.title, 'The one');
+  assert.equal(fake.fleet.chats[0]?.title, 'The one');
+  fake.next('patch /api/experimental/chats/{chat}', { status: 500, body: { message: 'no' } });
+  const plain = await provider.create({ ...request, name: 'two' }, { signal });
+  assert.equal(plain.metadata.display_name_error, 'Coder API error: 500 - no');
+  assert.equal(fake.fleet.chats.length, 2);
+});
+
+test('a user that nobody knows is a bad argument', async t => {
+  const { provider, signal } = await coderUnderTest(t);
+  const request = { user: 'nobody', name: 'one', prompt: 'p', template: 'bare' };
+  await assert.rejects(provider.create(request, { signal }), {
+    code: 'VALIDATION_ERROR',
+    details: { field: 'user' },
+  });
+});
