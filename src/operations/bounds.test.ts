@@ -42,6 +42,10 @@ const valid: Readonly<Record<string, Record<string, unknown>>> = {
   create_new_agent_task: { prompt: 'go', workspace_name: 'w' },
   delete_agent_workspace: { workspace_id: 'w' },
   send_input_to_agent: { agent_id: 'a', input_text: 'go' },
+  codegen_new: { query: 'go' },
+  codegen_resume: { agent_run_id: 7, query: 'go' },
+  codegen_logs: { agent_run_id: 7 },
+  codegen_config: { action: 'get', key: 'org_id' },
 };
 
 const numberSchema = z.looseObject({

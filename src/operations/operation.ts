@@ -79,6 +79,8 @@ export interface CliShape {
   readonly follows?: boolean;
   /** With `--follow` its `logs` are printed as they come, until the run that they are of has ended. */
   readonly followsRun?: boolean;
+  /** With `--follow` its `data` are printed as they come. */
+  readonly followsLogs?: boolean;
   /** What is printed of the output in place of the operation's text. */
   readonly prints?: (output: Record<string, unknown>, args: Record<string, unknown>) => string;
   /** With `--wait` this tool is called after it, again and again, until what was begun is over; its output is printed too. */

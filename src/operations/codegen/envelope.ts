@@ -30,6 +30,11 @@ function invalid(message: string, command: string): { message: string; details: 
     const details = `Argument '${missing}' is required for command '${command}'.`;
     return { message: `Missing required argument: ${missing}`, details };
   }
-  const isTold = /^(Missing required argument|Unknown action|Invalid request): /.test(message);
+  const action = /^argument "action" is unknown: (.*)$/s.exec(message)?.[1];
+  if (action !== undefined) {
+    const details = `Command '${command}': argument 'action' must be get or set.`;
+    return { message: `Unknown action: ${action}`, details };
+  }
+  const isTold = /^(Missing required argument|Invalid request): /.test(message);
   return { message: isTold ? message : `Invalid request: ${message}`, details: `Command '${command}': ${message}` };
 }

@@ -65,6 +65,7 @@ export const getAgentLogs = defineOperation({
   cli: {
     words: ['fleet', 'logs'],
     positional: 'agent_id',
+    followsLogs: true,
     examples: ['boxswain fleet logs AGENT_ID --level error', 'boxswain fleet logs AGENT_ID --limit 10 --json'],
   },
   failure: failureEnvelope,
