@@ -7,6 +7,7 @@ import type { OperationClient } from './client.ts';
 import { showEnd } from './await-end.ts';
 import { codegenFlags } from './codegen-flags.ts';
 import { follow } from './follow.ts';
+import { followLogs } from './follow-logs.ts';
 import { followRun } from './follow-run.ts';
 import { type Terminal, showResult } from './output.ts';
 
@@ -41,6 +42,7 @@ export function operationCommand(operation: Operation, environment: CommandEnvir
   if (operation.cli.attaches) command.option('--attach <files...>', 'files to attach');
   if (operation.cli.asksFirst) command.option('--yes', 'do it without asking');
   if (operation.cli.followsRun) command.option('--follow', 'print what comes, until the run has ended');
+  if (operation.cli.followsLogs) command.option('--follow', 'print what comes, until interrupted');
   if (operation.cli.follows) command.option('--follow', 'print what comes, until interrupted');
   command.option('--json', 'print the output as JSON');
   if (operation.cli.variadic) command.passThroughOptions();
@@ -154,6 +156,8 @@ async function runCommand(operation: Operation, { args, typed, environment }: Ru
     }
     if (typed.follow === true && operation.cli.followsRun)
       return await followRun(client, operation, { args, call, terminal, asJson });
+    if (typed.follow === true && operation.cli.followsLogs)
+      return await followLogs(client, operation, { args, call, terminal, asJson });
     if (typed.follow === true) return await follow(client, operation, { args, call, terminal, asJson });
     const result = await callUntilDone(operation, { args, typed, environment, client });
     terminal.clearProgress();

@@ -214,3 +214,31 @@ test('failure 6, failure 12: trouble of the provider comes in the envelope, and 
   }
   assert.ok(!fleet.server.server.log().includes('a-wrong-token'));
 });
+
+test('failure 2, failure 9: what the provider does not tell is null, false or empty, and no time is invented', async () => {
+  await using fleet = await fleetServer();
+  const task = fleet.coder.fleet.addTask({ state: undefined });
+  for (const gone of ['workspaceId', 'agentId', 'lifecycle', 'healthy'] as const) Reflect.set(task, gone, undefined);
+  const [agent] = listIn((await fleet.call('list_all_agents')).output, 'agents');
+  assert.deepEqual(
+    [agent?.workspace_id, agent?.connected, agent?.last_activity_at, agent?.created_at],
+    [null, false, null, task.createdAt],
+  );
+  assert.ok(Array.isArray(agent?.capabilities) && !agent.capabilities.includes('send_input'));
+});
+
+test('failure 6: 409, 502 and 400 of the provider have codes of their own', async () => {
+  await using fleet = await fleetServer({ env: { CODER_MAX_RETRIES: '0' } });
+  const { coder, call } = fleet;
+  const { id: agent_id } = coder.fleet.addTask({ state: STATE });
+  const route = 'post /api/v2/tasks/{user}/{task}/send';
+  for (const [status, code] of [
+    [409, 'AGENT_NOT_READY'],
+    [502, 'CODER_API_ERROR'],
+    [400, 'VALIDATION_ERROR'],
+  ] as const) {
+    coder.next(route, { status, body: JSON.stringify({ message: 'no' }) });
+    const { isError, output } = await call('send_input_to_agent', { agent_id, input_text: 'x' });
+    assert.deepEqual([isError, output.success, output.error_code], [true, false, code], JSON.stringify(output));
+  }
+});
