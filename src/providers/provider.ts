@@ -117,6 +117,8 @@ export interface AgentProvider {
   /** All that agents of this provider can ever do; what one can do now says the agent. */
   readonly capabilities: readonly AgentCapability[];
   health(): ProviderHealth;
+  /** Name of the owner of the credentials; absent where agents have no owners that could be told apart. */
+  whoAmI?(options: Waiting): Promise<string>;
 
   /** Every agent that the credentials may see, in no order. Without `includeInactive` those that ended or were archived are left out. */
   list(query: { readonly includeInactive: boolean } & Waiting): Promise<Agent[]>;

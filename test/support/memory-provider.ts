@@ -64,6 +64,10 @@ export class MemoryProvider implements AgentProvider {
     return { state: 'ok', since: null, reason: null } as const;
   }
 
+  async whoAmI() {
+    return 'alice';
+  }
+
   async list() {
     this.counts.list += 1;
     await this.onList();

@@ -1,5 +1,11 @@
 import type { Caller } from '../../auth/caller.ts';
-import { type Agent, type AgentProvider, type AgentStatus, agentStatuses } from '../../providers/provider.ts';
+import {
+  type Agent,
+  type AgentProvider,
+  type AgentStatus,
+  agentStatuses,
+  type ProviderName,
+} from '../../providers/provider.ts';
 import { type AgentLists, type FleetWarning, warningOf } from './agent-lists.ts';
 import type { Asked, FleetProviders } from './providers.ts';
 import type { Snapshot, Snapshots } from './snapshots.ts';
@@ -41,6 +47,7 @@ export class FleetList {
   readonly #lists: AgentLists;
   readonly #providers: FleetProviders;
   readonly #snapshots: Snapshots;
+  readonly #owners = new Map<ProviderName, string>();
 
   constructor(parts: {
     readonly lists: AgentLists;
@@ -83,14 +90,25 @@ export class FleetList {
       return pageOf(snapshot, { offset, limit: query.limit, nextCursor: async end => next(end) });
     }
     const { agents, computedAt, warnings } = await this.gather(query, asking);
+    const isOwned = query.user === 'me' ? await this.#own(agents, asking) : undefined;
     const snapshot: Snapshot = {
       caller: asking.caller.id,
       computedAt,
-      agents: agents.filter(agent => fits(agent, query)),
+      agents: agents.filter(agent => fits(agent, query) && (isOwned?.(agent) ?? true)),
       warnings: [...warnings],
     };
     const nextCursor = (end: number) => this.#snapshots.keep(snapshot, end);
     return await pageOf(snapshot, { offset: 0, limit: query.limit, nextCursor });
+  }
+
+  /** Agents of the owner of each provider's credentials; whose these are is asked once. */
+  async #own(agents: readonly Agent[], { caller, signal }: Asking): Promise<(agent: Agent) => boolean> {
+    for (const name of new Set(agents.map(({ provider }) => provider))) {
+      if (this.#owners.has(name)) continue;
+      const owner = await this.#providers.of(name, caller).whoAmI?.({ signal });
+      if (owner !== undefined) this.#owners.set(name, owner);
+    }
+    return ({ provider, user }) => user === (this.#owners.get(provider) ?? user);
   }
 }
 
@@ -127,7 +145,7 @@ export const assignmentOf = ({ status, initialPrompt }: Agent): string | null =>
 
 function fits(agent: Agent, { status, user, capability, query }: FleetQuery): boolean {
   if (status !== undefined && agent.status !== status) return false;
-  if (user !== undefined && agent.user !== user) return false;
+  if (user !== undefined && user !== 'me' && agent.user !== user) return false;
   const abilities: readonly string[] = [...agent.capabilities, ...agent.labels];
   if (capability !== undefined && !abilities.includes(capability)) return false;
   if (query === undefined) return true;

@@ -292,3 +292,34 @@ test(
     assert.equal(conflict?.operation, 'send_input_to_agent');
   }),
 );
+
+test(
+  'user me is the owner of the credentials of each provider',
+  withBench(async bench => {
+    const { coder, list } = await fleet(bench);
+    coder.add({ id: 'mine' });
+    coder.add({ id: 'theirs', user: 'bob' });
+    const of = async (user: string) => (await list.page({ ...everything, user }, asking)).agents.map(({ id }) => id);
+    assert.deepEqual([await of('me'), await of('bob'), await of('carol')], [['mine'], ['theirs'], []]);
+  }),
+);
+
+test(
+  'an id is found by its form, by a prefix, and by the provider that is named',
+  withBench(async bench => {
+    const { coder, desk } = await fleet(bench);
+    const uuid = '0b9ce0b4-6d0e-4c53-8f3b-111111111111';
+    for (const id of ['by-name', uuid]) coder.add({ id });
+    const get = (id: string, provider: 'all' | 'local' | 'coder' | 'codegen' = 'all') =>
+      desk.get({ id, user: 'me', provider }, callOf());
+    for (const id of ['by-name', 'coder:by-name', uuid]) assert.equal((await get(id)).provider, 'coder');
+    for (const [id, provider, code] of [
+      ['12345', 'all', 'AGENT_NOT_FOUND'],
+      ['12345', 'codegen', 'PROVIDER_NOT_CONFIGURED'],
+      ['codegen:12345', 'all', 'PROVIDER_NOT_CONFIGURED'],
+      ['coder:by-name', 'local', 'VALIDATION_ERROR'],
+      [`local:${uuid}`, 'all', 'AGENT_NOT_FOUND'],
+    ] as const)
+      await assert.rejects(get(id, provider), { code }, id);
+  }),
+);
