@@ -5,21 +5,25 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The sandbox contract in a cluster: the same verifications as in solo mode, with two hubs that take turns with every request. Here
+ * The contracts in a cluster: the same verifications as in solo mode, with two hubs that take turns with every request. Here
  * over HTTP in both eras, without the rows that start processes of their own; `npm run test:cluster` verifies every row on every wire.
  */
-const FILES = ['files', 'golden', 'runs', 'shared', 'surfaces', 'tasks', 'tools', 'workspaces'];
+const FILES = {
+  sandbox: ['files', 'golden', 'runs', 'shared', 'surfaces', 'tasks', 'tools', 'workspaces'],
+  sessions: ['behaviour', 'history', 'tools'],
+};
 
 describe('every requirement holds in a cluster', () => {
-  for (const name of FILES) {
+  const names = Object.entries(FILES).flatMap(([folder, files]) => files.map(file => `${folder}/${file}`));
+  for (const name of names) {
     test(name, async context => {
-      const file = fileURLToPath(new URL(`../requirements/sandbox/${name}.test.ts`, import.meta.url));
+      const file = fileURLToPath(new URL(`../requirements/${name}.test.ts`, import.meta.url));
       const { code, output } = await runFile(file);
       const count = (what: string) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(output)?.[1]);
       context.diagnostic(`${count('pass')} verifications`);
       const failures = output.match(/^ *not ok [\s\S]*?^ *\.\.\.$/gm) ?? [];
       assert.equal(code, 0, failures.join('\n').slice(0, 10_000) || output.slice(-10_000));
-      assert.ok(count('pass') > 10 && count('fail') === 0, output.slice(-2_000));
+      assert.ok(count('pass') > 5 && count('fail') === 0, output.slice(-2_000));
     });
   }
 });

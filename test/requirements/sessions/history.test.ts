@@ -102,7 +102,7 @@ function declare({ overTwo, once }: SessionVerifier): void {
     assert.equal((await find('codexdir', { agent: 'codex' })).length, 1);
   });
 
-  overTwo('history.memory', async ({ ok }) => {
+  overTwo('failure.01', async ({ ok }) => {
     const projects = z.array(projectSchema).parse((await ok('list_projects', { query: '/x/codex' })).projects);
     const none = await ok('get_project_memory', { slug: projects[0]?.slug });
     assert.deepEqual(none.files, []);
@@ -115,7 +115,7 @@ function declare({ overTwo, once }: SessionVerifier): void {
     );
   });
 
-  overTwo('history.usage', async subject => {
+  overTwo('failure.09', async subject => {
     const usage = await until(subject, {
       tool: 'get_observability',
       args: { agent: 'claude' },

@@ -1,4 +1,5 @@
 import { cli, http, machine, mcp, type Requirement } from '../requirement.ts';
+import { verifiedElsewhere } from './elsewhere.ts';
 
 /** Every row of the sessions contract. `mcp` stands for stdio and HTTP in both protocol eras, and operations over HTTP. */
 
@@ -65,12 +66,19 @@ const history: Requirement[] = [
     'a transcript is read as a parked session, each answer one message, with its command to resume',
   ),
   mcp('history.search', 'all words, phrases, prefixes, roles; one result per session, in the case it was written'),
-  mcp('history.memory', 'the files of the memory folder, [] where there is none'),
-  mcp('history.usage', 'tokens once per message id over whole transcripts, recorded costs, unpriced sessions counted'),
+  mcp('failure.01', 'get_project_memory gives the files of a project that has memory, and [] for one that has none'),
+  mcp('failure.09', 'tokens once per message id over whole transcripts, recorded costs, unpriced sessions counted'),
   mcp('history.forked', 'a session that only a transcript tells of is read, renamed and listed by its new title'),
   machine('history.appended', 'a line that an agent appends is found, after a torn one too'),
 ];
 
 const surfaces: Requirement[] = [cli('cli.verbs', 'every verb of boxswain sessions works, and boxswain health')];
 
-export const requirements: readonly Requirement[] = [...tools, ...rules, ...errors, ...history, ...surfaces];
+export const requirements: readonly Requirement[] = [
+  ...tools,
+  ...rules,
+  ...errors,
+  ...history,
+  ...surfaces,
+  ...verifiedElsewhere,
+];

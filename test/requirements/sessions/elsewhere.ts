@@ -1,0 +1,126 @@
+import type { Requirement } from '../requirement.ts';
+
+/** Rows that tests with servers, agents or terminals of their own verify, by the test's name. */
+
+type Row = readonly [id: string, text: string, test: string];
+
+const rowsOf =
+  (file: string, wires: Requirement['wires']) =>
+  (rows: readonly Row[]): Requirement[] =>
+    rows.map(([id, text, test]) => ({ id, wires, text, by: { file, test } }));
+
+const golden = rowsOf('test/sessions/golden.test.ts', ['http'])([
+  ['golden.1', 'a client entry of type http connects, and all names are listed', 'case 1:'],
+  ['golden.3', 'tools/list without an earlier initialize is answered', 'case 3:'],
+  ['golden.6', 'create by slug and cwd, prompt, poll until idle, read', 'case 6:'],
+  ['golden.7', 'two sessions of one slug are watched together and counted', 'case 7:'],
+  ['golden.8', 'send_and_wait ends with the answer; markers are kept', 'case 8:'],
+  ['golden.9', 'a stale mcp-session-id is 404, and a new initialize works', 'case 9:'],
+]);
+
+const failures = [
+  ...rowsOf('test/sessions/failures.test.ts', ['process'])([
+    ['failure.07', 'tools work on any port and host', 'failure 7:'],
+    ['failure.08', 'a session created a moment ago is found by search', 'failure 8:'],
+    ['failure.10', 'what cannot be is refused before anything starts', 'failure 10:'],
+    ['failure.11', 'abort and dispose of an unknown id are SESSION_NOT_FOUND', 'failure 11:'],
+    ['failure.14', 'two paths of one slug are two projects', 'failure 14:'],
+    ['failure.15', 'task.started has type and description; an upload arrives bit for bit', 'failure 15:'],
+    ['failure.16', 'get_health and get_health_details have their fields', 'failure 16:'],
+  ]),
+  ...rowsOf('test/sessions/every-agent.test.ts', ['process'])([
+    ['failure.02', 'after abort, kill -9 and dispose the next prompt has an end', 'failure 2:'],
+    ['failure.12', 'a tool that needs leave asks, waits and follows the answer, for every kind', 'failure 12:'],
+    ['failure.18.agents', 'sessions of every kind leave no process', 'failure 18:'],
+  ]),
+  ...rowsOf('test/sessions/event-failures.test.ts', ['process'])([
+    ['failure.03', 'two clients that poll at once both get every event', 'failure 3:'],
+    ['failure.04', 'send_and_wait ends with its own turn and keeps to the clamp', 'failure 4:'],
+    ['failure.13', 'after a minute of silence nothing is doubled; abort keeps the process', 'failure 13:'],
+    ['events.memory', 'without after a connection goes on where its last poll ended', 'polls without a cursor go on'],
+    [
+      'events.start',
+      'requests without a memory start at the latest turn, or the newest 50',
+      'a request without a memory',
+    ],
+  ]),
+  ...rowsOf('test/agents/terminals.test.ts', ['process'])([
+    ['failure.17', 'a prompt to a session open in a terminal never makes a second branch silently', 'failure 17:'],
+    ['terminal.mirror', 'what is said in a terminal is polled once and read', 'a session open in a terminal is seen'],
+    ['terminal.fork', 'when_open fork: a copy takes the prompt', 'with when_open fork'],
+    ['terminal.wait', 'when_open wait: held until the terminal is closed', 'with when_open wait'],
+    [
+      'terminal.presence',
+      'a session opened in a terminal later is mirror',
+      'a session begun here and opened in a terminal later',
+    ],
+  ]),
+  ...rowsOf('test/http/server.test.ts', ['http'])([
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the test's name has it.
+    ['failure.05', 'a foreign Host or Origin, or forwarding, is refused', '${path} is refused under a foreign Host'],
+  ]),
+  ...rowsOf('test/sessions/crashes.test.ts', ['process'])([
+    ['failure.18', '20 sessions created and disposed leave no process, nor does a killed server', 'failure 18:'],
+  ]),
+];
+
+const terminals = [
+  ...rowsOf('test/agents/terminal-hooks.test.ts', ['process'])([
+    [
+      'hooks.remote',
+      'a dialog of a terminal is answered from elsewhere',
+      'a permission dialog is answered from elsewhere',
+    ],
+    ['hooks.input', 'a denial tells why; another input is what the tool gets', 'a denial from elsewhere'],
+    ['hooks.local', 'a local answer makes it resolved_locally', 'a dialog that is answered in the terminal first'],
+    [
+      'hooks.stop',
+      'when_open queue: given at the end of the turn by the Stop hook',
+      'a prompt that is queued by choice',
+    ],
+    ['hooks.down', 'with the server down the terminal works as before', 'with the server down'],
+    ['hooks.removed', 'hooks remove undoes what install did', 'the hooks are removed'],
+  ]),
+  ...rowsOf('test/sessions/hooks.test.ts', ['http'])([
+    ['hooks.hold', 'the reply is held until answered, in the form of the contract', 'a request for leave is held'],
+    ['hooks.token', 'a wrong token is 401', 'a hook without the token'],
+    ['hooks.origin', 'Host and Origin are checked', 'a hook of a page'],
+    ['hooks.size', 'at most 1 MiB', 'a hook of more than 1 MiB'],
+    ['hooks.revoked', 'a revoked token is void', 'a token that was revoked'],
+  ]),
+];
+
+const others = [
+  ...rowsOf('test/sessions/routes.test.ts', ['http'])([
+    ['http.lists', 'projects and sessions are bare arrays; created by slug is 201', 'lists are bare arrays'],
+    ['http.prompt', 'prompt 202, abort 204, fork 201, PATCH 200, DELETE 204', 'a prompt is 202'],
+    ['http.permission', 'permission 202', 'a request for leave is answered with 202'],
+    ['http.upload', 'upload takes 20 MiB of one file', 'what is no file'],
+    ['http.others', 'search, state, stats, health, mcp servers and metrics', 'state, search, figures'],
+    ['http.restart', 'POST /api/server/restart', 'a restart ends what runs'],
+  ]),
+  ...rowsOf('test/sessions/readers.test.ts', ['http'])([
+    [
+      'events.readers',
+      'pollers and streams each see every event once, over a killed hub',
+      'two that poll and two that stream',
+    ],
+  ]),
+  ...rowsOf('test/sessions/states.test.ts', ['process'])([
+    ['states.cap', 'the live cap parks the one idle longest', 'the cap on live sessions parks'],
+    ['states.full', 'with none idle: CAPACITY_EXCEEDED', 'with all live sessions busy'],
+    ['states.parked', 'parked after a while without use, resumes with the next prompt', 'an idle session is parked'],
+  ]),
+  ...rowsOf('test/sessions/boxed.test.ts', ['process'])([
+    ['workspace.files', 'in a workspace the agent works on its files and nowhere else', 'the agent works on the files'],
+    ['workspace.ends', 'it ends with its workspace', 'the agent ends with its workspace'],
+    ['workspace.leave', 'leave is asked for inside a workspace', 'leave is asked for inside'],
+    [
+      'workspace.refused',
+      'an agent missing there is AGENT_UNAVAILABLE',
+      'what a session inside a workspace cannot have',
+    ],
+  ]),
+];
+
+export const verifiedElsewhere: readonly Requirement[] = [...golden, ...failures, ...terminals, ...others];
