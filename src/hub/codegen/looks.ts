@@ -4,6 +4,13 @@ import type { CodegenClient, CodegenRun } from '../../providers/codegen/codegen-
 /** `gone`: the service does not know the run. */
 export type Seen = CodegenRun | 'gone';
 
+interface Look {
+  readonly client: CodegenClient;
+  readonly signal: AbortSignal;
+  /** Hears of an answer that could not be used; the runs that were asked for are looked at again the next time. */
+  failed(error: AppError): void;
+}
+
 const PAGE = 100;
 /** Pages read in one look; what is older is asked for one by one. */
 const MAX_PAGES = 5;
@@ -22,15 +29,14 @@ export class Looks {
     return count;
   }
 
-  async at(
-    wanted: ReadonlySet<number>,
-    { client, signal }: { client: CodegenClient; signal: AbortSignal },
-  ): Promise<Map<number, Seen>> {
+  async at(wanted: ReadonlySet<number>, { client, signal, failed }: Look): Promise<Map<number, Seen>> {
     const seen = new Map<number, Seen>();
     const missing = () => [...wanted].filter(id => !seen.has(id));
     for (let page = 0; page < MAX_PAGES && this.#pays(missing().length, page); page += 1) {
       this.#requests += 1;
-      const { items, total } = await client.listRuns({ skip: page * PAGE, limit: PAGE }, { signal });
+      const read = await client.listRuns({ skip: page * PAGE, limit: PAGE }, { signal }).catch(tellOf(failed));
+      if (read === undefined) break;
+      const { items, total } = read;
       for (const run of items) if (wanted.has(run.id)) seen.set(run.id, run);
       if ((page + 1) * PAGE >= total || items.length === 0) break;
     }
@@ -41,7 +47,8 @@ export class Looks {
     this.#requests += chosen.length;
     await Promise.all(
       chosen.map(async id => {
-        seen.set(id, await one(id, { client, signal }));
+        const run = await one(id, { client, signal }).catch(tellOf(failed));
+        if (run !== undefined) seen.set(id, run);
       }),
     );
     return seen;
@@ -52,6 +59,14 @@ export class Looks {
     return page === 0 ? missing > 1 : missing > SINGLE;
   }
 }
+
+/** What one answer could not be read for keeps nobody from the others; whatever concerns them all is thrown. */
+const tellOf =
+  (failed: Look['failed']) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof AppError && error.code === 'CODEGEN_API_ERROR')) throw error;
+    failed(error);
+  };
 
 async function one(id: number, { client, signal }: { client: CodegenClient; signal: AbortSignal }): Promise<Seen> {
   try {

@@ -143,7 +143,12 @@ export class StartDesk {
   }
 
   async #finished(record: CodegenRecord): Promise<JsonObject> {
-    if (bodyOf(record).phase === 'known') return startedOf(record, []);
+    const { phase, state, error } = bodyOf(record);
+    if (phase === 'known') return startedOf(record, []);
+    if (record.endedAt !== null) {
+      const code = state === 'failed' ? 'CODEGEN_API_ERROR' : 'NETWORK_ERROR';
+      throw new AppError(code, error ?? 'the run was not started', { details: { task_id: record.id } });
+    }
     return startedOf(await this.#parts.lost.resolve(record, 'Network error: the hub that asked is gone'), []);
   }
 

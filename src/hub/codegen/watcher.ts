@@ -50,7 +50,7 @@ export class Watcher {
   }
 
   async look(pollMs: number): Promise<void> {
-    const { store, id, background } = this.#foundation;
+    const { store, id, background, log } = this.#foundation;
     const { book, deliveries, gate } = this.#parts;
     if (!(await gate.isConfigured())) return;
     const leaseSeconds = Math.max(MIN_LEASE_SECONDS, (pollMs * LOOKS_PER_LEASE) / 1000);
@@ -66,12 +66,14 @@ export class Watcher {
     );
     if (wanted.size === 0) return;
     const client = await gate.client();
-    const seen = await this.#looks.at(wanted, { client, signal: background.signal });
+    const failed = (error: Error) => log.warn({ err: error }, 'an answer of Codegen could not be used');
+    const look = { client, signal: background.signal, failed };
+    const seen = await this.#looks.at(wanted, look);
     for (const record of known) await this.#observe(record, seen);
     // Orchestrators of children that have just ended are asked for now, not only at the next look.
     const late = (await deliveries.waiting()).map(one => one.orchestratorRunId).filter(isId);
     const unseen = new Set(late.filter(runId => !seen.has(runId)));
-    const more = unseen.size === 0 ? [] : await this.#looks.at(unseen, { client, signal: background.signal });
+    const more = unseen.size === 0 ? [] : await this.#looks.at(unseen, look);
     await deliveries.deliver(new Map([...seen, ...more]), client);
   }
 
