@@ -48,9 +48,10 @@ describe('sessions of the scripted agent inside workspaces, over HTTP', () => {
     const workspace_id = await workspace();
     await ask('fs_write', { workspace_id, path: 'sub/note.txt', content: 'from outside' });
     const session_id = await create(workspace_id, { cwd: 'sub', permission_mode: 'bypassPermissions' });
-    const script = [bash('pwd; cat note.txt; echo made > made.txt; ls /; ls -d /root /home 2>&1; true'), '#say done'].join(
-      '\n',
-    );
+    const script = [
+      bash('pwd; cat note.txt; echo made > made.txt; ls /; ls -d /root /home 2>&1; true'),
+      '#say done',
+    ].join('\n');
     const turn = await ask('send_and_wait', { session_id, text: script });
     assert.equal(turn.ok, true, JSON.stringify(turn));
     assert.match(outputOf(turn), /\/workspace\/sub\\nfrom outside/);
