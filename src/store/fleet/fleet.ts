@@ -99,10 +99,13 @@ export function createFleetStore(db: Database): FleetStore {
           .orderBy('changed_at', 'desc')
           .limit(1)
           .executeTakeFirst();
+        // Two changes of one millisecond have an order too.
+        const least = (other?.at ?? 0) + 1;
+        const changed_at = sql<number>`case when ${db.now} > ${least} then ${db.now} else ${least} end`;
         await tx
           .insertInto('fleet_change')
-          .values({ agent, caller, operation, changed_at: db.now })
-          .onConflict(conflict => conflict.columns(['agent', 'caller']).doUpdateSet({ operation, changed_at: db.now }))
+          .values({ agent, caller, operation, changed_at })
+          .onConflict(conflict => conflict.columns(['agent', 'caller']).doUpdateSet({ operation, changed_at }))
           .execute();
         return other;
       }),
