@@ -12,7 +12,8 @@ it('every metric is named in docs/operating.md, and it names no other', async ()
   const page = await readFile(new URL('docs/operating.md', root), 'utf8');
   const metrics = new Set<string>();
   for await (const file of glob('src/**/*.ts', { cwd: root })) {
-    if (file.endsWith('.test.ts')) continue;
+    // Providers give names of that form to labels of what runs elsewhere.
+    if (file.endsWith('.test.ts') || file.startsWith('src/providers/')) continue;
     const source = await readFile(new URL(file, root), 'utf8');
     for (const [, name = ''] of source.matchAll(/'(boxswain_[a-z_]+)'/g)) metrics.add(name);
   }

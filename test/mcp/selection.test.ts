@@ -65,7 +65,7 @@ describe('a request narrows what is listed', () => {
     const options = { headers: { 'x-mcp-toolsets': 'sandbox,sandbocks' } };
     const response = await postModern(server.url, { method: 'tools/list' }, options);
     assert.equal(response.status, 400);
-    assert.match((await messageOf(response)).error.message, /the toolsets are: core, sandbox/);
+    assert.match((await messageOf(response)).error.message, /the toolsets are: codegen, core, fleet, sandbox/);
   });
 
   test('and a session keeps the selection that it was opened with', async () => {
