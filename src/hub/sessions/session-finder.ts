@@ -1,4 +1,5 @@
 import type { Caller } from '../../auth/caller.ts';
+import { AppError } from '../../errors/app-error.ts';
 import type { HistorySession, MessagesRequest, SessionMessages } from '../../protocol/history.ts';
 import { permissionModeSchema } from '../../protocol/sessions.ts';
 import type { AgentSessionRecord } from '../../store/agents/rows.ts';
@@ -22,6 +23,9 @@ export interface FoundSession {
 export const ADOPTED = 'adopted';
 
 type Reading = Omit<MessagesRequest, 'id'>;
+
+/** Messages at most that are looked through for one that was told live. */
+const MOST_READ = 500;
 
 /** Finds sessions by id: those that were driven here, and those that an agent's own transcript tells of. */
 export class SessionFinder {
@@ -51,21 +55,52 @@ export class SessionFinder {
     id: string,
     { record, reading }: { record: AgentSessionRecord | undefined; reading: Reading },
   ): Promise<FoundSession> {
-    const request = { ...reading, id: record?.agentSessionId ?? id, include: reading.include ?? ('main' as const) };
+    const { events } = this.#store;
+    // Other agents name what they say live and what they write down in different ways: who heard it live finds it again.
+    const isToldByEvents =
+      record !== undefined &&
+      !namesAlike(record) &&
+      record.metadata[ADOPTED] !== true &&
+      (await isWhollyRecorded(events, record));
+    const named = { ...reading, id: record?.agentSessionId ?? id, include: reading.include ?? ('main' as const) };
+    // Of those only what the transcript says of the session itself.
+    const request = isToldByEvents ? { ...named, limit: 1, before: undefined } : named;
     // The transcript of a session inside a workspace lies in there.
     const isInside = record !== undefined && record.workspaceId !== null;
-    const read = isInside ? undefined : await this.#history.messages(request, undefined);
+    const read = isInside ? undefined : await this.#read(request, record);
     if (record === undefined && read === undefined) throw sessionNotFound(id);
-    const { events } = this.#store;
     const workerId = record?.worker ?? read?.workerId ?? '';
-    // Other agents name what they say live and what they write down in different ways: who heard it live finds it again.
     if (record === undefined) return { workerId, record, past: read?.found, recorded: undefined };
-    const isOther = !namesAlike(record) && record.metadata[ADOPTED] !== true;
-    if (read === undefined || (isOther && (await isWhollyRecorded(events, record)))) {
+    if (read === undefined || isToldByEvents)
       return { workerId, record, past: read?.found, recorded: await recordedMessages(events, record.id, reading) };
-    }
     const past = await withLiveMessages(read.found, { session: record, reading, events });
     return { workerId, record, past, recorded: undefined };
+  }
+
+  /** A message that was told live may not have been read of the transcript yet: then what is before it is among the newest. */
+  async #read(
+    request: Parameters<HistoryDesk['messages']>[0],
+    record: AgentSessionRecord | undefined,
+  ): ReturnType<HistoryDesk['messages']> {
+    const { before, limit, ...rest } = request;
+    try {
+      return await this.#history.messages(request, undefined);
+    } catch (error) {
+      const isUnread = error instanceof AppError && error.code === 'VALIDATION_ERROR' && record !== undefined;
+      if (!isUnread || before === undefined) throw error;
+      const read = await this.#history.messages({ ...rest, limit: MOST_READ }, undefined);
+      if (read === undefined) return undefined;
+      const reading = { limit: MOST_READ, maxPartChars: request.maxPartChars };
+      const { events } = this.#store;
+      const { messages, ...found } = await withLiveMessages(read.found, { session: record, reading, events });
+      const end = messages.findIndex(({ id }) => id === before);
+      if (end < 0) throw error;
+      const start = Math.max(0, end - limit);
+      const page = messages.slice(start, end);
+      const hasMore = start > 0 || found.hasMore;
+      const shown = { ...found, messages: page, hasMore, before: hasMore ? (page[0]?.id ?? null) : null };
+      return { workerId: read.workerId, found: shown };
+    }
   }
 
   /** For whoever directs it: one that only a transcript tells of becomes the caller's own, parked. */

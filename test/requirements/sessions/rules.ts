@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { freshProject, listOf, messageSchema, textsOf, until } from './tools.ts';
+import { freshProject, listOf, messageSchema, textsOf, until, untilRunning } from './tools.ts';
 import type { SessionSubject, SessionVerifier } from './verify.ts';
 
 const eventSchema = z.looseObject({ type: z.string(), seq: z.number(), sessionId: z.string() });
@@ -123,11 +123,7 @@ export function declareRules({ overTwo }: SessionVerifier): void {
     const session_id = await create();
     const first = await ok('send_prompt', { session_id, text: '#slow 400 50' });
     assert.equal(first.via, 'resume');
-    await until(subject, {
-      tool: 'get_session',
-      args: { session_id, limit: 1 },
-      isIt: ({ session }) => Object(session).status === 'running',
-    });
+    await untilRunning(subject, session_id);
     const busy = await fails('send_prompt', { session_id, text: 'x', when_busy: 'error' });
     assert.deepEqual([busy.code, busy.details.turn_id], ['SESSION_BUSY', first.turnId]);
     assert.match(busy.message, new RegExp(String(first.turnId)), 'names the turn');
@@ -152,6 +148,7 @@ export function declareRules({ overTwo }: SessionVerifier): void {
     const { create, ok } = subject;
     const session_id = await create();
     const first = await ok('send_prompt', { session_id, text: '#slow 400 50' });
+    await untilRunning(subject, session_id);
     const second = await ok('send_prompt', { session_id, text: '#say instead', when_busy: 'interrupt' });
     const events = await turnOf(subject, { ...second, cursor: first.cursor });
     const ends = events.filter(({ type }) => type === 'session.idle');
@@ -241,7 +238,7 @@ export function declareRules({ overTwo }: SessionVerifier): void {
 
   overTwo('rule.live_ids', async ({ create, say, ok }) => {
     const session_id = await create();
-    const turn = await say(session_id, '#think first\n#say then\n#ask Read {}', { timeout_ms: 1000 });
+    const turn = await say(session_id, '#think first\n#say then\n#ask Read {}');
     await ok('abort_session', { session_id });
     const idsOf = (messages: unknown) =>
       z
