@@ -80,6 +80,8 @@ export class Driving {
     const worker = lodged?.worker ?? current.worker;
     // A workspace that has moved takes its sessions along.
     if (!isLive(current) || worker !== current.worker) {
+      // A session whose worker is gone stays what it is, until there is somebody to start it.
+      await this.#parts.link.requireLive(worker);
       const claimed = await store.sessions.claim(current.id, { epoch: current.epoch }, { worker });
       current = claimed ?? (await this.#read(current.id));
       const body = { session: { id: current.id, status: 'starting' } };

@@ -16,6 +16,11 @@ export class SessionLink {
     this.#workers = workers;
   }
 
+  /** Throws WORKER_UNREACHABLE for a worker without a lease. */
+  async requireLive(worker: string): Promise<void> {
+    if (!(await this.#workers.live()).some(({ id }) => id === worker)) throw workerUnreachable(worker);
+  }
+
   /** Throws WORKER_UNREACHABLE where nobody answers, or the worker is lost meanwhile; else like `askWorker`. */
   async ask<Verb extends WorkerVerb>(
     worker: string,
