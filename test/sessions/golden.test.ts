@@ -86,7 +86,8 @@ describe('golden cases of sessions', () => {
       after = page.cursor;
       return ids.every(id => idle.has(id));
     }, 60_000);
-    await eventually(async () => Number((await server.ask('get_observability')).totalSessions) === before + 2, 60_000);
+    // More, when sessions of earlier cases were not counted yet at the first look.
+    await eventually(async () => Number((await server.ask('get_observability')).totalSessions) >= before + 2, 60_000);
   });
 
   test('case 8: send_and_wait ends with the answer; markers are returned and kept', async () => {
