@@ -13,7 +13,7 @@ export function authInfoOf(caller: Caller): AuthInfo {
 
 /** The caller that `authInfoOf` was given. */
 export function callerOf(info: AuthInfo): Caller {
-  return callers.get(info) ?? { id: info.clientId, scopes: new Set(info.scopes) };
+  return callers.get(info) ?? { id: info.clientId, scopes: new Set(info.scopes), teams: new Set<string>() };
 }
 
 const infos = new WeakMap<Caller, AuthInfo>();

@@ -6,7 +6,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { Hub } from './hub.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof AppError && error.code === code;
-const callerNamed = (id: string) => ({ id, scopes: new Set(['admin']) });
+const callerNamed = (id: string) => ({ id, scopes: new Set(['admin']), teams: new Set<string>() });
 const make = (hub: Hub, id: string, signal?: AbortSignal) =>
   hub.workspaces.create(plainRequest, callOf({ caller: callerNamed(id), ...(signal && { signal }) }));
 const waiting = (placement: object = {}) => ({ config: { placement: { queue_seconds: 60, ...placement } } });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { localCaller } from '../auth/caller.ts';
 import { linkedCall, RunningCalls } from './running-calls.ts';
 
-const other = { id: 'other', scopes: new Set<string>() };
+const other = { id: 'other', scopes: new Set<string>(), teams: new Set<string>() };
 
 test('a linked call is cancelled with its request, and not after its end', () => {
   const request = new AbortController();

@@ -7,7 +7,7 @@ import { silentLog } from '../log/log.ts';
 import { memoryClientSessions } from '../../test/support/memory-client-sessions.ts';
 import { Sessions } from './sessions.ts';
 
-const other: Caller = { id: 'other', scopes: new Set(['sandbox:read']) };
+const other: Caller = { id: 'other', scopes: new Set(['sandbox:read']), teams: new Set<string>() };
 const initialize = {
   jsonrpc: '2.0',
   id: 1,

@@ -52,7 +52,7 @@ test('a caller without the scope learns nothing of the arguments, and nothing ru
     },
   });
   const hub = fakeHub();
-  const caller = { id: 'eve', scopes: new Set(['sandbox:read']) };
+  const caller = { id: 'eve', scopes: new Set(['sandbox:read']), teams: new Set<string>() };
   await assert.rejects(invoke(operation, { nonsense: 1 }, fakeCall(hub, { caller })), (error: unknown) => {
     assert.ok(error instanceof AppError);
     assert.equal(error.code, 'INSUFFICIENT_SCOPE');

@@ -86,7 +86,7 @@ test('what only reads asks for a read scope, what changes something for a write 
   }
 });
 
-const callerWith = (...scopes: string[]) => ({ id: 'a', scopes: new Set(scopes) });
+const callerWith = (...scopes: string[]) => ({ id: 'a', scopes: new Set(scopes), teams: new Set<string>() });
 
 test('write implies read, and admin implies all', () => {
   assert.equal(missingScope('sandbox:read', callerWith('sandbox:write')), undefined);

@@ -106,7 +106,7 @@ test('failure 4: logs are given from either path, and task_status answers after 
   const next = await bench.hub({ config: { codegen } });
   const call = {
     waitSeconds: 60,
-    caller: { id: caller, scopes: new Set(['admin']) },
+    caller: { id: caller, scopes: new Set(['admin']), teams: new Set<string>() },
     signal: new AbortController().signal,
   };
   const task = await next.codegen.reads.task(String(started.task_id), call);

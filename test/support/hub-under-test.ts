@@ -14,8 +14,8 @@ import { createSqliteStore } from '../../src/store/sqlite.ts';
 import { ScriptedWorker, type ScriptedWorkerOptions } from './scripted-worker.ts';
 import { scratchDirectory } from './server.ts';
 
-export const alice: Caller = { id: 'alice', scopes: new Set(['admin']) };
-export const mallory: Caller = { id: 'mallory', scopes: new Set(['admin']) };
+export const alice: Caller = { id: 'alice', scopes: new Set(['admin']), teams: new Set<string>() };
+export const mallory: Caller = { id: 'mallory', scopes: new Set(['admin']), teams: new Set<string>() };
 
 export const plainRequest: WorkspaceRequest = { network: 'off', limits: {}, env: {}, metadata: {} };
 

@@ -64,7 +64,7 @@ test('tokens are listed and revoked by id, and "tokens" is taken for no worker',
 });
 
 test('only who may administer makes, sees or revokes tokens', async () => {
-  const { ask, asked, revoked } = serve({ id: 'alice', scopes: new Set(['sandbox:write']) });
+  const { ask, asked, revoked } = serve({ id: 'alice', scopes: new Set(['sandbox:write']), teams: new Set<string>() });
   for (const [method, path] of [
     ['POST', '/api/workers/tokens'],
     ['GET', '/api/workers/tokens'],

@@ -124,8 +124,8 @@ test('tasks are listed by status with a cursor', async () => {
 
 test('a task tool needs the right in the toolset that made the task', async () => {
   const foreign = setUp(taskRecord({ toolset: 'fleet', status: 'running' }));
-  const reader = { id: 'local', scopes: new Set(['sandbox:read']) };
-  const writer = { id: 'local', scopes: new Set(['sandbox:write']) };
+  const reader = { id: 'local', scopes: new Set(['sandbox:read']), teams: new Set<string>() };
+  const writer = { id: 'local', scopes: new Set(['sandbox:write']), teams: new Set<string>() };
   const isMissing = (scope: string) => (error: unknown) =>
     error instanceof AppError && error.code === 'INSUFFICIENT_SCOPE' && error.message.includes(scope);
   for (const name of ['task_get_status', 'task_get_result']) {

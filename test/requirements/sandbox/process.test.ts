@@ -310,7 +310,7 @@ function declare({ once }: Verifier): void {
   );
 
   once('error.INSUFFICIENT_SCOPE', async () => {
-    const reader = { id: 'reader', scopes: new Set(['sandbox:read']) };
+    const reader = { id: 'reader', scopes: new Set(['sandbox:read']), teams: new Set<string>() };
     assert.doesNotThrow(() => requireScope('sandbox:read', reader));
     assert.throws(
       () => requireScope('sandbox:write', reader),
