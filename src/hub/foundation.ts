@@ -71,9 +71,10 @@ export class Background {
   }
 
   /** Again and again, `intervalMs` after the last time ended, until closed. */
-  every(intervalMs: number, name: string, work: () => Promise<unknown>): void {
+  every(intervalMs: number | (() => number), name: string, work: () => Promise<unknown>): void {
+    const next = typeof intervalMs === 'number' ? () => intervalMs : intervalMs;
     this.run(name, async () => {
-      while (await this.pause(intervalMs)) await this.#guarded(name, work);
+      while (await this.pause(next())) await this.#guarded(name, work);
     });
   }
 

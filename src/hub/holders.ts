@@ -70,6 +70,8 @@ export class Holders {
   /** Requests wait while their workspace moves. */
   readonly #moves = new Map<string, Promise<void>>();
   readonly #underWay = new Map<string, number>();
+  /** Workspaces that each worker is putting files in, for this hub. */
+  readonly #filling = new Map<string, number>();
   #choices: Promise<unknown> = Promise.resolve();
 
   constructor(foundation: Foundation, parts: Parts) {
@@ -118,8 +120,8 @@ export class Holders {
   ): Promise<WorkerReply<Verb>> {
     const request = body({ workspaceId: id, epoch });
     const answer = askWorker(this.#foundation.link, verb, request, { ...options, worker });
-    this.#count(id, 1);
-    const left = () => this.#count(id, -1);
+    add(this.#underWay, id, 1);
+    const left = () => add(this.#underWay, id, -1);
     answer.then(left, left);
     return this.#parts.workers.whileAlive(worker, answer);
   }
@@ -302,10 +304,12 @@ export class Holders {
     catalog.remember(claimed);
     const { worker, epoch } = claimed;
     log.info({ workspace: now.id, from: now.worker, to: worker, epoch }, 'workspace claimed');
-    const opened = await this.open(claimed, { isFresh, restore }).catch(error => {
-      // Another hub claimed it while it was being opened, which the worker heard of first.
-      throw error instanceof NotHere ? changingHands('recovering', error) : error;
-    });
+    const opened = await this.open(claimed, { isFresh, restore })
+      .catch(error => {
+        // Another hub claimed it while it was being opened, which the worker heard of first.
+        throw error instanceof NotHere ? changingHands('recovering', error) : error;
+      })
+      .finally(() => add(this.#filling, worker, -1));
     await onClaimed(opened);
     return catalog.latest(opened);
   }
@@ -316,23 +320,27 @@ export class Holders {
   ): Promise<WorkspaceRecord | undefined> {
     const { id, site } = target ?? (await this.#anyFor(now));
     const spec = specAsJson({ ...specOf(now), site, filling });
-    return await this.#foundation.store.workspaces.claim(now.id, { epoch: now.epoch }, { worker: id, spec });
+    const claimed = await this.#foundation.store.workspaces.claim(now.id, { epoch: now.epoch }, { worker: id, spec });
+    if (claimed !== undefined) add(this.#filling, id, 1);
+    return claimed;
   }
 
-  /** The best worker with a free slot. */
+  /** Of those with a free slot the one that is putting files into the fewest: an empty worker would be slow to take all that was lost. */
   async #anyFor(workspace: WorkspaceRecord): Promise<WorkerRecord> {
     const candidates = await this.#parts.placement.candidatesFor(workspace);
     if (candidates.length === 0) throw noWorker('none_live');
-    const free = candidates.find(({ freeSlots }) => freeSlots > 0);
+    const load = ({ worker }: { worker: WorkerRecord }) => this.#filling.get(worker.id) ?? 0;
+    const [free] = candidates.filter(({ freeSlots }) => freeSlots > 0).sort((a, b) => load(a) - load(b));
     if (free === undefined) throw allTaken(candidates.reduce((sum, { worker }) => sum + worker.slots, 0));
     return free.worker;
   }
 
-  #count(workspaceId: string, by: 1 | -1): void {
-    const count = this.underWay(workspaceId) + by;
-    if (count > 0) this.#underWay.set(workspaceId, count);
-    else this.#underWay.delete(workspaceId);
-  }
+}
+
+function add(counts: Map<string, number>, id: string, by: 1 | -1): void {
+  const count = (counts.get(id) ?? 0) + by;
+  if (count > 0) counts.set(id, count);
+  else counts.delete(id);
 }
 
 /** The request was not taken: nobody serves that worker's address, or it has heard no hub and must not work. */

@@ -12,8 +12,10 @@ type Change = HubRequest<'worker.change'>;
  */
 export type WorkerListener = (worker: { id: string; site: string }, change: 'joined' | 'left' | 'lost') => void;
 
-/** A loss is seen two looks after the lease, so short leases are looked at more often. */
+/** Short leases are looked at more often. */
 const LOOKS_MS_PER_LEASE_SECOND = 40;
+/** A loss is seen two looks after the lease, so one that is about to run out is looked at closely. */
+const CLOSE_LOOK_MS = 50;
 
 /** The workers and their leases. */
 export class WorkerBook implements Omit<Workers, 'waiting'> {
@@ -25,17 +27,21 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
   /** How often was looked for workers that others have lost. */
   #looks = 0;
   /** As of the last look. */
-  #holding: ReadonlyMap<string, string> | undefined;
+  #holding: ReadonlyMap<string, unknown> | undefined;
+  /** A lease may run out before the next usual look, or somebody waits for a worker that is lost. */
+  #isClose = false;
   readonly #listeners: WorkerListener[] = [];
   readonly #offerListeners: (() => void)[] = [];
   readonly #watch: LeaseWatch;
+  readonly #reapMs: number;
 
   constructor(foundation: Foundation) {
     this.#foundation = foundation;
     const { background, timing } = foundation;
     this.#watch = new LeaseWatch({ leaseMs: timing.leaseSeconds * 1000 });
     const reapMs = Math.min(timing.sweepMs, timing.reapMs, timing.leaseSeconds * LOOKS_MS_PER_LEASE_SECOND);
-    background.every(reapMs, 'reap workers', () => this.reap());
+    this.#reapMs = reapMs;
+    background.every(() => (this.#isClose ? Math.min(CLOSE_LOOK_MS, reapMs) : reapMs), 'reap workers', () => this.reap());
   }
 
   onChange(listener: WorkerListener): void {
@@ -151,8 +157,10 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
   async reap(): Promise<void> {
     const { store, log } = this.#foundation;
     let asOf: number | undefined;
+    let now: number;
     try {
-      asOf = this.#watch.look(await store.now());
+      now = await store.now();
+      asOf = this.#watch.look(now);
     } catch (error) {
       this.#watch.missed();
       throw error;
@@ -161,7 +169,7 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
       log.warn({ worker: worker.id }, 'worker lost: its lease ran out');
       this.#lose(worker, 'lost');
     }
-    await this.#missOthers();
+    await this.#missOthers(now);
   }
 
   /** Settles like `answer`, but fails with SANDBOX_DIED as soon as the worker is lost. */
@@ -187,11 +195,11 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
   }
 
   /** Another hub has reaped or taken in the next boot of a worker from which somebody here waits for an answer. */
-  async #missOthers(): Promise<void> {
+  async #missOthers(time: number): Promise<void> {
     const known = [...this.#heard];
     const holding = await this.#foundation.store.workers.holding();
     for (const [id, last] of known) {
-      const now = holding.get(id);
+      const now = holding.get(id)?.boot;
       // Heard again in the meantime: what was read is older than that.
       if (now === last.boot || this.#heard.get(id) !== last) continue;
       if (now === undefined) {
@@ -202,11 +210,12 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
       // What was asked since the last look was asked of the new boot.
       this.#failWaiting(id, { before: this.#looks });
     }
-    for (const id of this.#waiting.keys()) {
-      if (!holding.has(id)) this.#failWaiting(id, { before: this.#looks });
-    }
+    const lost = [...this.#waiting.keys()].filter(id => !holding.has(id));
+    for (const id of lost) this.#failWaiting(id, { before: this.#looks });
     this.#looks += 1;
     this.#holding = holding;
+    const ends = [...holding.values()].map(({ leaseUntil }) => leaseUntil);
+    this.#isClose = lost.length > 0 || Math.min(...ends) - time <= this.#reapMs;
   }
 
   #lose(worker: { id: string; site: string }, change: 'left' | 'lost'): void {

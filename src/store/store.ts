@@ -11,6 +11,7 @@ import type {
 import type { DumpedRow, Snapshot } from './dump.ts';
 import type { CodegenStore } from './codegen/rows.ts';
 import type { FleetStore } from './fleet/store.ts';
+import type { ShareStore } from './sharing/store.ts';
 import type {
   ArtifactRecord,
   AuditRecord,
@@ -59,6 +60,7 @@ export interface Store {
   readonly uploads: UploadStore;
   readonly fleet: FleetStore;
   readonly codegen: CodegenStore;
+  readonly shares: ShareStore;
   readonly audit: AuditStore;
   /** Epoch milliseconds by the database's clock. */
   now(): Promise<number>;
@@ -107,8 +109,8 @@ export interface WorkerStore {
    * was held up, as by a store that was away, so does not count that time against them.
    */
   reap(asOf: number): Promise<WorkerRecord[]>;
-  /** The boots of those that were not reaped: what they hold is theirs, also when their lease has run out. */
-  holding(): Promise<Map<string, string>>;
+  /** The boots of those that were not reaped, and until when their leases last: what they hold is theirs, also when that time is past. */
+  holding(): Promise<Map<string, { boot: string; leaseUntil: number }>>;
   /** Workspaces held per live worker. */
   slotsUsed(): Promise<Map<string, number>>;
 }

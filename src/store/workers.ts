@@ -161,8 +161,9 @@ export function createWorkerStore(db: Database): WorkerStore {
     },
 
     async holding() {
-      const rows = await db.kysely.selectFrom('worker').select(['id', 'boot']).where('is_reaped', '=', 0).execute();
-      return new Map(rows.map(({ id, boot }) => [id, boot]));
+      const query = db.kysely.selectFrom('worker').select(['id', 'boot', 'lease_until as leaseUntil']);
+      const rows = await query.where('is_reaped', '=', 0).execute();
+      return new Map(rows.map(({ id, ...holder }) => [id, holder]));
     },
 
     async slotsUsed() {
