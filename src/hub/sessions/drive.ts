@@ -110,7 +110,10 @@ export class Driving {
     try {
       const options = { timeoutMs: START_TIMEOUT_MS };
       const { agentSessionId } = await this.#parts.link.ask(session.worker, 'session.start', request, options);
-      await this.#foundation.store.sessions.update(sessionId, { epoch }, { agentSessionId });
+      // Its agent is ready now, unless its worker has told more of it meanwhile.
+      const { sessions } = this.#foundation.store;
+      if (!(await sessions.update(sessionId, { epoch, status: 'starting' }, { agentSessionId, status: 'idle' })))
+        await sessions.update(sessionId, { epoch }, { agentSessionId });
     } catch (error) {
       await this.#notStarted(session, error);
       throw error;

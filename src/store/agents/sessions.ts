@@ -233,6 +233,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
         .set({ ...setOf(patch), updated_at: db.now })
         .where('id', '=', id);
       if (at !== 'any') query = query.where('epoch', '=', at.epoch);
+      if (at !== 'any' && at.status !== undefined) query = query.where('status', '=', at.status);
       return (await query.executeTakeFirst()).numUpdatedRows > 0n;
     },
 

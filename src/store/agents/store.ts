@@ -5,6 +5,7 @@ import type {
   CallerStateRecord,
   PermissionRecord,
   PermissionState,
+  SessionState,
   TurnEndState,
   TurnRecord,
   UploadRecord,
@@ -83,7 +84,7 @@ export interface AgentSessionStore {
     },
   ): Promise<Page<AgentSessionRecord>>;
   /** False when the epoch has moved on, or it is gone. */
-  update(id: string, at: { epoch: number } | 'any', patch: SessionPatch): Promise<boolean>;
+  update(id: string, at: { epoch: number; status?: SessionState } | 'any', patch: SessionPatch): Promise<boolean>;
   /** A start of its agent: raises the epoch, status `starting`. Undefined when somebody else was first. */
   claim(id: string, from: { epoch: number }, to: { worker: string }): Promise<AgentSessionRecord | undefined>;
   /** Those that a worker drives now: starting, idle, running, waiting for a permission. */
