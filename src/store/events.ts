@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { appendNext } from './append-next.ts';
 import type { BulkTable, Database, Tx } from './database.ts';
 import { pruneEvents } from './event-retention.ts';
 import type { EventRecord } from './rows.ts';
@@ -23,6 +24,7 @@ const bulk: BulkTable = {
 };
 
 type Batch = Parameters<EventStore['append']>[0];
+export type NewEvents = Omit<Batch, 'first'>;
 
 /** Appends within a transaction of the caller's, see `EventStore.append`. */
 export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<AppendOutcome> {
@@ -47,6 +49,7 @@ export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<
 
   return async (tx, batch) => {
     const { stream, epoch, events } = batch;
+    if (db.dialect === 'postgres' && batch.first === 'next') return outcomeOf(await appendNext(db, tx, batch));
     const isAhead = batch.first !== 'next' && batch.first > 1;
     const state = (await readStream(tx, stream)) ?? (isAhead ? undefined : await openStream(tx, batch));
     if (!state) return { gap: 1 };
@@ -69,6 +72,8 @@ export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<
   };
 }
 
+const outcomeOf = (last: number | undefined): AppendOutcome => (last === undefined ? { fenced: true } : { ack: last });
+
 /**
  * The log, keyed (stream, seq). Positions and epochs are kept in `stream`, apart from the events, so that pruning neither
  * reuses a position nor forgets a fence. An outbox may therefore resend whatever it does not know to have arrived.
@@ -82,6 +87,8 @@ export function createEventStore(db: Database): EventStore {
       if (batch.first !== 'next' && !(Number.isSafeInteger(batch.first) && batch.first >= 1)) {
         throw new RangeError('the first seq of a batch must be a whole number from 1');
       }
+      // One statement is a transaction already.
+      if (db.dialect === 'postgres' && batch.first === 'next') return outcomeOf(await appendNext(db, db.kysely, batch));
       return await db.write(tx => append(tx, batch));
     },
 
