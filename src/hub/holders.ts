@@ -5,9 +5,10 @@ import { type AskOptions, askWorker, NotHere } from '../protocol/link.ts';
 import { workspaceSpecSchema } from '../protocol/workspace-spec.ts';
 import type { CheckpointRecord, WorkerRecord, WorkspaceRecord } from '../store/rows.ts';
 import type { Catalog } from './catalog.ts';
+import { Counts } from './counts.ts';
 import { changingHands, noWorker, workerLost, workspaceNotFound } from './errors.ts';
 import type { Foundation } from './foundation.ts';
-import type { Placement } from './placement.ts';
+import type { Candidate, Placement } from './placement.ts';
 import { allTaken } from './queue.ts';
 import { type StoredSpec, specAsJson, specOf } from './stored-spec.ts';
 import type { WorkerBook } from './workers.ts';
@@ -17,6 +18,8 @@ const OPEN_TIMEOUT_MS = 60_000;
 const FILL_TIMEOUT_MS = 3_600_000;
 /** A hub that has claimed a workspace opens it at once; one that has not by then is gone. */
 const OPENED_WITHIN_MS = 5_000;
+/** What was lost is spread: an empty worker alone would be slow to take all of it. One that it is putting in counts as so many more. */
+const FILLING_WEIGHT = 2;
 /** Once for a record that was old, once for a worker that had lost the workspace. */
 const MAX_LOOKS = 2;
 
@@ -69,9 +72,9 @@ export class Holders {
   readonly #claims = new Map<string, Promise<WorkspaceRecord>>();
   /** Requests wait while their workspace moves. */
   readonly #moves = new Map<string, Promise<void>>();
-  readonly #underWay = new Map<string, number>();
+  readonly #underWay = new Counts();
   /** Workspaces that each worker is putting files in, for this hub. */
-  readonly #filling = new Map<string, number>();
+  readonly #filling = new Counts();
   #choices: Promise<unknown> = Promise.resolve();
 
   constructor(foundation: Foundation, parts: Parts) {
@@ -120,8 +123,8 @@ export class Holders {
   ): Promise<WorkerReply<Verb>> {
     const request = body({ workspaceId: id, epoch });
     const answer = askWorker(this.#foundation.link, verb, request, { ...options, worker });
-    add(this.#underWay, id, 1);
-    const left = () => add(this.#underWay, id, -1);
+    this.#underWay.add(id, 1);
+    const left = () => this.#underWay.add(id, -1);
     answer.then(left, left);
     return this.#parts.workers.whileAlive(worker, answer);
   }
@@ -138,7 +141,7 @@ export class Holders {
 
   /** Requests on this workspace that have no answer yet. */
   underWay(workspaceId: string): number {
-    return this.#underWay.get(workspaceId) ?? 0;
+    return this.#underWay.of(workspaceId);
   }
 
   /**
@@ -309,7 +312,7 @@ export class Holders {
         // Another hub claimed it while it was being opened, which the worker heard of first.
         throw error instanceof NotHere ? changingHands('recovering', error) : error;
       })
-      .finally(() => add(this.#filling, worker, -1));
+      .finally(() => this.#filling.add(worker, -1));
     await onClaimed(opened);
     return catalog.latest(opened);
   }
@@ -321,26 +324,20 @@ export class Holders {
     const { id, site } = target ?? (await this.#anyFor(now));
     const spec = specAsJson({ ...specOf(now), site, filling });
     const claimed = await this.#foundation.store.workspaces.claim(now.id, { epoch: now.epoch }, { worker: id, spec });
-    if (claimed !== undefined) add(this.#filling, id, 1);
+    if (claimed !== undefined) this.#filling.add(id, 1);
     return claimed;
   }
 
-  /** Of those with a free slot the one that is putting files into the fewest: an empty worker would be slow to take all that was lost. */
+  /** The best worker with a free slot. */
   async #anyFor(workspace: WorkspaceRecord): Promise<WorkerRecord> {
     const candidates = await this.#parts.placement.candidatesFor(workspace);
     if (candidates.length === 0) throw noWorker('none_live');
-    const load = ({ worker }: { worker: WorkerRecord }) => this.#filling.get(worker.id) ?? 0;
-    const [free] = candidates.filter(({ freeSlots }) => freeSlots > 0).sort((a, b) => load(a) - load(b));
+    const room = ({ worker, freeSlots }: Candidate) => freeSlots - FILLING_WEIGHT * this.#filling.of(worker.id);
+    const [free] = candidates.filter(({ freeSlots }) => freeSlots > 0).sort((a, b) => room(b) - room(a));
     if (free === undefined) throw allTaken(candidates.reduce((sum, { worker }) => sum + worker.slots, 0));
     return free.worker;
   }
 
-}
-
-function add(counts: Map<string, number>, id: string, by: 1 | -1): void {
-  const count = (counts.get(id) ?? 0) + by;
-  if (count > 0) counts.set(id, count);
-  else counts.delete(id);
 }
 
 /** The request was not taken: nobody serves that worker's address, or it has heard no hub and must not work. */

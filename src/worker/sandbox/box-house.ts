@@ -52,6 +52,8 @@ interface House extends BoxHouseParts {
   readonly builder: BoxBuilder;
 }
 
+type Housed = Parameters<BoxHousing['house']>[0];
+
 class BoxHouse implements BoxHousing {
   readonly #house: House;
   readonly #spares: WarmPool<SpareBox>;
@@ -67,15 +69,12 @@ class BoxHouse implements BoxHousing {
     });
   }
 
-  async house(
-    { workspaceId, epoch, spec }: { workspaceId: string; epoch: number; spec: WorkspaceSpec },
-    signal: AbortSignal,
-  ): Promise<HousedBox> {
+  async house({ workspaceId, epoch, spec, isRecovered = false }: Housed, signal: AbortSignal): Promise<HousedBox> {
     const { room, reports, builder } = this.#house;
     const { limits, network } = spec;
     const known = await room.open(workspaceId);
     if (known === undefined && this.#isUsual(spec)) {
-      const adopted = await this.#adopt({ workspaceId, epoch, spec });
+      const adopted = await this.#adopt({ workspaceId, epoch, spec, isRecovered });
       if (adopted !== undefined) return adopted;
     }
     const storage = known ?? (await room.create(workspaceId, { diskMb: limits.disk_mb }));
@@ -104,17 +103,9 @@ class BoxHouse implements BoxHousing {
   }
 
   /** Undefined when there is no spare, or it could not be taken. */
-  async #adopt({
-    workspaceId,
-    epoch,
-    spec,
-  }: {
-    workspaceId: string;
-    epoch: number;
-    spec: WorkspaceSpec;
-  }): Promise<HousedBox | undefined> {
+  async #adopt({ workspaceId, epoch, spec, isRecovered }: Required<Housed>): Promise<HousedBox | undefined> {
     const { room, log } = this.#house;
-    const spare = await this.#spares.take();
+    const spare = await this.#spares.take({ refillsLater: isRecovered });
     if (spare === undefined) return undefined;
     try {
       await room.adopt(spare.storageId, workspaceId);

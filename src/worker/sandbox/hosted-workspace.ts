@@ -84,6 +84,7 @@ export class HostedWorkspace {
       auto: this.#auto,
       filled: async () => await this.#filling,
       env: () => this.#desk.environment(),
+      secrets: () => this.#desk.secrets,
     });
   }
 
@@ -228,7 +229,8 @@ export class HostedWorkspace {
 
   async #house(signal: AbortSignal) {
     const { workspaceId, epoch, spec } = this.#opening;
-    const housed = await this.#means.housing.house({ workspaceId, epoch, spec }, signal);
+    const isRecovered = this.#filling !== undefined;
+    const housed = await this.#means.housing.house({ workspaceId, epoch, spec, isRecovered }, signal);
     // What lay there when the worker took the workspace on was registered by its last holder.
     if (this.#mustLearn) await this.#artifacts.learn(housed.boxd);
     this.#mustLearn = false;

@@ -127,7 +127,7 @@ export class JobDesk {
         command,
         limits: opening.spec.limits,
         env,
-        secrets: [...this.#secrets.values()],
+        secrets: this.secrets,
         blobs: means.blobs,
         config: means.config.sandbox,
         signal,
@@ -168,6 +168,11 @@ export class JobDesk {
     return 'env' in job ? { ...proxy, ...env, ...job.env } : { ...proxy, ...env };
   }
 
+  /** All that were filled in so far. */
+  get secrets(): readonly Secret[] {
+    return [...this.#secrets.values()];
+  }
+
   /** What programs of the workspace are given, with secrets filled in. Throws POLICY_DENIED. */
   async environment(): Promise<Readonly<Record<string, string>>> {
     return namesSecrets(this.#env) ? await this.#resolved(this.#env) : this.#env;
@@ -194,7 +199,7 @@ export class JobDesk {
   async #failed(command: Command, cause: unknown): Promise<End> {
     const error = namingDiskLimit(cause, this.#parts.opening.spec.limits.disk_mb);
     if (command.cancelReason !== undefined) return { kind: 'cancelled', reason: command.cancelReason };
-    const secrets = [...this.#secrets.values()];
+    const { secrets } = this;
     if (error instanceof AppError) {
       const { details, message, ...shape } = error.toShape();
       const plain = JSON.parse(JSON.stringify(details));

@@ -1,11 +1,14 @@
 import type { AutoCheckpoint } from './auto-checkpoint.ts';
 import type { BoxKeeper, HousedBox } from './box-keeper.ts';
+import type { Secret } from './redaction.ts';
 
 /** A place in a workspace's box for what lives there beside the line of work, such as an agent. */
 export interface Lodging extends Pick<HousedBox, 'boxd' | 'egress'> {
   readonly generation: number;
   /** The workspace's variables, with secrets filled in. */
   readonly env: Readonly<Record<string, string>>;
+  /** Those that the workspace was given so far: whatever is told of what happens in it is told without them. */
+  secrets(): readonly Secret[];
   /** Settles when the box is gone, with why. */
   readonly gone: Promise<string>;
   /** While a lodger works the workspace is not moved; what it did is worth a checkpoint afterwards. */
@@ -20,6 +23,7 @@ interface Parts {
   /** Settles when the files of the workspace are whole. */
   filled(): Promise<unknown>;
   env(): Promise<Readonly<Record<string, string>>>;
+  secrets(): readonly Secret[];
 }
 
 /** Who lives in the box of one workspace. They take no turn in its line, and end with the box. */
@@ -44,7 +48,7 @@ export class Lodgings {
 
   /** Makes the box unless there is one. Throws what that throws, and POLICY_DENIED for a secret that is not there. */
   async open(): Promise<Lodging> {
-    const { keeper, auto, filled, env } = this.#parts;
+    const { keeper, auto, filled, env, secrets } = this.#parts;
     await filled();
     keeper.enter();
     try {
@@ -60,7 +64,7 @@ export class Lodgings {
         auto?.called({ mayChange: true });
       };
       return {
-        ...{ boxd, egress, generation, works, env: variables },
+        ...{ boxd, egress, generation, works, env: variables, secrets },
         gone: live.gone.then(({ kind }) => this.#closing ?? reasonOf(kind)),
         leave() {
           if (hasLeft) return;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { redactObject, StreamRedactor } from './redaction.ts';
+import { redactObject, redactText, StreamRedactor, TextRedactor } from './redaction.ts';
 import { namesSecrets, resolveSecrets } from './secrets.ts';
 
 const secrets = [
@@ -42,9 +42,17 @@ describe('redaction', () => {
       fc.property(text, sizes, (value, cuts) => {
         const whole = redactIn(value, [1000]);
         assert.equal(redactIn(value, cuts), whole);
+        assert.equal(redactText(value, secrets), whole);
         for (const secret of secrets) assert.ok(!whole.includes(secret.value));
       }),
     );
+  });
+
+  it('holds back only what may become a secret', () => {
+    const redactor = new TextRedactor([...secrets, { name: 'high', value: 'a🦉b' }]);
+    const shown = ['hello', ' xyz', 'zy and xy', ', a\ud83e', '\udd89', 'b.'].map(piece => redactor.push(piece));
+    assert.deepEqual(shown, ['hello', ' ', '[secret:other] and ', 'xy, ', '', '[secret:high].']);
+    assert.equal(redactor.flush(), '');
   });
 
   it('masks strings at any depth of a value', () => {

@@ -2,6 +2,8 @@ import type { Log } from '../../log/log.ts';
 
 /** Making spares takes the processor from those who just took one; it waits until nobody has taken one for so long. */
 const REFILL_AFTER_MS = 30;
+/** Where one was taken to go on with work of a worker that was lost, there is much to do at once, on all machines. */
+const REFILL_LATER_MS = 2_000;
 /** After a failure, so that a machine in trouble is not kept busy. */
 const RETRY_AFTER_MS = 10_000;
 
@@ -35,12 +37,12 @@ export class WarmPool<Spare> {
 
   /**
    * One that is ready; else the next that is made, for one caller at a time. Undefined when the caller had better make its own.
-   * It is the caller's from now on.
+   * It is the caller's from now on. `refillsLater`: others are likely to take some too, and need the processor.
    */
-  async take(): Promise<Spare | undefined> {
+  async take({ refillsLater = false }: { refillsLater?: boolean } = {}): Promise<Spare | undefined> {
     const spare = this.#ready.shift();
     if (spare !== undefined) {
-      this.#schedule(REFILL_AFTER_MS);
+      this.#schedule(refillsLater ? REFILL_LATER_MS : REFILL_AFTER_MS);
       return spare;
     }
     if (this.#options.size === 0 || this.#claim !== undefined || this.#closed.signal.aborted) return undefined;

@@ -32,9 +32,12 @@ export interface WorkspaceMeans {
 
 /** Makes boxes for workspaces and keeps their files. */
 export interface BoxHousing {
-  /** A box with the files of the workspace, which are made when there are none yet. */
+  /**
+   * A box with the files of the workspace, which are made when there are none yet. `isRecovered`: it comes from a worker that was
+   * lost, and others with it.
+   */
   house(
-    workspace: { workspaceId: string; epoch: number; spec: WorkspaceSpec },
+    workspace: { workspaceId: string; epoch: number; spec: WorkspaceSpec; isRecovered?: boolean },
     signal: AbortSignal,
   ): Promise<HousedBox>;
   /** Removes the files of a workspace without a box; nothing when there are none. */

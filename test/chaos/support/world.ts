@@ -56,7 +56,7 @@ export class World {
 
   static async start(size: Size): Promise<World> {
     // What a lost worker held finds boxes that are ready at the others.
-    const spares = Math.min(MAX_SPARES, Math.ceil(size.workspaces / size.workers / (size.workers - 1)) + 2);
+    const spares = Math.min(MAX_SPARES, Math.ceil(size.workspaces / size.workers / (size.workers - 1)) + 4);
     const env = {
       BOXSWAIN_CLUSTER_LEASE_SECONDS: String(size.leaseSeconds),
       BOXSWAIN_WORKER_DRAIN_SECONDS: '0',
