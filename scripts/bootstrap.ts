@@ -3,8 +3,9 @@
  * passwordless sudo, saying so. Elsewhere it prints the one command. Never fails a start: everything but the sandbox works without.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, globSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { findChromium, isExecutable } from './chromium.ts';
 
 interface Need {
   readonly what: string;
@@ -46,6 +47,7 @@ const testNeeds: Need[] = [
   { what: 'ps, pgrep and kill', debian: 'procps', isThere: () => onPath('ps') && onPath('pgrep') && onPath('kill') },
   { what: 'patch', debian: 'patch', isThere: () => onPath('patch') },
   { what: 'curl', debian: 'curl', isThere: () => onPath('curl') },
+  { what: 'Chromium', debian: 'chromium', isThere: () => findChromium() !== undefined },
 ];
 
 const missing = [...needs, ...(process.argv.includes('--for-tests') ? testNeeds : [])].filter(need => !need.isThere());
@@ -77,7 +79,10 @@ function install(wanted: Need[]): void {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   } as const;
   run([...prefix, 'apt-get', 'update', '--quiet'], options);
-  run([...prefix, ...command, '--quiet'], options);
+  // One that this system does not have must not keep the others away.
+  if (!run([...prefix, ...command, '--quiet'], options) && packages.length > 1)
+    for (const one of packages)
+      run([...prefix, 'apt-get', 'install', '--yes', '--no-install-recommends', one, '--quiet'], options);
   if (existsSync('/run/systemd/system')) {
     for (const { unwantedService } of wanted)
       if (unwantedService) run([...prefix, 'systemctl', 'disable', '--now', unwantedService], options);
@@ -86,7 +91,7 @@ function install(wanted: Need[]): void {
   if (left.length > 0) say(`still missing: ${names(left)}; boxswain doctor says what that means`);
 }
 
-function run(argv: string[], options: object): void {
+function run(argv: string[], options: object): boolean {
   const [program = '', ...args] = argv;
   const { status, stderr } = spawnSync(program, args, options);
   if (status !== 0)
@@ -96,6 +101,7 @@ function run(argv: string[], options: object): void {
         .split('\n')
         .at(-1)}`,
     );
+  return status === 0;
 }
 
 /** Words to put before a command that needs root; undefined when there is no way without asking. */
@@ -108,15 +114,6 @@ function privilege(): string[] | undefined {
 
 function pythonHas(...modules: string[]): boolean {
   return spawnSync('/usr/bin/python3', ['-I', '-c', `import ${modules.join(', ')}`], { stdio: 'ignore' }).status === 0;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function names(list: Need[]): string {
