@@ -25,7 +25,7 @@ export class AutoCheckpoints {
     if (known !== undefined) return known.workspaceId === workspaceId;
     const earlier = await store.checkpoints.list(workspaceId, KEEP + 1, { withAutomatic: true });
     const { caller, spec, metadata } = workspace;
-    await store.checkpoints.insert(
+    const inserted = await store.checkpoints.insertHeld(
       {
         id,
         caller,
@@ -38,8 +38,9 @@ export class AutoCheckpoints {
         isAutomatic: true,
         sequence,
       },
-      { keep: KEEP },
+      { keep: KEEP, holder: { worker: from, epoch } },
     );
+    if (inserted === undefined) return false;
     await this.#events.append(`workspace:${workspaceId}`, 'checkpoint.created', {
       workspace_id: workspaceId,
       checkpoint_id: id,

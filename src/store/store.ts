@@ -8,9 +8,12 @@ import type {
   TurnStore,
   UploadStore,
 } from './agents/store.ts';
+import type { BudgetStore } from './budgets/store.ts';
 import type { DumpedRow, Snapshot } from './dump.ts';
 import type { CodegenStore } from './codegen/rows.ts';
+import type { ApiTokenStore } from './credentials/api-tokens.ts';
 import type { FleetStore } from './fleet/store.ts';
+import type { SignInStore } from './sign-in/store.ts';
 import type { ShareStore } from './sharing/store.ts';
 import type {
   ArtifactRecord,
@@ -60,10 +63,15 @@ export interface Store {
   readonly uploads: UploadStore;
   readonly fleet: FleetStore;
   readonly codegen: CodegenStore;
+  readonly budgets: BudgetStore;
+  readonly apiTokens: ApiTokenStore;
   readonly shares: ShareStore;
+  readonly signIn: SignInStore;
   readonly audit: AuditStore;
   /** Epoch milliseconds by the database's clock. */
   now(): Promise<number>;
+  /** What the artifacts, checkpoints and uploads of a caller take up. */
+  usedBytes(caller: string): Promise<number>;
   /** Every blob hash that some row still names: what a sweep keeps. */
   referencedBlobs(): Promise<Set<string>>;
   /** Runs `work` on all records as they are at one moment; it must not use the store otherwise meanwhile. */
@@ -130,11 +138,12 @@ export interface WorkspaceStore {
   /**
    * Inserts, unless the worker's slots are all taken, or one is there already: of this id, or a connection's default workspace.
    * Counting and inserting are one transaction, so no more than `slots` ever exist. `seen`: stale when more are taken by now
-   * than whoever chose the worker saw. Whatever is inserted waits no more.
+   * than whoever chose the worker saw. Whatever is inserted waits no more. Throws CAPACITY_EXCEEDED when its caller has `perCaller`
+   * already.
    */
   insert(
     workspace: Omit<WorkspaceRecord, 'createdAt' | 'lastActivityAt' | 'expiresAt'>,
-    options: { slots: number; seen?: number },
+    options: { slots: number; seen?: number; perCaller?: number },
   ): Promise<{ inserted: WorkspaceRecord } | { full: true } | { stale: true } | { existing: WorkspaceRecord }>;
   get(id: string): Promise<WorkspaceRecord | undefined>;
   findDefault(caller: string, connection: string): Promise<WorkspaceRecord | undefined>;
@@ -160,7 +169,11 @@ export interface WorkspaceStore {
 }
 
 export interface TaskStore {
-  insert(task: Omit<TaskRecord, 'createdAt'> & { createdAt?: number }): Promise<TaskRecord>;
+  /** Throws CAPACITY_EXCEEDED when `perCaller` of its caller have not ended. */
+  insert(
+    task: Omit<TaskRecord, 'createdAt'> & { createdAt?: number },
+    options?: { perCaller?: number },
+  ): Promise<TaskRecord>;
   get(id: string): Promise<TaskRecord | undefined>;
   /** One legal step of queued -> running -> ended; false (and nothing changed) where the step is not legal. */
   start(id: string, at: { worker: string; epoch: number; sequence: number }): Promise<boolean>;
@@ -206,12 +219,16 @@ export interface TaskStore {
   prune(endedBefore: number): Promise<number>;
 }
 
+export type NewCheckpoint = Omit<CheckpointRecord, 'createdAt' | 'expiresAt'>;
+
 export interface CheckpointStore {
   /** Inserts and drops the oldest of its kind, automatic or not, beyond `keep`; one of this id that is there already stays as it is and is answered. */
-  insert(
-    checkpoint: Omit<CheckpointRecord, 'createdAt' | 'expiresAt'>,
-    options: { keep: number },
-  ): Promise<CheckpointRecord>;
+  insert(checkpoint: NewCheckpoint, options: { keep: number }): Promise<CheckpointRecord>;
+  /** The same, unless the holder holds the workspace no longer: then undefined. */
+  insertHeld(
+    checkpoint: NewCheckpoint,
+    options: { keep: number; holder: { worker: string; epoch: number } },
+  ): Promise<CheckpointRecord | undefined>;
   get(id: string): Promise<CheckpointRecord | undefined>;
   /** Newest first: those that were asked for, or all. */
   list(workspaceId: string, limit: number, options?: { withAutomatic?: boolean }): Promise<CheckpointRecord[]>;
@@ -219,7 +236,11 @@ export interface CheckpointStore {
 }
 
 export interface ArtifactStore {
-  insert(artifacts: readonly Omit<ArtifactRecord, 'createdAt' | 'expiresAt'>[]): Promise<ArtifactRecord[]>;
+  /** Throws CAPACITY_EXCEEDED when more than `mostBytes` of their caller would be kept. */
+  insert(
+    artifacts: readonly Omit<ArtifactRecord, 'createdAt' | 'expiresAt'>[],
+    options?: { mostBytes?: number },
+  ): Promise<ArtifactRecord[]>;
   get(id: string): Promise<ArtifactRecord | undefined>;
   /** The newest with this exact path in the workspace, else the newest with this file name. */
   findByName(workspaceId: string, name: string): Promise<ArtifactRecord | undefined>;
@@ -305,6 +326,8 @@ export interface IdempotencyStore {
   finish(key: IdempotencyKey, result: JsonObject): Promise<void>;
   /** The call failed and left nothing: the key is free again, unless another hub has taken the call over. */
   forget(key: IdempotencyKey, options: { owner: string }): Promise<void>;
+  /** The call failed and may have left something: whoever begins it next goes on with it, under the same nonce. */
+  release(key: IdempotencyKey, options: { owner: string }): Promise<void>;
   prune(): Promise<number>;
 }
 

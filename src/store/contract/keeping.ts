@@ -32,6 +32,20 @@ export function keepingContract(name: string, use: Use): void {
         assert.equal((await store.checkpoints.list(workspaceId, 10)).length, 3);
       }));
 
+    it('takes those of a holder only while it holds the workspace', () =>
+      use(async ({ store }) => {
+        const { id: workspaceId, worker, epoch } = await inserted(store);
+        const holder = { worker, epoch };
+        const record = newCheckpoint({ workspaceId, isAutomatic: true });
+        assert.equal((await store.checkpoints.insertHeld(record, { keep: 2, holder }))?.id, record.id);
+        await store.workspaces.claim(workspaceId, { epoch }, { worker });
+        const late = newCheckpoint({ workspaceId, isAutomatic: true });
+        assert.equal(await store.checkpoints.insertHeld(late, { keep: 2, holder }), undefined);
+        const other = { worker: 'another', epoch: epoch + 1 };
+        assert.equal(await store.checkpoints.insertHeld(late, { keep: 2, holder: other }), undefined);
+        assert.deepEqual(idsOf(await store.checkpoints.list(workspaceId, 9, { withAutomatic: true })), [record.id]);
+      }));
+
     it('keeps those that were asked for apart from automatic ones', () =>
       use(async ({ store }) => {
         const { id: workspaceId } = await inserted(store);
