@@ -1,10 +1,11 @@
 import { AppError } from '../../errors/app-error.ts';
+import { consent } from '../consent.ts';
 import { readSettings, shownChange, TOKEN_VARIABLE, type Wanted } from './claude-settings.ts';
 import type { HookAccess, HookCommand, Told, Typed } from './hooks-command.ts';
 import { forbiddenBy, managedFolder } from './managed-policy.ts';
 import { backupPath, installHooks, readIfThere, settingsPath } from './settings-file.ts';
 import { readToken, tryToken, writeToken } from './token-file.ts';
-import { callOperation, consent, declined } from './ways.ts';
+import { callOperation, declined } from './ways.ts';
 
 const PATH = '/api/hooks/claude';
 

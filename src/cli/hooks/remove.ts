@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { consent } from '../consent.ts';
 import { installedIn } from './claude-settings.ts';
 import type { HookCommand, Told, Typed } from './hooks-command.ts';
 import { backupPath, readIfThere, type Removal, removeHooks, settingsPath } from './settings-file.ts';
 import { readToken } from './token-file.ts';
-import { callOperation, consent, declined } from './ways.ts';
+import { callOperation, declined } from './ways.ts';
 
 /** Takes the hooks out of the settings, and makes their token void. */
 export async function remove(typed: Typed, command: HookCommand): Promise<Told> {

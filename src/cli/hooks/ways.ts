@@ -1,15 +1,4 @@
-import { AppError } from '../../errors/app-error.ts';
-import type { HookCommand, Told, Typed } from './hooks-command.ts';
-
-/** Whether somebody agrees, or has done so with `--yes`. Throws AppError where nobody can be asked. */
-export async function consent(typed: Typed, { terminal, signal }: HookCommand): Promise<boolean> {
-  if (typed.yes === true) return true;
-  if (!terminal.isInteractive)
-    throw new AppError('VALIDATION_ERROR', 'nobody can be asked here, so nothing was changed', {
-      hint: 'add --yes to agree',
-    });
-  return /^y(es)?$/i.test((await terminal.ask('Change it? [y/N] ', signal)).trim());
-}
+import type { HookCommand, Told } from './hooks-command.ts';
 
 export const declined: Told = { report: { changed: false }, lines: ['Nothing was changed.'] };
 

@@ -8,10 +8,13 @@ import { readGemini, wholeGemini, writeGemini } from './gemini.ts';
 import { readResponses, writeResponses } from './responses.ts';
 import { type Reply, replyTo } from './script.ts';
 
-/** A model that does what the prompt says, for real agents. It remembers nothing: every request holds the whole conversation. */
-export function startScriptedModel(): Promise<LocalServer> {
+/**
+ * A model that does what the prompt says, for real agents. It remembers nothing: every request holds the whole conversation. `hears`
+ * gets the body of each.
+ */
+export function startScriptedModel({ hears }: { hears?: (body: unknown) => void } = {}): Promise<LocalServer> {
   return serveLocally((request, response) => {
-    answer(request, response).catch(error => {
+    answer(request, response, hears).catch(error => {
       // Whoever asked has hung up; that is what an interrupted turn looks like from here.
       if (response.destroyed) return;
       if (!response.headersSent) response.writeHead(400, { 'content-type': 'application/json' });
@@ -20,10 +23,15 @@ export function startScriptedModel(): Promise<LocalServer> {
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  hears: ((body: unknown) => void) | undefined,
+): Promise<void> {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost');
   if (request.method !== 'POST') return plain(response, pathname.endsWith('/models') ? models : {});
   const body = await readJson(request);
+  hears?.(body);
   if (pathname.endsWith('/count_tokens')) return plain(response, { input_tokens: 10 });
   if (pathname.endsWith(':countTokens')) return plain(response, { totalTokens: 10 });
   if (pathname.endsWith('/messages')) return stream(response, readAnthropic(body), writeAnthropic);
