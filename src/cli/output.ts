@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import type { AppError } from '../errors/app-error.ts';
 import { errorCodes } from '../errors/codes.ts';
 import type { Operation, OperationResult, Progress } from '../operations/operation.ts';
@@ -13,6 +14,8 @@ export interface Terminal {
   exitWith(code: number): void;
   /** One line that its user types. */
   ask(question: string, signal: AbortSignal): Promise<string>;
+  /** The same, and what is typed is not shown. */
+  askSecret(question: string, signal: AbortSignal): Promise<string>;
 }
 
 export function createTerminal(): Terminal {
@@ -47,6 +50,17 @@ export function createTerminal(): Terminal {
         return await lines.question(question, { signal });
       } finally {
         lines.close();
+      }
+    },
+    askSecret: async (question, signal) => {
+      process.stderr.write(question);
+      const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+      const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+      try {
+        return await lines.question('', { signal });
+      } finally {
+        lines.close();
+        process.stderr.write('\n');
       }
     },
   };
@@ -85,11 +99,13 @@ function readable(output: Record<string, unknown>, text: readonly string[]): str
   return /^[{[]/.test(whole) ? JSON.stringify(output, null, 2) : whole;
 }
 
-/** `error: … [CODE]` and `hint: …` on stderr; with `asJson` the error's own shape. The exit code is the table's. */
+/** `error: … [CODE]`, what explains it, and `hint: …` on stderr; with `asJson` the error's own shape. The exit code is the table's. */
 export function showError(error: AppError, to: { terminal: Terminal; asJson: boolean }): void {
   const { terminal, asJson } = to;
   terminal.clearProgress();
+  const { explanation } = error.details;
+  const more = typeof explanation === 'string' ? `${explanation}\n` : '';
   if (asJson) terminal.err(`${JSON.stringify(error.toShape())}\n`);
-  else terminal.err(`error: ${error.message} [${error.code}]\nhint: ${error.hint}\n`);
+  else terminal.err(`error: ${error.message} [${error.code}]\n${more}hint: ${error.hint}\n`);
   terminal.exitWith(errorCodes[error.code].exit);
 }
