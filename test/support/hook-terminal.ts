@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { AppError } from '../../src/errors/app-error.ts';
 import type { Hub } from '../../src/hub/hub.ts';
 import { eventually } from './eventually.ts';
 import { alice, type Bench } from './hub-under-test.ts';
+import { puppetDriver } from './puppet-agent.ts';
+
+/** For a hub that looks often. */
+export const quick = { timing: { retryMs: 20, sweepMs: 50 } };
 
 export const tool = { tool_name: 'Write', tool_input: { file_path: '/x/a', content: 'a' } };
 
@@ -55,3 +60,19 @@ export async function answer(
 
 /** The reply to a hook, in the words of Claude Code. */
 export const decided = (decision: object) => ({ hookSpecificOutput: { hookEventName: 'PermissionRequest', decision } });
+
+/** Such a hub, and a worker whose agents do what the test says. */
+export async function stage(bench: Bench, more: Parameters<Bench['hub']>[0] = {}): Promise<{ hub: Hub }> {
+  const hub = await bench.hub({ ...quick, ...more });
+  await bench.worker({ driver: puppetDriver([]) });
+  return { hub };
+}
+
+/** Type, state and teller of each event of a session. */
+export const eventsOf = async (bench: Bench, sessionId: string) =>
+  (await bench.store.events.read(`session:${sessionId}`, 0, 100)).map(({ type, body }) => [type, body.state, body.by]);
+
+export const hasCode =
+  (code: string, state?: string) =>
+  (error: unknown): boolean =>
+    error instanceof AppError && error.code === code && (state === undefined || error.details.state === state);

@@ -5,32 +5,17 @@ import { eventually } from '../../../../test/support/eventually.ts';
 import {
   answer,
   decided,
+  eventsOf,
+  hasCode,
   pendingAt,
   pendingOf,
+  quick,
+  stage,
   stateOf,
   terminal,
   tool,
 } from '../../../../test/support/hook-terminal.ts';
-import { alice, type Bench, callOf, mallory, withBench } from '../../../../test/support/hub-under-test.ts';
-import { type Puppet, puppetDriver } from '../../../../test/support/puppet-agent.ts';
-import { AppError } from '../../../errors/app-error.ts';
-
-const hasCode =
-  (code: string, state?: string) =>
-  (error: unknown): boolean =>
-    error instanceof AppError && error.code === code && (state === undefined || error.details.state === state);
-
-const quick = { timing: { retryMs: 20, sweepMs: 50 } };
-
-const eventsOf = async (bench: Bench, sessionId: string) =>
-  (await bench.store.events.read(`session:${sessionId}`, 0, 100)).map(({ type, body }) => [type, body.state, body.by]);
-
-async function stage(bench: Bench, more: Parameters<Bench['hub']>[0] = {}) {
-  const puppets: Puppet[] = [];
-  const hub = await bench.hub({ ...quick, ...more });
-  await bench.worker({ driver: puppetDriver(puppets) });
-  return { hub, puppets };
-}
+import { alice, callOf, mallory, withBench } from '../../../../test/support/hub-under-test.ts';
 
 describe('a request for leave of a terminal', () => {
   it(
@@ -87,7 +72,7 @@ describe('a request for leave of a terminal', () => {
   );
 
   it(
-    'is nobody else’s: neither seen nor answered by another caller, who may have the same session',
+    'is nobody else’s: neither seen nor answered nor ended by another caller, whose own hooks may name the same session',
     withBench(async bench => {
       const { hub } = await stage(bench);
       const sessionId = randomUUID();
@@ -96,11 +81,9 @@ describe('a request for leave of a terminal', () => {
       const request = await pendingAt(hub);
       assert.deepEqual(await pendingOf(hub, 'mallory'), []);
       await assert.rejects(answer(hub, request, { caller: mallory }), hasCode('PERMISSION_NOT_PENDING', 'unknown'));
-      const other = his.asks(hub);
-      const foreign = await pendingAt(hub, 'mallory');
-      assert.notEqual(foreign.sessionId, request.sessionId);
+      assert.deepEqual(await his.asks(hub), {}, 'it is left to the terminal');
+      assert.deepEqual(await pendingOf(hub, 'mallory'), []);
       assert.deepEqual(await his.send(hub, 'Stop'), {});
-      assert.deepEqual(await other, {});
       assert.equal(await stateOf(bench, request.id), 'pending');
       await answer(hub, request);
       await reply;
@@ -254,117 +237,6 @@ describe('a request for leave of a terminal', () => {
       assert.deepEqual(await user.asks(hub), {});
       await user.send(hub, 'Stop');
       await Promise.all(replies);
-    }),
-  );
-});
-
-describe('a hook of a terminal', () => {
-  it(
-    'that is none is refused, and one of a later version does no harm',
-    withBench(async bench => {
-      const { hub } = await stage(bench);
-      const user = terminal();
-      await assert.rejects(user.send(hub, 'Stop', { session_id: '../../x' }), hasCode('VALIDATION_ERROR'));
-      await assert.rejects(user.send(hub, 'Stop', { hook_event_name: 7 }), hasCode('VALIDATION_ERROR'));
-      assert.deepEqual(await user.send(hub, 'SomethingNew', { agent_id: 3, tool_input: 'text' }), {});
-    }),
-  );
-
-  it(
-    'shows that the hooks of its session reach this installation, to its caller',
-    withBench(async bench => {
-      const { hub } = await stage(bench);
-      const other = await bench.hub(quick);
-      const user = terminal();
-      const since = await bench.store.now();
-      const reach = (caller: string, at = since) =>
-        other.sessions.terminals.hooksReach({ agentSessionId: user.sessionId, caller, since: at });
-      assert.equal(await reach('alice'), false);
-      await user.send(hub, 'UserPromptSubmit');
-      assert.deepEqual([await reach('alice'), await reach('mallory')], [true, false]);
-      assert.equal(await reach('alice', since + 60_000), false);
-    }),
-  );
-
-  it(
-    'shows a token, which is kept as a hash only and is void once it is revoked by its caller',
-    withBench(async bench => {
-      const { hub } = await stage(bench);
-      const { terminals } = hub.sessions;
-      const token = await terminals.createToken('alice');
-      assert.equal(await terminals.callerOf(token), 'alice');
-      assert.equal(await terminals.callerOf(`${token}x`), undefined);
-      const kept = await bench.store.dump(async ({ rows }) => JSON.stringify(await Array.fromAsync(rows())));
-      assert.ok(kept.includes('hook_token') && !kept.includes(token));
-      const [, hash = ''] = /"hash":"([0-9a-f]{64})"/.exec(kept) ?? [];
-      assert.equal(await terminals.revokeToken(hash, 'mallory'), false);
-      assert.equal(await terminals.revokeToken(hash, 'alice'), true);
-      assert.equal(await terminals.callerOf(token), undefined);
-    }),
-  );
-});
-
-describe('a prompt that is queued for the end of a terminal’s turn', () => {
-  const queue = (bench: Bench, sessionId: string, text: string, deliver?: 'stop_hook') =>
-    bench.store.turns.enqueue(
-      {
-        ...{ id: randomUUID(), sessionId, caller: 'alice', expiresAt: null, state: 'waiting' },
-        prompt: { text, attachments: [], ...(deliver && { deliver }) },
-      },
-      { most: 20 },
-    );
-
-  it(
-    'goes on with the turn when that stops, one at a time, each once, and has one end',
-    withBench(async bench => {
-      const { hub } = await stage(bench);
-      const user = terminal();
-      assert.deepEqual(await user.send(hub, 'Stop'), {});
-      const asked = user.asks(hub);
-      await pendingAt(hub);
-      await user.send(hub, 'PostToolUse', tool);
-      await asked;
-      await queue(bench, user.sessionId, 'waits for the terminal to close');
-      await queue(bench, user.sessionId, 'first', 'stop_hook');
-      await queue(bench, user.sessionId, 'second', 'stop_hook');
-      assert.deepEqual(await user.send(hub, 'Stop', { agent_id: 'x' }), {});
-      assert.deepEqual(await user.send(hub, 'Stop'), { decision: 'block', reason: 'first' });
-      assert.deepEqual(await user.send(hub, 'Stop'), { decision: 'block', reason: 'second' });
-      // What nobody here drives is not taken for lost.
-      await eventually(
-        async () => (await eventsOf(bench, user.sessionId)).filter(([type]) => type === 'session.idle').length === 1,
-      );
-      assert.deepEqual(await user.send(hub, 'Stop'), {});
-      const ends = (await eventsOf(bench, user.sessionId))
-        .map(([type]) => type)
-        .filter(type => type?.toString().startsWith('session.'));
-      assert.deepEqual(ends, ['session.idle', 'session.idle']);
-      assert.deepEqual(
-        (await bench.store.turns.open(user.sessionId)).map(({ prompt }) => prompt.text),
-        ['waits for the terminal to close'],
-      );
-    }),
-  );
-
-  it(
-    'and that the terminal had when it was closed is reported as interrupted',
-    withBench(async bench => {
-      const { hub } = await stage(bench);
-      for (const how of ['SessionEnd', 'gone'] as const) {
-        const user = terminal();
-        const asked = user.asks(hub);
-        await pendingAt(hub);
-        await user.send(hub, 'Stop');
-        await asked;
-        const queued = await queue(bench, user.sessionId, 'go', 'stop_hook');
-        assert.ok(queued !== 'full');
-        assert.deepEqual(await user.send(hub, 'Stop'), { decision: 'block', reason: 'go' });
-        if (how === 'gone') await hub.sessions.terminals.closed(user.sessionId);
-        else await user.send(hub, 'SessionEnd');
-        assert.equal((await bench.store.turns.get(queued.turn.id))?.state, 'interrupted');
-        const types = (await eventsOf(bench, user.sessionId)).map(([type]) => type);
-        assert.deepEqual(types.slice(-2), ['session.error', 'session.idle']);
-      }
     }),
   );
 });
