@@ -8,6 +8,7 @@ import { SharedLimits } from '../providers/http/shared-limits.ts';
 import type { Store } from '../store/store.ts';
 import { addGauge } from '../telemetry/metrics.ts';
 import { Activity } from './activity.ts';
+import { ApiTokenDesk } from './api-tokens.ts';
 import { ArtifactShelf } from './artifacts.ts';
 import { AuditTrail } from './audit.ts';
 import { AutoCheckpoints } from './auto-checkpoints.ts';
@@ -163,6 +164,7 @@ export async function createHub({
   const { codegen, stop, start } = openCodegen(foundation, { ends, events, idempotency, keeper, shared });
   tasks.ownedBy('codegen', { stop });
 
+  const apiTokens = new ApiTokenDesk(foundation);
   const health = new HealthDesk(foundation, { workers, repairs, version: version ?? 'unknown' });
 
   await recovery.start();
@@ -215,6 +217,7 @@ export async function createHub({
     sessions,
     codegen,
     fleet,
+    apiTokens,
     peers,
     health,
     close: () => {

@@ -14,6 +14,7 @@ import type {
   WorkerRecord,
   WorkspaceRecord,
 } from '../store/rows.ts';
+import type { ApiTokenDesk } from './api-tokens.ts';
 import type { Fleet } from './fleet/open-fleet.ts';
 import type { Codegen } from './codegen/open-codegen.ts';
 import type { Sessions } from './sessions/open-sessions.ts';
@@ -35,6 +36,7 @@ export interface Hub {
   readonly sessions: Sessions;
   readonly codegen: Codegen;
   readonly fleet: Fleet;
+  readonly apiTokens: Pick<ApiTokenDesk, 'create' | 'list' | 'revoke' | 'callerOf' | 'onRevoked'>;
   readonly peers: Peers;
   readonly health: Health;
   close(): Promise<void>;

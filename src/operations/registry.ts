@@ -31,6 +31,7 @@ import {
   renameSession,
 } from './sessions/sessions.ts';
 import { getState, updateState } from './sessions/state.ts';
+import { apiTokenCreate, apiTokenList, apiTokenRevoke } from './tokens/api-tokens.ts';
 import { workerDrain, workerList, workerRemove, workerUndrain } from './workers/workers.ts';
 
 /** The tools: everything that models can ask for, in the order in which it is listed: a fixed order keeps clients' prompt caches. */
@@ -103,6 +104,9 @@ export const operatorOperations: readonly Operation[] = [
   workerDrain,
   workerUndrain,
   workerRemove,
+  apiTokenCreate,
+  apiTokenList,
+  apiTokenRevoke,
   hookTokenCreate,
   hookTokenRevoke,
   pauseAgent,

@@ -13,6 +13,7 @@ import { createCheckpointStore } from './checkpoints.ts';
 import type { Database } from './database.ts';
 import { dump, load } from './dump.ts';
 import { createEventStore } from './events.ts';
+import { createApiTokenStore } from './credentials/api-tokens.ts';
 import { createCodegenStore } from './codegen/runs.ts';
 import { createFleetStore } from './fleet/fleet.ts';
 import { createHubStore } from './hubs.ts';
@@ -52,6 +53,7 @@ export function assembleStore(db: Database): Store {
     uploads: createUploadStore(db),
     fleet: createFleetStore(db),
     codegen: createCodegenStore(db),
+    apiTokens: createApiTokenStore(db),
     audit,
     async now() {
       const { rows } = await sql<{ now: number }>`select ${db.now} as now`.execute(db.kysely);

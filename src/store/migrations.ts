@@ -1,6 +1,7 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { addCodegen } from './codegen/migration.ts';
+import { addApiTokens } from './credentials/migration.ts';
 import { addFleet } from './fleet/migration.ts';
 
 export type DialectName = 'sqlite' | 'postgres';
@@ -19,6 +20,7 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0009-presence': { up: db => addPresence(db, dialect) },
   '0010-fleet': { up: db => addFleet(db, textOf(dialect)) },
   '0011-codegen': { up: db => addCodegen(db, { text: textOf(dialect), dialect }) },
+  '0013-api-tokens': { up: db => addApiTokens(db, { text: textOf(dialect), dialect }) },
 });
 
 /** The migrations that this program knows, the oldest first. */

@@ -31,6 +31,7 @@ export interface Schema {
   fleet_watch: FleetWatchTable;
   fleet_look: FleetLookTable;
   fleet_change: FleetChangeTable;
+  api_token: ApiTokenTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
 }
@@ -352,6 +353,22 @@ export interface FleetChangeTable {
   caller: string;
   operation: string;
   changed_at: number;
+}
+
+/** What callers made for their scripts. */
+export interface ApiTokenTable {
+  ordinal: Generated<number>;
+  id: string;
+  hash: string;
+  caller: string;
+  caller_name: string | null;
+  name: string;
+  scopes: string;
+  teams: string;
+  created_at: number;
+  expires_at: number;
+  last_used_at: number | null;
+  revoked_at: number | null;
 }
 
 export interface AuditTable {

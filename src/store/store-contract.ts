@@ -1,4 +1,5 @@
 import { agentsContract } from './contract/agents.ts';
+import { apiTokensContract } from './contract/api-tokens.ts';
 import { callsContract } from './contract/calls.ts';
 import { eventsContract } from './contract/events.ts';
 import { familyContract } from './contract/family.ts';
@@ -30,4 +31,5 @@ export function storeContract(name: string, use: Use): void {
   presenceContract(name, use);
   fleetContract(name, use);
   codegenContract(name, use);
+  apiTokensContract(name, use);
 }

@@ -182,6 +182,13 @@ export function standInHub(): StandInHub {
       throw new Error('there are no sessions with agents here');
     },
     health: { look: async () => elsewhere(), details: async () => elsewhere() },
+    apiTokens: {
+      create: async () => elsewhere(),
+      list: async () => [],
+      revoke: async () => elsewhere(),
+      callerOf: async () => 'unknown',
+      onRevoked: () => {},
+    },
     peers: { tell: () => {}, ask: async () => [], hear: () => {} },
     close: async () => {},
   };

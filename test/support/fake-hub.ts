@@ -84,6 +84,14 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
       details: unexpected('health.details'),
       ...parts.health,
     },
+    apiTokens: {
+      create: unexpected('apiTokens.create'),
+      list: unexpected('apiTokens.list'),
+      revoke: unexpected('apiTokens.revoke'),
+      callerOf: async () => 'unknown',
+      onRevoked: () => {},
+      ...parts.apiTokens,
+    },
     peers: { tell: () => {}, ask: async () => [], hear: () => {}, ...parts.peers },
     close: async () => {},
   };

@@ -117,6 +117,7 @@ export function callsContract(name: string, use: Use): void {
             'fleet_look',
             'fleet_change',
             'codegen_run',
+            'api_token',
           ].map(table => `drop table ${table}`),
           'drop index event_turn_end',
           'alter table idempotency drop column owner',
