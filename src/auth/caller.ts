@@ -17,6 +17,18 @@ export interface Caller {
 /** The identity of the user of this machine: solo mode, stdio, CLI, and loopback HTTP without credentials. */
 export const localCaller: Caller = { id: 'local', scopes: new Set(['admin']), teams: new Set() };
 
+/** The same caller, who changes nothing. Always the same object, so that nothing is made for each call. */
+export function asReader(caller: Caller): Caller {
+  if (caller.isReadOnly === true) return caller;
+  const known = readers.get(caller);
+  if (known !== undefined) return known;
+  const reader = { ...caller, isReadOnly: true };
+  readers.set(caller, reader);
+  return reader;
+}
+
+const readers = new WeakMap<Caller, Caller>();
+
 /** Write implies read, `admin` implies all. */
 export function hasScope(caller: Caller, scope: string): boolean {
   if (caller.scopes.has('admin') || caller.scopes.has(scope)) return true;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { authSchema } from './auth.ts';
 import { coderSchema } from './coder.ts';
+import { limitsSchema } from './limits.ts';
 
 const hostList = z.array(z.string());
 /** Kinds of agents that need no command. */
@@ -27,6 +29,8 @@ export const configSchema = z
         max_body_bytes: z.int().min(1024).default(4_718_592).describe('largest request body'),
       })
       .prefault({}),
+    auth: authSchema,
+    limits: limitsSchema,
     health: z
       .strictObject({
         host: z.string().default('127.0.0.1').describe('address of the health port'),

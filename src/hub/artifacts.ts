@@ -9,6 +9,7 @@ import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
 import type { Artifacts, Call, Workspaces } from './hub.ts';
 import type { Collected } from './renderings.ts';
+import type { Asker, Sharing } from './sharing/sharing.ts';
 
 const ID = /^art_[a-z0-9]{20,32}$/;
 const DEFAULT_TYPE = 'application/octet-stream';
@@ -20,6 +21,7 @@ type FileDone = WorkerReply<'file.do'>;
 interface Parts {
   readonly events: EventLog;
   readonly resolve: Workspaces['resolve'];
+  readonly sharing: Sharing;
   /** Does a file request on the holder; registers nothing. */
   fileDo(workspace: WorkspaceRecord, file: Parameters<Workspaces['file']>[1], call: Call): Promise<FileDone>;
 }
@@ -41,13 +43,13 @@ export class ArtifactShelf implements Artifacts {
   async find(idOrName: string, workspaceId: string | undefined, call: Call): Promise<ArtifactRecord> {
     const { artifacts } = this.#foundation.store;
     const byId = ID.test(idOrName) ? await artifacts.get(idOrName) : undefined;
-    if (byId !== undefined && byId.caller === call.caller.id) return byId;
+    if (byId !== undefined && (await this.#isFor(byId, call.caller))) return byId;
     const mayHaveName = workspaceId !== undefined || call.connection !== undefined;
     // An id needs no workspace, so the answer to a wrong one must not ask for one.
     if (ID.test(idOrName) && !mayHaveName) throw artifactNotFound(idOrName);
     const workspace = await this.#parts.resolve(workspaceId, call, { mayCreate: false, tool: 'artifact_get' });
     const named = await artifacts.findByName(workspace.id, idOrName.replace(/^\/workspace\//, ''));
-    if (named === undefined || named.caller !== call.caller.id) throw artifactNotFound(idOrName);
+    if (named === undefined || named.caller !== workspace.caller) throw artifactNotFound(idOrName);
     return named;
   }
 
@@ -72,7 +74,8 @@ export class ArtifactShelf implements Artifacts {
     const origin = { caller: workspace.caller, workspaceId: workspace.id, taskId: null };
     const row = rowOf({ ...collected, contentType: contentType ?? collected.contentType }, { ...origin, labels });
     const named = artifactId === undefined ? row : { ...row, id: artifactId };
-    return (await this.#insert([named]))[0] ?? raise(new Error('an artifact was not inserted'));
+    const mostBytes = this.#foundation.limits.of(workspace.caller)?.bytes;
+    return (await this.#insert([named], { mostBytes }))[0] ?? raise(new Error('an artifact was not inserted'));
   }
 
   /** Registers what a run or a write left under `artifacts/`, and the blobs of outputs that were cut. */
@@ -93,6 +96,11 @@ export class ArtifactShelf implements Artifacts {
       if (artifact !== undefined) outputArtifacts[stream] = artifact;
     }
     return { artifacts: rows.flatMap(({ id }) => byId.get(id) ?? []), outputArtifacts };
+  }
+
+  /** An artifact is used by whoever may use its workspace. */
+  async #isFor({ workspaceId: id, caller: owner }: ArtifactRecord, asker: Asker): Promise<boolean> {
+    return await this.#parts.sharing.mayUseWorkspace({ id, caller: owner }, asker);
   }
 
   async #collect(workspace: WorkspaceRecord, path: string, call: Call): Promise<CollectedArtifact> {
@@ -117,8 +125,8 @@ export class ArtifactShelf implements Artifacts {
     return { path, ...stored, contentType: guessed };
   }
 
-  async #insert(rows: readonly New[]): Promise<ArtifactRecord[]> {
-    const inserted = await this.#foundation.store.artifacts.insert(rows);
+  async #insert(rows: readonly New[], options: { mostBytes?: number } = {}): Promise<ArtifactRecord[]> {
+    const inserted = await this.#foundation.store.artifacts.insert(rows, options);
     const workspaceId = rows[0]?.workspaceId;
     if (workspaceId !== undefined) {
       await this.#parts.events.appendAll(

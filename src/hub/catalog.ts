@@ -1,6 +1,7 @@
 import type { WorkspaceRecord } from '../store/rows.ts';
 import type { WorkspaceStore } from '../store/store.ts';
 import { workspaceNotFound } from './errors.ts';
+import type { Asker, Sharing } from './sharing/sharing.ts';
 
 const MAX_RECORDS = 10_000;
 
@@ -10,27 +11,25 @@ const MAX_RECORDS = 10_000;
  */
 export class Catalog {
   readonly #store: WorkspaceStore;
+  readonly #sharing: Sharing;
   readonly #records = new Map<string, WorkspaceRecord>();
   /** Being deleted: already gone for everyone but the deletion itself. */
   readonly #leaving = new Set<string>();
   #forgotten = 0;
 
-  constructor(store: WorkspaceStore) {
+  constructor(store: WorkspaceStore, sharing: Sharing) {
     this.#store = store;
+    this.#sharing = sharing;
   }
 
-  /** Throws WORKSPACE_NOT_FOUND for an unknown, deleted or foreign one. */
-  async get(id: string, caller: string): Promise<WorkspaceRecord> {
-    const record = this.#records.get(id) ?? (await this.refresh(id));
-    if (record === undefined || record.caller !== caller || this.#leaving.has(id)) throw workspaceNotFound(id);
-    return record;
+  /** Throws WORKSPACE_NOT_FOUND for an unknown or deleted one, and for a foreign one that is not shared with the asker. */
+  async get(id: string, asker: Asker): Promise<WorkspaceRecord> {
+    return await this.#for(asker, { id, record: this.#records.get(id) ?? (await this.refresh(id)) });
   }
 
   /** The row as it is now. Throws like `get`. */
-  async read(id: string, caller: string): Promise<WorkspaceRecord> {
-    const record = await this.refresh(id);
-    if (record === undefined || record.caller !== caller || this.#leaving.has(id)) throw workspaceNotFound(id);
-    return record;
+  async read(id: string, asker: Asker): Promise<WorkspaceRecord> {
+    return await this.#for(asker, { id, record: await this.refresh(id) });
   }
 
   /** The record with the highest epoch that this process has seen. */
@@ -82,5 +81,15 @@ export class Catalog {
       this.forget(id);
       this.#leaving.delete(id);
     };
+  }
+
+  async #for(
+    asker: Asker,
+    { id, record }: { id: string; record: WorkspaceRecord | undefined },
+  ): Promise<WorkspaceRecord> {
+    if (record === undefined || this.#leaving.has(id)) throw workspaceNotFound(id);
+    if (record.caller === asker.id) return record;
+    if (!(await this.#sharing.mayUseWorkspace(record, asker)) || this.#leaving.has(id)) throw workspaceNotFound(id);
+    return record;
   }
 }

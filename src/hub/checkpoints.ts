@@ -9,6 +9,7 @@ import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';
 import type { Call, Checkpoints, WorkspaceView } from './hub.ts';
 import type { RunDesk } from './runs.ts';
+import type { Sharing } from './sharing/sharing.ts';
 import { specAsJson, specOf } from './stored-spec.ts';
 import type { WorkspaceMaker } from './workspace-maker.ts';
 import type { WorkspaceViews } from './workspace-views.ts';
@@ -23,6 +24,7 @@ interface Parts {
   readonly events: EventLog;
   readonly maker: WorkspaceMaker;
   readonly runs: RunDesk;
+  readonly sharing: Sharing;
   readonly views: WorkspaceViews;
 }
 
@@ -60,19 +62,20 @@ export class CheckpointDesk implements Checkpoints {
     call: Waiting & { readonly caller: Caller },
   ): Promise<WorkspaceView> {
     const checkpoint = await this.#foundation.store.checkpoints.get(checkpointId);
-    if (checkpoint === undefined || checkpoint.caller !== call.caller.id) throw checkpointNotFound(checkpointId);
+    const isFor = checkpoint !== undefined && (await this.#isFor(checkpoint, call.caller));
+    if (!isFor) throw checkpointNotFound(checkpointId);
     if (workspaceId === undefined) {
       const ttlSeconds = this.#foundation.config.sandbox.default_ttl_seconds;
       return await this.#parts.views.view(await this.#restoreAnew(checkpoint, { ttlSeconds }, call));
     }
-    const workspace = await this.#parts.catalog.read(workspaceId, call.caller.id);
+    const workspace = await this.#parts.catalog.read(workspaceId, call.caller);
     return await this.#parts.views.view(await this.#restoreInto(workspace, checkpoint, call));
   }
 
   async fork(
     workspace: WorkspaceRecord,
     { count, name }: { count: number; name?: string },
-    call: Waiting,
+    call: Waiting & { readonly caller: Caller },
   ): Promise<WorkspaceView[]> {
     const { deletion, views } = this.#parts;
     const checkpoint = await this.create(workspace, {}, call);
@@ -107,7 +110,8 @@ export class CheckpointDesk implements Checkpoints {
     { name, isHeld = false }: { name?: string; isHeld?: boolean },
     call: Waiting,
   ): Promise<CheckpointRecord> {
-    const { store, config } = this.#foundation;
+    const { store, config, limits } = this.#foundation;
+    if (!isHeld) await limits.requireRoom(workspace.caller);
     const id = call.ids?.handle('cp') ?? newId('cp');
     const taken = call.ids && (await store.checkpoints.get(id));
     if (taken) return taken;
@@ -139,14 +143,15 @@ export class CheckpointDesk implements Checkpoints {
   async #restoreAnew(
     checkpoint: CheckpointRecord,
     { ttlSeconds, name }: { ttlSeconds: number; name?: string },
-    call: Waiting,
+    call: Waiting & { readonly caller: Caller },
   ): Promise<WorkspaceRecord> {
     const { ids } = call;
     const { site: _site, enforcement: _enforcement, filling: _filling, ...spec } = specOf(checkpoint);
-    const { caller, metadata } = checkpoint;
+    const { metadata } = checkpoint;
     call.signal.throwIfAborted();
     const made = await this.#parts.maker.make({
-      caller,
+      // Who copies something that is shared has the copy.
+      caller: call.caller.id,
       name,
       spec,
       metadata,
@@ -184,6 +189,11 @@ export class CheckpointDesk implements Checkpoints {
     const restored = await catalog.refresh(workspace.id);
     if (restored === undefined) throw workspaceNotFound(workspace.id);
     return restored;
+  }
+
+  /** A checkpoint is used by whoever may use its workspace. */
+  async #isFor({ workspaceId: id, caller: owner }: CheckpointRecord, caller: Caller): Promise<boolean> {
+    return await this.#parts.sharing.mayUseWorkspace({ id, caller: owner }, caller);
   }
 
   #announce(workspaceId: string, type: string, body: { checkpoint_id: string }): Promise<void> {

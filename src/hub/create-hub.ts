@@ -2,7 +2,7 @@ import type { Blobs } from '../blobs/blobs.ts';
 import type { Config } from '../config/config.ts';
 import type { ConfigKeeper } from '../config/config-keeper.ts';
 import type { Fabric } from '../fabric/fabric.ts';
-import type { AgentProvider } from '../providers/provider.ts';
+import type { ProviderSource } from '../providers/provider.ts';
 import type { Log } from '../log/log.ts';
 import { SharedLimits } from '../providers/http/shared-limits.ts';
 import type { Store } from '../store/store.ts';
@@ -36,6 +36,9 @@ import { Renderings } from './renderings.ts';
 import { RunEnds } from './run-ends.ts';
 import { RunDesk } from './runs.ts';
 import { serveWorkers } from './serve-workers.ts';
+import { CallerLimits } from './limits/caller-limits.ts';
+import { ShareDesk } from './sharing/share-desk.ts';
+import { Sharing } from './sharing/sharing.ts';
 import { openSessions } from './sessions/open-sessions.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskRecovery } from './task-recovery.ts';
@@ -61,7 +64,7 @@ export interface HubOptions {
   /** Of this program. */
   readonly version?: string;
   /** Of agents that run elsewhere. */
-  readonly providers?: readonly AgentProvider[];
+  readonly providers?: ProviderSource;
   /** Of requests to services of others, where others in this process make some too. */
   readonly shared?: SharedLimits;
   readonly timing?: Partial<Timing>;
@@ -76,9 +79,9 @@ export async function createHub({
   blobs,
   timing,
   version,
-  providers = [],
+  providers = async () => [],
   keeper,
-  shared = new SharedLimits(),
+  shared,
   ...given
 }: HubOptions): Promise<Hub> {
   const repairs = new RepairLog();
@@ -87,6 +90,7 @@ export async function createHub({
     ...options,
     link: { fabric, blobs },
     timing: { ...usualTiming, leaseSeconds: options.config.cluster.lease_seconds, ...timing },
+    limits: new CallerLimits(options.config.limits, options.store),
     background: new Background(options.log),
   };
   const { store, config, log, background } = foundation;
@@ -97,7 +101,8 @@ export async function createHub({
   const audit = new AuditTrail(store.audit, log);
   const idempotency = new OnceKeeper(foundation);
   const lanes = new LaneBook();
-  const catalog = new Catalog(store.workspaces);
+  const sharing = new Sharing(store.shares);
+  const catalog = new Catalog(store.workspaces, sharing);
   const ledger = new Ledger(config.tasks.queue_per_hub);
   const activity = new Activity(foundation);
   const workers = new WorkerBook(foundation);
@@ -120,11 +125,12 @@ export async function createHub({
   });
   const artifacts: ArtifactShelf = new ArtifactShelf(foundation, {
     events,
+    sharing,
     resolve: (id, call, where) => workspaces.resolve(id, call, where),
     fileDo: (workspace, file, call) => workspaces.fileDo(workspace, file, call),
   });
   const ends = new RunEnds(foundation, { artifacts, events, ledger, peers, renderings, tails });
-  const tasks = new TaskDesk(foundation, { catalog, ends, events, finished, holders, ledger, tails });
+  const tasks = new TaskDesk(foundation, { catalog, ends, events, finished, holders, ledger, sharing, tails });
   const deletion = new Deletion(foundation, { catalog, events, holders, placement, tasks });
   const maker = new WorkspaceMaker(foundation, { catalog, events, holders, placement });
   const views = new WorkspaceViews(foundation, {
@@ -145,7 +151,7 @@ export async function createHub({
   const workspaces: WorkspaceDesk = new WorkspaceDesk(foundation, workspaceParts);
   const runParts = { activity, artifacts, catalog, finished, holders, idempotency, ledger, renderings, tails, tasks };
   const runs = new RunDesk(foundation, runParts);
-  const checkpoints = new CheckpointDesk(foundation, { catalog, deletion, events, maker, runs, views });
+  const checkpoints = new CheckpointDesk(foundation, { catalog, deletion, events, maker, runs, sharing, views });
   const recovery = new TaskRecovery(foundation, { catalog, ends, holders, ledger, tails, tasks, workers });
   const lost = new LostWorkspaces(foundation, { catalog, events, holders, workers });
   const auto = new AutoCheckpoints(foundation, events);
@@ -153,7 +159,7 @@ export async function createHub({
   new Sweeper(foundation, { activity, deletion, ledger, recovery, workers });
 
   const { sessions, recorder, presence } = openSessions(foundation, {
-    ...{ activity, catalog, holders, events, idempotency, peers, workers },
+    ...{ activity, catalog, holders, events, idempotency, peers, sharing, workers },
   });
 
   const fleet = openFleet(foundation, {
@@ -161,7 +167,10 @@ export async function createHub({
     ...{ ends, events, idempotency, tasks, workers, workspaces },
   });
 
-  const { codegen, stop, start } = openCodegen(foundation, { ends, events, idempotency, keeper, shared });
+  const { codegen, stop, start } = openCodegen(foundation, {
+    ...{ ends, events, idempotency, keeper },
+    shared: shared ?? new SharedLimits({ records: store.budgets }),
+  });
   tasks.ownedBy('codegen', { stop });
 
   const apiTokens = new ApiTokenDesk(foundation);
@@ -214,6 +223,8 @@ export async function createHub({
       remove: (id, options) => workers.remove(id, options),
     },
     clientSessions: store.clientSessions,
+    shares: new ShareDesk(store),
+    limits: foundation.limits,
     sessions,
     codegen,
     fleet,

@@ -38,7 +38,7 @@ export class DefaultWorkspaces {
       const record = await known;
       this.#remember(key, known);
       try {
-        return await this.#parts.catalog.get(record.id, caller.id);
+        return await this.#parts.catalog.get(record.id, caller);
       } catch (error) {
         if (!(error instanceof AppError && error.code === 'WORKSPACE_NOT_FOUND')) throw error;
         // Deleted meanwhile; the connection gets a new one, unless a call beside this one is making it already.

@@ -1,6 +1,12 @@
 import { AppError } from '../errors/app-error.ts';
 
 /** Unknown, deleted and foreign handles must not differ in a single letter, so each has one place that words it. */
+/** For whoever it is shared with; anybody else hears that there is no such workspace. */
+export const notYoursToDelete = (id: string): AppError =>
+  new AppError('POLICY_DENIED', `workspace ${id} is shared with you, and only its owner deletes it`, {
+    hint: 'ask its owner, or work in a copy: workspace_fork',
+  });
+
 export const workspaceNotFound = (id: string): AppError =>
   new AppError('WORKSPACE_NOT_FOUND', `Workspace not found: ${id}`);
 export const taskNotFound = (id: string): AppError => new AppError('TASK_NOT_FOUND', `Task not found: ${id}`);

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Log } from '../log/log.ts';
 import type { Link } from '../protocol/link.ts';
 import type { Store } from '../store/store.ts';
+import type { CallerLimits } from './limits/caller-limits.ts';
 
 /** How often the hub looks after things; tests shorten it. */
 export interface Timing {
@@ -47,6 +48,7 @@ export interface Foundation {
   readonly config: Config;
   readonly log: Log;
   readonly timing: Timing;
+  readonly limits: CallerLimits;
   readonly background: Background;
 }
 

@@ -18,6 +18,8 @@ import type { ApiTokenDesk } from './api-tokens.ts';
 import type { Fleet } from './fleet/open-fleet.ts';
 import type { Codegen } from './codegen/open-codegen.ts';
 import type { Sessions } from './sessions/open-sessions.ts';
+import type { CallerLimits } from './limits/caller-limits.ts';
+import type { ShareDesk } from './sharing/share-desk.ts';
 import type { Page, PageQuery, ClientSessionStore } from '../store/store.ts';
 
 /** The control plane, as operations see it. Every method that takes a caller answers a foreign handle like an unknown one. */
@@ -33,6 +35,8 @@ export interface Hub {
   readonly lanes: Lanes;
   readonly workers: Workers;
   readonly clientSessions: ClientSessionStore;
+  readonly shares: ShareDesk;
+  readonly limits: Pick<CallerLimits, 'enter'>;
   readonly sessions: Sessions;
   readonly codegen: Codegen;
   readonly fleet: Fleet;
@@ -86,7 +90,11 @@ export interface WorkspaceDetails extends WorkspaceView {
 
 export interface Workspaces {
   create(request: WorkspaceRequest, call: Call): Promise<WorkspaceView>;
-  list(query: PageQuery & { state?: string }, caller: Caller): Promise<Page<WorkspaceView> & { total: number }>;
+  /** `shared`: those that others share with the caller, instead of its own. */
+  list(
+    query: PageQuery & { state?: string; shared?: boolean },
+    caller: Caller,
+  ): Promise<Page<WorkspaceView> & { total: number }>;
   get(id: string, caller: Caller): Promise<WorkspaceDetails>;
   delete(id: string, caller: Caller): Promise<void>;
   /** Merges, or with `replace` replaces, the metadata. */

@@ -125,7 +125,8 @@ export class Placement {
       const { slots } = worker;
       const seen = slots - freeSlots;
       const placed = { ...row(worker), worker: worker.id, epoch: 1 };
-      const outcome = await this.#foundation.store.workspaces.insert(placed, { slots, seen });
+      const perCaller = this.#foundation.limits.of(placed.caller)?.workspaces;
+      const outcome = await this.#foundation.store.workspaces.insert(placed, { slots, seen, perCaller });
       if ('stale' in outcome) return 'stale';
       if (!('full' in outcome)) return outcome;
     }
@@ -142,6 +143,8 @@ export class Placement {
   }
 }
 
+/** Waiting helps nobody who has as many as it may. */
 function undefinedIfFull(error: unknown): undefined {
-  if (!(error instanceof AppError && error.code === 'CAPACITY_EXCEEDED')) throw error;
+  const isFull = error instanceof AppError && error.code === 'CAPACITY_EXCEEDED' && error.details.limit === undefined;
+  if (!isFull) throw error;
 }

@@ -56,9 +56,13 @@ export class RunDesk implements Runs {
     this.#parts.renderings.register(name, renderer);
   }
 
-  run(request: RunRequest, call: Call): Promise<RunAnswer> {
+  async run(request: RunRequest, call: Call): Promise<RunAnswer> {
+    const { limits } = this.#foundation;
+    const { caller } = request.workspace;
+    // A run leaves files of any size, and what it has done cannot be refused afterwards.
+    if (limits.of(caller) !== undefined) await limits.requireRoom(caller);
     const isTask = call.wantsTask || request.waitSeconds <= 0 || request.idempotencyKey !== undefined;
-    return isTask ? this.#asTask(request, call) : this.#inline(request, call);
+    return await (isTask ? this.#asTask(request, call) : this.#inline(request, call));
   }
 
   /**

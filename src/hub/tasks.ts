@@ -14,6 +14,7 @@ import type { Holders } from './holders.ts';
 import type { Call, RunAnswer, Tasks } from './hub.ts';
 import type { Ledger } from './ledger.ts';
 import type { RunEnds } from './run-ends.ts';
+import type { Sharing } from './sharing/sharing.ts';
 import type { Tails } from './tails.ts';
 import { queuedRow, type Run } from './task-rows.ts';
 import { reporting } from './waiting.ts';
@@ -30,6 +31,7 @@ interface Parts {
   readonly events: EventLog;
   readonly finished: FinishedRuns;
   readonly holders: Holders;
+  readonly sharing: Sharing;
   readonly ledger: Ledger;
   readonly tails: Tails;
 }
@@ -59,7 +61,7 @@ export class TaskDesk implements Tasks {
 
   async get(id: string, caller: Caller): Promise<TaskRecord> {
     const task = (await this.#foundation.store.tasks.get(id)) ?? (await this.#justFinished(id));
-    if (task === undefined || task.caller !== caller.id) throw taskNotFound(id);
+    if (task === undefined || !(await this.#isFor(task, caller))) throw taskNotFound(id);
     return task;
   }
 
@@ -103,7 +105,9 @@ export class TaskDesk implements Tasks {
     caller: Caller,
   ): Promise<Page<TaskRecord>> {
     await this.#parts.finished.flushEverywhere();
-    return await this.#foundation.store.tasks.list({ ...query, caller: caller.id });
+    // Those of a workspace that is shared are its owner's.
+    const owner = await this.#ownerOf(query.workspaceId, caller);
+    return await this.#foundation.store.tasks.list({ ...query, caller: owner });
   }
 
   /** Ends all unfinished tasks of a workspace that is being deleted. Its worker ends their processes with the box. */
@@ -117,7 +121,8 @@ export class TaskDesk implements Tasks {
   async accept(run: Run, at: { sequence: number | null; startedAt: number | null }): Promise<void> {
     const { ledger, tails } = this.#parts;
     const row = { ...queuedRow(run), ...at, status: at.startedAt === null ? 'queued' : 'running' } as const;
-    await this.#foundation.store.tasks.insert(row);
+    const { store, limits } = this.#foundation;
+    await store.tasks.insert(row, { perCaller: limits.of(row.caller)?.tasks });
     ledger.becomeTask(run.id, run.workspace.id);
     await tails.follow(run.workspace.worker, run.id);
     await this.announce(row, 'task.queued');
@@ -230,6 +235,20 @@ export class TaskDesk implements Tasks {
         signal?.removeEventListener('abort', wake);
       }
     }
+  }
+
+  /** A task is used by its caller, and by whoever may use its workspace. */
+  async #isFor({ caller: owner, workspaceId }: TaskRecord, caller: Caller): Promise<boolean> {
+    if (owner === caller.id) return true;
+    return (
+      workspaceId !== null && (await this.#parts.sharing.mayUseWorkspace({ id: workspaceId, caller: owner }, caller))
+    );
+  }
+
+  async #ownerOf(workspaceId: string | undefined, caller: Caller): Promise<string> {
+    const workspace = workspaceId === undefined ? undefined : await this.#foundation.store.workspaces.get(workspaceId);
+    const isShared = workspace !== undefined && (await this.#parts.sharing.mayUseWorkspace(workspace, caller));
+    return isShared ? workspace.caller : caller.id;
   }
 
   /** A run that ended a moment ago may not be written yet. */

@@ -8,7 +8,7 @@ import type { Catalog } from './catalog.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Foundation } from './foundation.ts';
 import type { Holders } from './holders.ts';
-import type { WorkspaceDetails, WorkspaceView } from './hub.ts';
+import type { WorkspaceDetails, Workspaces, WorkspaceView } from './hub.ts';
 import type { Ledger } from './ledger.ts';
 import { specOf, type StoredSpec } from './stored-spec.ts';
 
@@ -45,12 +45,12 @@ export class WorkspaceViews {
   async details(id: string, caller: Caller): Promise<WorkspaceDetails> {
     const { store } = this.#foundation;
     const { catalog, finished } = this.#parts;
-    const before = await catalog.read(id, caller.id);
+    const before = await catalog.read(id, caller);
     const [now] = await Promise.all([this.#inspect(before), finished.flushEverywhere()]);
     // The look may have found the workspace a new worker.
-    const record = await catalog.read(id, caller.id);
+    const record = await catalog.read(id, caller);
     const checkpoints = await store.checkpoints.list(id, CHECKPOINTS_SHOWN);
-    const recent = await store.tasks.list({ caller: caller.id, workspaceId: id, limit: TASKS_SHOWN });
+    const recent = await store.tasks.list({ caller: record.caller, workspaceId: id, limit: TASKS_SHOWN });
     const view = this.#viewOf(record, checkpoints[0]?.id ?? null);
     const rest = { checkpoints, recentTasks: recent.rows };
     if (now === undefined) return { ...view, ...rest, usage: null, contexts: [] };
@@ -62,15 +62,34 @@ export class WorkspaceViews {
   }
 
   async list(
-    { state, ...query }: PageQuery & { state?: string },
+    { state, shared = false, ...query }: Parameters<Workspaces['list']>[0],
     caller: Caller,
   ): Promise<Page<WorkspaceView> & { total: number }> {
+    if (shared) return await this.#shared({ ...query, ...(state !== undefined && { state }) }, caller);
     const { workspaces } = this.#foundation.store;
     const isDerived = state !== undefined && DERIVED.has(state);
     const found = isDerived
       ? await this.#filtered(query, { caller: caller.id, state })
       : await workspaces.list({ ...query, caller: caller.id, state });
     return { ...found, rows: await Promise.all(found.rows.map(record => this.view(record))) };
+  }
+
+  /** What is shared is not much: all of it is looked at. */
+  async #shared(
+    { state, limit, cursor }: PageQuery & { state?: string },
+    caller: Caller,
+  ): Promise<Page<WorkspaceView> & { total: number }> {
+    const { shares, workspaces } = this.#foundation.store;
+    const granted = await shares.granted(caller, 'workspace');
+    const records = await Promise.all([...new Set(granted.map(({ target }) => target))].map(id => workspaces.get(id)));
+    const wanted = records.flatMap(record =>
+      record !== undefined && (state === undefined || this.#stateOf(record) === state) ? [record] : [],
+    );
+    const start = cursor === undefined ? 0 : wanted.findIndex(({ id }) => id === cursor) + 1;
+    const page = wanted.slice(start, start + limit);
+    const hasMore = start + limit < wanted.length;
+    const rows = await Promise.all(page.map(record => this.view(record)));
+    return { rows, nextCursor: hasMore ? (page.at(-1)?.id ?? null) : null, total: wanted.length };
   }
 
   /** Pages of rows whose state is known only together with what runs; the cursor stays that of the rows. */

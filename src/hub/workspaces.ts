@@ -4,13 +4,13 @@ import type { Connection } from '../operations/operation.ts';
 import type { FileRequest } from '../protocol/files.ts';
 import type { WorkerReply } from '../protocol/messages.ts';
 import type { JsonObject, WorkspaceRecord } from '../store/rows.ts';
-import type { Page, PageQuery } from '../store/store.ts';
+import type { Page } from '../store/store.ts';
 import type { Activity } from './activity.ts';
 import type { ArtifactShelf } from './artifacts.ts';
 import type { Catalog } from './catalog.ts';
 import type { DefaultWorkspaces } from './default-workspaces.ts';
 import type { Deletion } from './deletion.ts';
-import { workspaceNotFound } from './errors.ts';
+import { notYoursToDelete, workspaceNotFound } from './errors.ts';
 import type { Foundation } from './foundation.ts';
 import type { Holders } from './holders.ts';
 import type { Call, WorkspaceDetails, WorkspaceRequest, Workspaces, WorkspaceView } from './hub.ts';
@@ -48,7 +48,10 @@ export class WorkspaceDesk implements Workspaces {
     return await this.#parts.views.view(await this.#make(request, call));
   }
 
-  async list(query: PageQuery & { state?: string }, caller: Caller): Promise<Page<WorkspaceView> & { total: number }> {
+  async list(
+    query: Parameters<Workspaces['list']>[0],
+    caller: Caller,
+  ): Promise<Page<WorkspaceView> & { total: number }> {
     await this.#parts.activity.flush();
     return await this.#parts.views.list(query, caller);
   }
@@ -59,7 +62,9 @@ export class WorkspaceDesk implements Workspaces {
   }
 
   async delete(id: string, caller: Caller): Promise<void> {
-    await this.#parts.deletion.remove(await this.#parts.catalog.read(id, caller.id));
+    const workspace = await this.#parts.catalog.read(id, caller);
+    if (workspace.caller !== caller.id) throw notYoursToDelete(id);
+    await this.#parts.deletion.remove(workspace);
   }
 
   async setMetadata(
@@ -68,12 +73,12 @@ export class WorkspaceDesk implements Workspaces {
     { replace, caller }: { replace: boolean; caller: Caller },
   ): Promise<WorkspaceView> {
     const { catalog, views, activity } = this.#parts;
-    const record = await catalog.read(id, caller.id);
+    const record = await catalog.read(id, caller);
     const merged = replace ? metadata : { ...record.metadata, ...metadata };
     checkMap('metadata', merged);
     if (!(await this.#foundation.store.workspaces.update(id, 'any', { metadata: merged }))) throw workspaceNotFound(id);
     activity.touch(id);
-    return await views.view(await catalog.read(id, caller.id));
+    return await views.view(await catalog.read(id, caller));
   }
 
   async resolve(
@@ -116,7 +121,7 @@ export class WorkspaceDesk implements Workspaces {
     { mayCreate, tool }: { mayCreate: boolean; tool: string },
   ): Promise<WorkspaceRecord> {
     const { caller, connection } = call;
-    if (id !== undefined) return await this.#parts.catalog.get(id, caller.id);
+    if (id !== undefined) return await this.#parts.catalog.get(id, caller);
     if (connection !== undefined) return await this.#parts.defaults.of(connection, caller);
     if (mayCreate) return await this.#make({ network: 'off', limits: {}, env: {}, metadata: {} }, call);
     throw new AppError('WORKSPACE_REQUIRED', `workspace_id is required for ${tool}`, { details: { tool } });

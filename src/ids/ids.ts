@@ -2,7 +2,7 @@ import { randomFillSync, randomUUID } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
 export const ID_LENGTH = 24;
-export type IdPrefix = 'ws' | 'art' | 'cp' | 'wk' | 'box' | 'req' | 'up' | 'aud' | 'tok';
+export type IdPrefix = 'ws' | 'art' | 'cp' | 'wk' | 'box' | 'req' | 'up' | 'aud' | 'sh' | 'tok';
 /** The largest multiple of 36 that fits a byte; larger bytes are dropped so that every letter is equally likely. */
 const UNBIASED = 252;
 

@@ -44,7 +44,7 @@ export interface ServerScope {
 }
 
 export interface ToolHandlers {
-  list(): ListToolsResult;
+  list(context: ServerContext): ListToolsResult;
   call(request: CallToolRequest, context: ServerContext): Promise<CallToolResult>;
 }
 
@@ -73,10 +73,10 @@ export function createServer(parts: ServerParts, scope: ServerScope): Server {
   server.onerror = error => parts.log.debug({ err: error }, 'MCP message could not be served');
   const run = runner(parts, scope);
   const tools: ToolHandlers = {
-    list: () => scope.catalogue.listed,
+    list: context => scope.catalogue.listedFor(scope.callerOf(context.http?.authInfo)),
     call: (request, context) => callTool(request, { context, scope, run, log: parts.log }),
   };
-  server.setRequestHandler('tools/list', tools.list);
+  server.setRequestHandler('tools/list', (_request, context) => tools.list(context));
   server.setRequestHandler('tools/call', tools.call);
   if (scope.era === 'modern') addTasks(server, { catalogue: scope.catalogue, run, log: parts.log });
   parts.extend?.(server, tools);

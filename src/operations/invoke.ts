@@ -1,4 +1,4 @@
-import type { Caller } from '../auth/caller.ts';
+import { asReader, type Caller } from '../auth/caller.ts';
 import { AppError } from '../errors/app-error.ts';
 import { unavailable } from '../errors/unavailable.ts';
 import type { Hub } from '../hub/hub.ts';
@@ -8,7 +8,7 @@ import { type CallMeter, createCallMeter } from '../telemetry/metrics.ts';
 import { currentScope, inScope } from '../telemetry/scope.ts';
 import { traced } from '../telemetry/tracing.ts';
 import type { Connection, Operation, OperationContext, OperationResult, Progress, Turn } from './operation.ts';
-import { requireScope } from './scopes.ts';
+import { requireMayChange, requireScope } from './scopes.ts';
 
 /** One call of an operation, as the surface that received it describes it. */
 export interface InvokeCall {
@@ -56,20 +56,26 @@ async function perform(
   let input = args;
   let result: OperationResult | undefined;
   let failure: AppError | undefined;
+  let leave: (() => void) | undefined;
   try {
+    leave = call.hub.limits.enter(call.caller);
     requireScope(operation.scope, call.caller);
+    requireMayChange(operation, call.caller);
     if (!operation.hints.readOnly) call.hub.audit.admit();
     const prepared = operation.prepare(args);
     input = prepared.input;
-    result = await prepared.run(contextOf(call, turn));
+    result = await prepared.run(contextOf(call, { operation, turn }));
   } catch (error) {
     failure = asAppError(error, { operation, call });
   } finally {
     turn.done();
+    leave?.();
   }
   const durationMs = performance.now() - startedAt;
   const outcome = failure?.code ?? 'ok';
   meterOf(operation).count(outcome, durationMs);
+  // A flood that is kept out is counted, and fills no records.
+  if (failure !== undefined && leave === undefined) throw failure;
   call.log.debug({ operation: operation.name, outcome, durationMs }, 'call answered');
   const recorded = call.hub.audit.record({
     caller: call.caller.id,
@@ -77,7 +83,11 @@ async function perform(
     handles: handlesOf(input, result?.output),
     outcome,
     durationMs: Math.round(durationMs * 1000) / 1000,
-    details: { surface: call.surface, request_id: call.requestId },
+    details: {
+      surface: call.surface,
+      request_id: call.requestId,
+      ...(call.caller.credential !== undefined && { credential: call.caller.credential }),
+    },
   });
   if (operation.hints.readOnly || operation.ordered) {
     recorded.catch(error => call.log.error({ err: error, operation: operation.name }, 'audit record was not written'));
@@ -99,10 +109,11 @@ function takeTurn(args: Record<string, unknown>, { hub, caller, connection }: In
   return place === undefined ? NO_TURN : hub.lanes.take(`${caller.id} ${place}`);
 }
 
-function contextOf(call: InvokeCall, turn: Turn): OperationContext {
+/** An operation that changes nothing acts for a reader: what is shared for reading is enough for it. */
+function contextOf(call: InvokeCall, { operation, turn }: { operation: Operation; turn: Turn }): OperationContext {
   return {
     hub: call.hub,
-    caller: call.caller,
+    caller: operation.hints.readOnly ? asReader(call.caller) : call.caller,
     connection: call.connection,
     signal: call.signal,
     requestId: call.requestId,

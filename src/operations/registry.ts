@@ -31,6 +31,7 @@ import {
   renameSession,
 } from './sessions/sessions.ts';
 import { getState, updateState } from './sessions/state.ts';
+import { shareCreate, shareList, shareRevoke } from './sharing/shares.ts';
 import { apiTokenCreate, apiTokenList, apiTokenRevoke } from './tokens/api-tokens.ts';
 import { workerDrain, workerList, workerRemove, workerUndrain } from './workers/workers.ts';
 
@@ -112,6 +113,9 @@ export const operatorOperations: readonly Operation[] = [
   pauseAgent,
   resumeAgent,
   interruptAgent,
+  shareCreate,
+  shareList,
+  shareRevoke,
 ];
 
 const byName = new Map<string, Operation>();

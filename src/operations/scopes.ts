@@ -1,6 +1,6 @@
 import { type Caller, hasScope } from '../auth/caller.ts';
 import { AppError } from '../errors/app-error.ts';
-import type { RequiredScope } from './operation.ts';
+import type { Operation, RequiredScope } from './operation.ts';
 
 /**
  * The scope that the caller lacks, to be named in a challenge; undefined when nothing is missing. `any` asks for some scope,
@@ -25,7 +25,16 @@ export function requireTaskScope(toolset: string, right: 'read' | 'write', calle
   if (!hasScope(caller, scope)) throw insufficientScope(scope);
 }
 
-function insufficientScope(scope: string): AppError {
+/** A request that asked for it changes nothing, whatever its scopes allow. Throws POLICY_DENIED. */
+export function requireMayChange({ name, hints }: Pick<Operation, 'name' | 'hints'>, { isReadOnly }: Caller): void {
+  if (hints.readOnly || isReadOnly !== true) return;
+  throw new AppError('POLICY_DENIED', `${name} changes something, and this request is read-only`, {
+    hint: 'leave the header X-MCP-Readonly out, or call an operation that only reads',
+  });
+}
+
+/** What a caller is told who lacks a scope. */
+export function insufficientScope(scope: string): AppError {
   return new AppError('INSUFFICIENT_SCOPE', `scope "${scope}" is required`, {
     hint: `ask for credentials with the scope ${scope}`,
     details: { required_scope: scope },

@@ -9,13 +9,18 @@ export type HistoryAgent = z.output<typeof historyAgentSchema>;
 const page = { limit: z.number().int().positive(), cursor: z.string().optional() };
 const nextCursor = z.string().nullable();
 
+/** Of which sessions, by the agents' own ids: only these, or all but those. */
+const whose = { ids: z.array(z.string()).optional(), notIds: z.array(z.string()).optional() };
+
 export const projectFilterSchema = z.object({
+  ...whose,
   agent: z.string().optional(),
   /** Part of a path, slug or repository name, in any case. */
   query: z.string().optional(),
   ...page,
 });
 export type ProjectFilter = z.output<typeof projectFilterSchema>;
+export type WhoseHistory = Pick<ProjectFilter, 'ids' | 'notIds'>;
 
 export const historyProjectSchema = z.object({
   slug: z.string(),
@@ -36,8 +41,7 @@ export const sessionFilterSchema = z.object({
   agent: z.string().optional(),
   /** Part of a title, in any case. */
   query: z.string().optional(),
-  /** Only these, by the agents' own ids. */
-  ids: z.array(z.string()).optional(),
+  ...whose,
   /** Only sessions with something written at or after it. */
   since: z.number().optional(),
   ...page,
@@ -91,6 +95,7 @@ export const sessionMessagesSchema = z.object({
 export type SessionMessages = z.output<typeof sessionMessagesSchema>;
 
 export const searchRequestSchema = z.object({
+  ...whose,
   query: z.string(),
   slug: z.string().optional(),
   agent: z.string().optional(),
@@ -126,6 +131,7 @@ export const searchPageSchema = z.object({ results: z.array(searchHitSchema), ne
 export type SearchPage = z.output<typeof searchPageSchema>;
 
 export const usageFilterSchema = z.object({
+  ...whose,
   slug: z.string().optional(),
   agent: z.string().optional(),
   since: z.number().optional(),

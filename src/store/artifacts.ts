@@ -5,6 +5,7 @@ import { expiryOfChild, pruneExpired } from './prune.ts';
 import type { ArtifactRecord } from './rows.ts';
 import { createRowsReader, textMap } from './rows-reader.ts';
 import type { ArtifactStore } from './store.ts';
+import { requireBytes } from './used-bytes.ts';
 
 export const artifactColumns = [
   'id',
@@ -36,6 +37,9 @@ export const artifactSchema = z.object({
   expiresAt: z.number().nullable(),
 });
 
+const sumOf = (artifacts: readonly Pick<ArtifactRecord, 'sizeBytes'>[]): number =>
+  artifacts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+
 /**
  * The artifacts. One that is written again under its path is a new row; lists and names show the newest, an id the one it
  * was given to.
@@ -45,8 +49,10 @@ export function createArtifactStore(db: Database): ArtifactStore {
   const select = () => db.kysely.selectFrom('artifact').select(artifactColumns);
 
   return {
-    insert: artifacts =>
+    insert: (artifacts, { mostBytes: most } = {}) =>
       db.write(async tx => {
+        const [{ caller } = { caller: '' }] = artifacts;
+        await requireBytes(db, tx, { caller, adding: sumOf(artifacts), most });
         const inserted: ArtifactRecord[] = [];
         // One by one: the order of insertion decides which of two with the same path is the newest.
         for (const artifact of artifacts) {

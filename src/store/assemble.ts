@@ -9,6 +9,7 @@ import { createTurnStore } from './agents/turns.ts';
 import { createUploadStore } from './agents/uploads.ts';
 import { createArtifactStore } from './artifacts.ts';
 import { createAuditStore } from './audit.ts';
+import { createBudgetStore } from './budgets/budgets.ts';
 import { createCheckpointStore } from './checkpoints.ts';
 import type { Database } from './database.ts';
 import { dump, load } from './dump.ts';
@@ -22,8 +23,11 @@ import { createPollPositionStore } from './poll-positions.ts';
 import { checkRows } from './integrity.ts';
 import { referencedBlobs } from './referenced-blobs.ts';
 import { createClientSessionStore } from './client-sessions.ts';
+import { createShareStore } from './sharing/shares.ts';
+import { createSignInStore } from './sign-in/records.ts';
 import type { Store } from './store.ts';
 import { createTaskStore } from './tasks.ts';
+import { usedBytes } from './used-bytes.ts';
 import { createWaitingStore } from './waiting.ts';
 import { createWorkerStore } from './workers.ts';
 import { createWorkspaceStore } from './workspaces.ts';
@@ -53,7 +57,10 @@ export function assembleStore(db: Database): Store {
     uploads: createUploadStore(db),
     fleet: createFleetStore(db),
     codegen: createCodegenStore(db),
+    budgets: createBudgetStore(db),
     apiTokens: createApiTokenStore(db),
+    shares: createShareStore(db),
+    signIn: createSignInStore(db),
     audit,
     async now() {
       const { rows } = await sql<{ now: number }>`select ${db.now} as now`.execute(db.kysely);
@@ -61,6 +68,7 @@ export function assembleStore(db: Database): Store {
       if (!row) throw new Error('the database told no time');
       return row.now;
     },
+    usedBytes: caller => usedBytes(db, caller),
     referencedBlobs: () => referencedBlobs(db),
     dump: work => dump(db, work),
     load: (rows, options) => load(db, rows, options),

@@ -1,8 +1,11 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import { addBudgets } from './budgets/migration.ts';
 import { addCodegen } from './codegen/migration.ts';
 import { addApiTokens } from './credentials/migration.ts';
 import { addFleet } from './fleet/migration.ts';
+import { addSharing } from './sharing/migration.ts';
+import { addSignIn } from './sign-in/migration.ts';
 
 export type DialectName = 'sqlite' | 'postgres';
 
@@ -20,7 +23,10 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0009-presence': { up: db => addPresence(db, dialect) },
   '0010-fleet': { up: db => addFleet(db, textOf(dialect)) },
   '0011-codegen': { up: db => addCodegen(db, { text: textOf(dialect), dialect }) },
+  '0012-sharing': { up: db => addSharing(db, { text: textOf(dialect), dialect }) },
   '0013-api-tokens': { up: db => addApiTokens(db, { text: textOf(dialect), dialect }) },
+  '0014-sign-in': { up: db => addSignIn(db, textOf(dialect)) },
+  '0015-budgets': { up: db => addBudgets(db, textOf(dialect)) },
 });
 
 /** The migrations that this program knows, the oldest first. */

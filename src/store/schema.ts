@@ -31,7 +31,12 @@ export interface Schema {
   fleet_watch: FleetWatchTable;
   fleet_look: FleetLookTable;
   fleet_change: FleetChangeTable;
+  budget_place: BudgetPlaceTable;
+  budget_pause: BudgetPauseTable;
   api_token: ApiTokenTable;
+  share: ShareTable;
+  auth_user: AuthUserTable;
+  auth_record: AuthRecordTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
 }
@@ -347,12 +352,69 @@ export interface FleetLookTable {
   agents: string;
 }
 
+/** A request to a service of others that counts in one of its windows. */
+export interface BudgetPlaceTable {
+  /** Whose budget it is, by a hash. */
+  budget: string;
+  budget_window: string;
+  place: string;
+  /** Of the window. */
+  per_ms: number;
+  is_settled: number;
+  free_at: number;
+}
+
+/** The service has asked to be left alone. */
+export interface BudgetPauseTable {
+  budget: string;
+  budget_window: string;
+  paused_until: number;
+}
+
 /** The last change that a caller made to an agent. */
 export interface FleetChangeTable {
   agent: string;
   caller: string;
   operation: string;
   changed_at: number;
+}
+
+/** What one caller lets others use. */
+export interface ShareTable {
+  ordinal: Generated<number>;
+  id: string;
+  kind: string;
+  target: string;
+  owner: string;
+  grantee_kind: string;
+  grantee: string;
+  access: string;
+  created_at: number;
+}
+
+/** Somebody who may sign in at the built-in authorization server. */
+export interface AuthUserTable {
+  name: string;
+  password: string;
+  scopes: string;
+  teams: string;
+  is_locked: number;
+  failures: number;
+  blocked_until: number;
+  created_at: number;
+  signed_in_at: number | null;
+}
+
+/** What that server remembers, of every kind. */
+export interface AuthRecordTable {
+  kind: string;
+  id: string;
+  payload: string;
+  grant_id: string | null;
+  uid: string | null;
+  account: string | null;
+  consumed_at: number | null;
+  expires_at: number | null;
 }
 
 /** What callers made for their scripts. */

@@ -1,5 +1,6 @@
 import { agentsContract } from './contract/agents.ts';
 import { apiTokensContract } from './contract/api-tokens.ts';
+import { budgetsContract } from './contract/budgets.ts';
 import { callsContract } from './contract/calls.ts';
 import { eventsContract } from './contract/events.ts';
 import { familyContract } from './contract/family.ts';
@@ -9,6 +10,9 @@ import { keepingContract } from './contract/keeping.ts';
 import { clientSessionsContract } from './contract/client-sessions.ts';
 import { presenceContract } from './contract/presence.ts';
 import { pollPositionsContract } from './contract/poll-positions.ts';
+import { quotasContract } from './contract/quotas.ts';
+import { sharingContract } from './contract/sharing.ts';
+import { signInContract } from './contract/sign-in.ts';
 import type { Use } from './contract/support.ts';
 import { tasksContract } from './contract/tasks.ts';
 import { waitingContract } from './contract/waiting.ts';
@@ -31,5 +35,9 @@ export function storeContract(name: string, use: Use): void {
   presenceContract(name, use);
   fleetContract(name, use);
   codegenContract(name, use);
+  budgetsContract(name, use);
+  signInContract(name, use);
   apiTokensContract(name, use);
+  sharingContract(name, use);
+  quotasContract(name, use);
 }

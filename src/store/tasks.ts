@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
 import { decodeCursor, pageOf } from './cursor.ts';
-import type { BulkTable, Database, SqlValue } from './database.ts';
+import type { BulkTable, Database, SqlValue, Tx } from './database.ts';
 import { createAppender } from './events.ts';
 import { pruneInSteps } from './prune.ts';
+import { overLimit } from './quota.ts';
 import type { JsonObject, TaskRecord } from './rows.ts';
 import { createRowsReader, jsonObject } from './rows-reader.ts';
 import type { TaskStore } from './store.ts';
@@ -84,16 +85,30 @@ const HUB_EPOCH = 0;
 export function createTaskStore(db: Database): TaskStore {
   const reader = createRowsReader<TaskRecord>(db, { table: 'task', schema: taskSchema });
   const append = createAppender(db);
+  const inserted = async (on: Pick<Tx, 'insertInto'>, task: Parameters<TaskStore['insert']>[0]) => {
+    const row = await on
+      .insertInto('task')
+      .values({ ...rowOf(task), created_at: task.createdAt ?? db.now })
+      .returning(taskColumns)
+      .executeTakeFirstOrThrow();
+    return reader.one(row);
+  };
 
   return {
-    async insert(task) {
-      const row = await db.kysely
-        .insertInto('task')
-        .values({ ...rowOf(task), created_at: task.createdAt ?? db.now })
-        .returning(taskColumns)
-        .executeTakeFirstOrThrow();
-      return reader.one(row);
-    },
+    insert: (task, { perCaller } = {}) =>
+      perCaller === undefined
+        ? inserted(db.kysely, task)
+        : db.write(async tx => {
+            await db.lock(tx, `tasks ${task.caller}`);
+            const { count } = await tx
+              .selectFrom('task')
+              .select(eb => eb.fn.countAll<number>().as('count'))
+              .where('caller', '=', task.caller)
+              .where('completed_at', 'is', null)
+              .executeTakeFirstOrThrow();
+            if (count >= perCaller) throw overLimit('tasks', perCaller);
+            return await inserted(tx, task);
+          }),
 
     async get(id) {
       return reader.maybe(

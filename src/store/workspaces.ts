@@ -1,8 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import { decodeCursor, pageOf } from './cursor.ts';
-import { chunksOf, type Database } from './database.ts';
+import { chunksOf, type Database, type Tx } from './database.ts';
 import { afterlifeEnd } from './prune.ts';
+import { overLimit } from './quota.ts';
 import type { WorkspaceRecord } from './rows.ts';
 import { createRowsReader, jsonObject, textMap } from './rows-reader.ts';
 import type { Schema } from './schema.ts';
@@ -65,13 +66,28 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
     return reader.maybe(await query.where('connection', '=', connection).executeTakeFirst());
   };
 
+  const requireLimit = async (
+    tx: Tx,
+    { workspace: { id, caller }, perCaller }: { workspace: NewWorkspace; perCaller: number },
+  ) => {
+    await db.lock(tx, `workspaces ${caller}`);
+    const { count } = await tx
+      .selectFrom('workspace')
+      .where('caller', '=', caller)
+      .where('id', '!=', id)
+      .select(eb => eb.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow();
+    if (count >= perCaller) throw overLimit('workspaces', perCaller);
+  };
+
   return {
-    insert: (workspace, { slots, seen = slots }) =>
+    insert: (workspace, { slots, seen = slots, perCaller }) =>
       db.write(async tx => {
         // In this order everywhere, so that two of these never wait for each other.
         if (workspace.connection !== null) await db.lock(tx, `default ${workspace.caller} ${workspace.connection}`);
         const existing = await findDefault(tx, workspace);
         if (existing) return { existing };
+        if (perCaller !== undefined) await requireLimit(tx, { workspace, perCaller });
         await db.lock(tx, `slots ${workspace.worker}`);
         const { used } = await tx
           .selectFrom('workspace')
@@ -171,6 +187,7 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
         if (at) row = row.where('epoch', '=', at.epoch);
         const { numDeletedRows } = await row.executeTakeFirst();
         if (numDeletedRows === 0n) return false;
+        await tx.deleteFrom('share').where('kind', '=', 'workspace').where('target', '=', id).execute();
         for (const table of ['artifact', 'checkpoint'] as const) {
           await tx
             .updateTable(table)

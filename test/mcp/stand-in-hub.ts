@@ -172,6 +172,10 @@ export function standInHub(): StandInHub {
       },
     },
     clientSessions: memoryClientSessions(),
+    get shares(): never {
+      return elsewhere();
+    },
+    limits: { enter: () => () => {} },
     get fleet(): never {
       throw new Error('there are no agents of others here');
     },

@@ -92,6 +92,10 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
       onRevoked: () => {},
       ...parts.apiTokens,
     },
+    get shares(): never {
+      throw new Error('the test did not expect shares');
+    },
+    limits: { enter: () => () => {} },
     peers: { tell: () => {}, ask: async () => [], hear: () => {}, ...parts.peers },
     close: async () => {},
   };

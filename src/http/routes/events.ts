@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
 import { defineOperation } from '../../operations/define.ts';
+import type { Operation } from '../../operations/operation.ts';
 import { eventStream } from '../event-stream.ts';
 import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
 
@@ -20,8 +21,9 @@ const workspaceEvents = defineOperation({
   scope: 'sandbox:read',
   input: z.strictObject({ workspace_id: z.string() }),
   async run({ workspace_id }, context) {
-    await context.hub.workspaces.resolve(workspace_id, context, { mayCreate: false, tool: 'workspace_events' });
-    return {};
+    const where = { mayCreate: false, tool: 'workspace_events' };
+    const { caller: owner } = await context.hub.workspaces.resolve(workspace_id, context, where);
+    return { isShared: owner !== context.caller.id };
   },
 });
 
@@ -33,30 +35,44 @@ const taskEvents = defineOperation({
   scope: 'any:read',
   input: z.strictObject({ task_id: z.string() }),
   async run({ task_id }, { hub, caller }) {
-    await hub.tasks.get(task_id, caller);
-    return {};
+    const { caller: owner } = await hub.tasks.get(task_id, caller);
+    return { isShared: owner !== caller.id };
   },
 });
 
 /** Streams of events, `id` being `seq`: who comes back with `Last-Event-ID` misses nothing. */
 export function addEventRoutes(api: Api, parts: ApiParts): void {
-  const follow = (context: ApiContext, stream: string): Response => {
+  const follow = async (
+    context: ApiContext,
+    { stream, operation, args }: { stream: string; operation: Operation; args: Record<string, unknown> },
+  ): Promise<Response> => {
+    const look = async () => (await run(parts, operation, { context, args })).output.isShared === true;
+    const isShared = await look();
     const signal = AbortSignal.any([context.req.raw.signal, parts.closing]);
-    return eventStream(parts.hub.events.follow(stream, { after: lastEventId(context), signal }), {
-      signal,
-      log: parts.log,
-    });
+    const events = parts.hub.events.follow(stream, { after: lastEventId(context), signal });
+    return eventStream(isShared ? whileShared(events, look) : events, { signal, log: parts.log });
   };
   api.get('/api/workspaces/:id/events', async context => {
     const id = context.req.param('id');
-    await run(parts, workspaceEvents, { context, args: { workspace_id: id } });
-    return follow(context, `workspace:${id}`);
+    return await follow(context, { stream: `workspace:${id}`, operation: workspaceEvents, args: { workspace_id: id } });
   });
   api.get('/api/tasks/:id/events', async context => {
     const id = context.req.param('id');
-    await run(parts, taskEvents, { context, args: { task_id: id } });
-    return follow(context, `task:${id}`);
+    return await follow(context, { stream: `task:${id}`, operation: taskEvents, args: { task_id: id } });
   });
+}
+
+/** Ends with the share: what happens after that is not told. */
+async function* whileShared<Event>(events: AsyncIterable<Event>, look: () => Promise<unknown>): AsyncGenerator<Event> {
+  for await (const event of events) {
+    try {
+      await look();
+    } catch (error) {
+      if (error instanceof AppError) return;
+      throw error;
+    }
+    yield event;
+  }
 }
 
 function lastEventId(context: ApiContext): number {

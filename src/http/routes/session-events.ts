@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { asReader } from '../../auth/caller.ts';
 import { defineOperation } from '../../operations/define.ts';
 import { fleetFilters } from '../../operations/fleet/events.ts';
 import { type EventSource, eventSource } from '../../operations/sessions/event-source.ts';
@@ -57,7 +58,7 @@ export function addSessionEventRoutes(api: Api, parts: ApiParts): void {
     const args = last === undefined ? asked : { ...asked, after: last };
     await run(parts, sessionEvents, { context, args });
     const { after, types, ...where } = input.parse(args);
-    const source = await eventSource(where, { hub: parts.hub, caller: context.env.caller });
+    const source = await eventSource(where, { hub: parts.hub, caller: asReader(context.env.caller) });
     const start = await source.kept(after === undefined ? await source.end() : source.placeOf(after));
     const wanted = typesOf(types?.split(','));
     const signal = AbortSignal.any([context.req.raw.signal, parts.closing]);

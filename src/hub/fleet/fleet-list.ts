@@ -1,4 +1,3 @@
-import type { Caller } from '../../auth/caller.ts';
 import {
   type Agent,
   type AgentProvider,
@@ -7,7 +6,7 @@ import {
   type ProviderName,
 } from '../../providers/provider.ts';
 import { type AgentLists, type FleetWarning, warningOf } from './agent-lists.ts';
-import type { Asked, FleetProviders } from './providers.ts';
+import type { Asked, FleetCaller, FleetProviders } from './providers.ts';
 import type { Snapshot, Snapshots } from './snapshots.ts';
 
 export interface FleetQuery {
@@ -38,7 +37,7 @@ export interface Gathered {
 }
 
 interface Asking {
-  readonly caller: Pick<Caller, 'id'>;
+  readonly caller: FleetCaller;
   readonly signal: AbortSignal;
 }
 
@@ -47,7 +46,8 @@ export class FleetList {
   readonly #lists: AgentLists;
   readonly #providers: FleetProviders;
   readonly #snapshots: Snapshots;
-  readonly #owners = new Map<ProviderName, string>();
+  /** Of the credentials of each provider. */
+  readonly #owners = new WeakMap<AgentProvider, string>();
 
   constructor(parts: {
     readonly lists: AgentLists;
@@ -64,6 +64,7 @@ export class FleetList {
     { provider: asked, includeInactive }: Pick<FleetQuery, 'provider' | 'includeInactive'>,
     { caller, signal }: Asking,
   ): Promise<Gathered> {
+    await this.#providers.refresh();
     const providers = this.#providers.asked(asked, caller);
     const read = (provider: AgentProvider) => this.#lists.read(provider, { includeInactive, signal });
     const answers = await Promise.allSettled(providers.map(read));
@@ -103,12 +104,15 @@ export class FleetList {
 
   /** Agents of the owner of each provider's credentials; whose these are is asked once. */
   async #own(agents: readonly Agent[], { caller, signal }: Asking): Promise<(agent: Agent) => boolean> {
-    for (const name of new Set(agents.map(({ provider }) => provider))) {
-      if (this.#owners.has(name)) continue;
-      const owner = await this.#providers.of(name, caller).whoAmI?.({ signal });
-      if (owner !== undefined) this.#owners.set(name, owner);
+    const owners = new Map<ProviderName, string>();
+    for (const name of new Set(agents.map(agent => agent.provider))) {
+      const provider = this.#providers.of(name, caller);
+      const owner = this.#owners.get(provider) ?? (await provider.whoAmI?.({ signal }));
+      if (owner === undefined) continue;
+      this.#owners.set(provider, owner);
+      owners.set(name, owner);
     }
-    return ({ provider, user }) => user === (this.#owners.get(provider) ?? user);
+    return ({ provider, user }) => user === (owners.get(provider) ?? user);
   }
 }
 

@@ -153,9 +153,10 @@ export class InputDesk {
     { call, taskId }: { call: { readonly caller: Caller }; taskId: string },
   ): Promise<TaskRecord> {
     const job: InputJob = jobOf(agent, { ref, text, whenPaused });
-    return await this.#foundation.store.tasks.insert(
-      fleetTask(taskId, { caller: call.caller.id, operation: SEND, job }),
-    );
+    const { store, limits } = this.#foundation;
+    const { id: caller } = call.caller;
+    const perCaller = limits.of(caller)?.tasks;
+    return await store.tasks.insert(fleetTask(taskId, { caller, operation: SEND, job }), { perCaller });
   }
 
   /** The hub that leads resumes the agent and sends; this only waits for it. */

@@ -32,7 +32,7 @@ export class LocalSessions {
   }
 
   /** Those of a caller that are live, open in a terminal, or failed within a day; or all. */
-  async list(caller: Pick<Caller, 'id'>, { includeInactive }: { includeInactive: boolean }): Promise<Agent[]> {
+  async list(caller: Caller, { includeInactive }: { includeInactive: boolean }): Promise<Agent[]> {
     const { sessions } = this.#foundation.store;
     const since = Date.now() - FAILED_MS;
     const [live, failed, mirrors, others] = await Promise.all([
@@ -84,7 +84,7 @@ export class LocalSessions {
     return await Promise.all(
       sessions.map(async session => {
         const initialPrompt = session.record === undefined ? null : await this.#firstPrompt(session.record);
-        return localAgent({ ...session, caller, initialPrompt }, live);
+        return localAgent({ ...session, caller: session.record?.caller ?? caller, initialPrompt }, live);
       }),
     );
   }
@@ -95,19 +95,19 @@ export class LocalSessions {
   }
 
   /** Asked for only where a worker knows of terminals at all. */
-  async #mirrors(caller: Pick<Caller, 'id'>): Promise<ListedSession[]> {
+  async #mirrors(caller: Caller): Promise<ListedSession[]> {
     const open = [...(await this.#parts.presence.byWorker()).values()];
     if (open.every(({ size }) => size === 0)) return [];
-    const { sessions } = await this.#parts.desk.list({ caller: caller.id, status: 'mirror', limit: PAGE });
+    const { sessions } = await this.#parts.desk.list({ caller, status: 'mirror', limit: PAGE });
     return sessions;
   }
 
-  async #all(caller: Pick<Caller, 'id'>): Promise<ListedSession[]> {
+  async #all(caller: Caller): Promise<ListedSession[]> {
     const found: ListedSession[] = [];
     let cursor: string | undefined;
     for (let pages = 0; pages < MOST_PAGES; pages += 1) {
       const page = await this.#parts.desk.list({
-        caller: caller.id,
+        caller,
         limit: PAGE,
         ...(cursor !== undefined && { cursor }),
       });

@@ -1,5 +1,4 @@
-import type { Caller } from '../../auth/caller.ts';
-import type { AgentProvider } from '../../providers/provider.ts';
+import type { ProviderSource } from '../../providers/provider.ts';
 import type { AgentSessionRecord } from '../../store/agents/rows.ts';
 import type { Store } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
@@ -20,7 +19,7 @@ import { FleetWatch } from './fleet-watch.ts';
 import { InputDesk } from './input-desk.ts';
 import { LocalProvider } from './local-provider.ts';
 import { LocalSessions } from './local-sessions.ts';
-import { FleetProviders } from './providers.ts';
+import { type FleetCaller, FleetProviders } from './providers.ts';
 import { FLEET } from './queued-input.ts';
 import { Snapshots } from './snapshots.ts';
 
@@ -33,7 +32,7 @@ export interface Fleet {
 }
 
 interface Parts {
-  readonly providers: readonly AgentProvider[];
+  readonly providers: ProviderSource;
   readonly desk: SessionDesk;
   readonly presence: PresenceBook;
   readonly ends: RunEnds;
@@ -50,9 +49,11 @@ export function openFleet(foundation: Foundation, parts: Parts): Fleet {
   const { desk: sessionDesk, presence, ends, events, idempotency, tasks, workers, workspaces } = parts;
   const sessions = new LocalSessions(foundation, { desk: sessionDesk, presence, workers });
   const inWorkspace = (id: string, caller: string) => sessionsIn(store, { workspaceId: id, caller });
-  const localOf = ({ id }: Pick<Caller, 'id'>) =>
-    new LocalProvider({ caller: { id, scopes: NO_SCOPES }, desk: sessionDesk, sessions, workspaces, inWorkspace });
-  const providers = new FleetProviders(parts.providers, { localOf });
+  const localOf = ({ id, teams = NOBODY, isReadOnly }: FleetCaller) => {
+    const caller = { id, teams, scopes: NOBODY, ...(isReadOnly !== undefined && { isReadOnly }) };
+    return new LocalProvider({ caller, desk: sessionDesk, sessions, workspaces, inWorkspace });
+  };
+  const providers = new FleetProviders(foundation, { source: parts.providers, localOf });
   const lists = new AgentLists(foundation);
   const delivery = new Delivery(foundation, { ends, events, lists, providers });
   const watch = new FleetWatch(foundation, { events, lists, providers, sessions });
@@ -69,7 +70,7 @@ export function openFleet(foundation: Foundation, parts: Parts): Fleet {
 }
 
 /** Operations have checked what their callers may do. */
-const NO_SCOPES: ReadonlySet<string> = new Set();
+const NOBODY: ReadonlySet<string> = new Set();
 const PAGE = 200;
 
 async function sessionsIn(

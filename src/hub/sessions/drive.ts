@@ -82,7 +82,8 @@ export class Driving {
     if (!isLive(current) || worker !== current.worker) {
       // A session whose worker is gone stays what it is, until there is somebody to start it.
       await this.#parts.link.requireLive(worker);
-      const claimed = await store.sessions.claim(current.id, { epoch: current.epoch }, { worker });
+      const perCaller = this.#foundation.limits.of(current.caller)?.sessions;
+      const claimed = await store.sessions.claim(current.id, { epoch: current.epoch }, { worker }, { perCaller });
       current = claimed ?? (await this.#read(current.id));
       const body = { session: { id: current.id, status: 'starting' } };
       if (claimed) await this.#parts.log.append(current.id, [{ type: 'session.updated', body }]);
@@ -133,6 +134,7 @@ export class Driving {
 
   async #advance(sessionId: string): Promise<void> {
     const { store, log } = this.#foundation;
+    let undelivered: TurnRecord | undefined;
     for (let starts = 0; starts < MAX_STARTS; starts += 1) {
       const open = await store.turns.open(sessionId);
       const next = open.find(({ state }) => state === 'queued');
@@ -142,6 +144,7 @@ export class Driving {
         const turn = await store.turns.begin(sessionId, session.epoch);
         if (turn === undefined) return;
         if (await this.#give(session, turn)) return;
+        undelivered = turn;
       } catch (error) {
         if (error instanceof AppError && isForNow(error)) return;
         // Its workspace has moved since we looked.
@@ -152,6 +155,9 @@ export class Driving {
         return;
       }
     }
+    // To be given for ever to agents that end before they have it is no end for a prompt.
+    const ended = new AppError('SESSION_FAILED', 'The agent exited before it got the prompt');
+    if (undelivered !== undefined) await this.#fail(undelivered, ended);
   }
 
   /** Somebody opened the session in a terminal in the last moment, and the prompt's caller has chosen to wait for that. */

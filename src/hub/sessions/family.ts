@@ -49,13 +49,14 @@ export class Family {
 
   /** Throws POLICY_DENIED for one that is too deep, CAPACITY_EXCEEDED for one too many. */
   async insert(row: NewAgentSession, { whenDone = 'event' }: { whenDone?: WhenDone }): Promise<AgentSessionRecord> {
-    const { store, config } = this.#foundation;
+    const { store, config, limits } = this.#foundation;
     const { parentId } = row;
-    if (parentId === null) return await store.sessions.insert(row);
+    const perCaller = limits.of(row.caller)?.sessions;
+    if (parentId === null) return await store.sessions.insert(row, { perCaller });
     await this.#refuseTooDeep(parentId);
     const most = config.sessions.max_children;
     const metadata = { ...row.metadata, [WHEN_DONE]: whenDone };
-    const inserted = await store.family.insertChild({ ...row, parentId, metadata }, { most });
+    const inserted = await store.family.insertChild({ ...row, parentId, metadata }, { most, perCaller });
     if (inserted !== 'full') return inserted;
     throw new AppError('CAPACITY_EXCEEDED', `Session ${parentId} has ${most} children, which is its cap`, {
       hint: 'end one with dispose_session; the operator sets sessions.max_children',

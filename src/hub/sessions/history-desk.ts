@@ -13,6 +13,7 @@ import type { Foundation } from '../foundation.ts';
 import type { WorkerBook } from '../workers.ts';
 import { type MergedPage, mergePages, type Source } from './merge-pages.ts';
 import type { SessionLink } from './session-link.ts';
+import type { VisibleHistory } from './visible-history.ts';
 
 const ASK_TIMEOUT_MS = 10_000;
 
@@ -35,6 +36,12 @@ interface Paging {
   readonly worker?: string;
 }
 
+interface Parts {
+  readonly link: SessionLink;
+  readonly workers: WorkerBook;
+  readonly visible: VisibleHistory;
+}
+
 type Query<Verb extends 'history.projects' | 'history.search'> = Omit<WorkerRequest<Verb>, 'limit' | 'cursor'>;
 
 /** What agents did before, on all workers: each reads its own machine's transcripts. */
@@ -43,14 +50,18 @@ export class HistoryDesk {
   readonly #link: SessionLink;
   readonly #book: WorkerBook;
 
-  constructor(foundation: Foundation, { link, workers }: { link: SessionLink; workers: WorkerBook }) {
+  readonly #visible: VisibleHistory;
+
+  constructor(foundation: Foundation, { link, workers, visible }: Parts) {
     this.#foundation = foundation;
     this.#link = link;
     this.#book = workers;
+    this.#visible = visible;
   }
 
-  projects(query: Query<'history.projects'>, paging: Paging): Promise<Listed<HistoryProject>> {
-    return this.#merged(paging, {
+  async projects(asked: Query<'history.projects'>, paging: Paging, caller: Caller): Promise<Listed<HistoryProject>> {
+    const query = { ...asked, ...(await this.#visible.of(caller)) };
+    return await this.#merged(paging, {
       order: project => project.lastActiveAt,
       fetch: async (worker, page) => {
         const { projects, nextCursor } = await this.#ask(worker, 'history.projects', { ...query, ...page });
@@ -65,7 +76,8 @@ export class HistoryDesk {
   }
 
   /** Sessions that were driven here have the ids and titles that the caller knows them by. */
-  async search(query: Query<'history.search'>, paging: Paging, caller: Caller): Promise<Listed<SearchHit>> {
+  async search(asked: Query<'history.search'>, paging: Paging, caller: Caller): Promise<Listed<SearchHit>> {
+    const query = { ...asked, ...(await this.#visible.of(caller)) };
     const page = await this.#merged<SearchHit>(paging, {
       order: hit => hit.rank,
       fetch: async (worker, page) => {
@@ -95,18 +107,35 @@ export class HistoryDesk {
   }
 
   async usage(
-    query: WorkerRequest<'history.usage'>,
-    only?: string,
+    asked: WorkerRequest<'history.usage'>,
+    caller: Caller,
   ): Promise<{ reports: UsageReport[]; warnings: Warning[] }> {
-    const { answers, warnings } = await this.#gather(only, worker => this.#ask(worker, 'history.usage', query));
+    const query = { ...asked, ...(await this.#visible.of(caller)) };
+    const { answers, warnings } = await this.#gather(undefined, worker => this.#ask(worker, 'history.usage', query));
     return { reports: answers.map(({ answer }) => answer), warnings };
   }
 
   /** Undefined when no worker that answers has the project. */
-  async memory(slug: string, include: 'memory' | 'all', only?: string): Promise<MemoryFile[] | undefined> {
+  async memory(
+    slug: string,
+    { include, worker: only }: { include: 'memory' | 'all'; worker?: string },
+    caller: Caller,
+  ): Promise<MemoryFile[] | undefined> {
+    await this.workers(only);
+    if (!(await this.#visible.isWhole(caller)) && !(await this.#hasWorkedIn(slug, { worker: only, caller })))
+      return undefined;
     const { answers } = await this.#gather(only, worker => this.#ask(worker, 'history.memory', { slug, include }));
     const found = answers.flatMap(({ answer }) => (answer.files === null ? [] : [answer.files]));
     return found.length === 0 ? undefined : found.flat();
+  }
+
+  /** Notes on a directory are of all whose agents work there: the agents themselves read them. */
+  async #hasWorkedIn(
+    slug: string,
+    { worker, caller }: { worker: string | undefined; caller: Caller },
+  ): Promise<boolean> {
+    const { rows } = await this.#foundation.store.sessions.list({ caller: caller.id, slug, worker, limit: 1 });
+    return rows.length > 0;
   }
 
   async #merged<Item>(

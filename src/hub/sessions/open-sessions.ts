@@ -27,6 +27,8 @@ import { SessionRecovery } from './session-recovery.ts';
 import { SessionWorkspaces } from './session-workspaces.ts';
 import { TerminalDesk } from './terminals/terminal-desk.ts';
 import { UploadDesk } from './upload-desk.ts';
+import { VisibleHistory } from './visible-history.ts';
+import type { Sharing } from '../sharing/sharing.ts';
 
 /** Sessions with agents, as operations see them. */
 export interface Sessions {
@@ -51,21 +53,23 @@ interface Parts {
   readonly events: EventLog;
   readonly idempotency: Idempotency;
   readonly peers: Peers;
+  readonly sharing: Sharing;
   readonly workers: WorkerBook;
 }
 
 /** Everything that a hub does for sessions; `recorder` hears what workers tell of them. */
 export function openSessions(
   foundation: Foundation,
-  { activity, catalog, holders, events, idempotency, peers, workers }: Parts,
+  { activity, catalog, holders, events, idempotency, peers, sharing, workers }: Parts,
 ): { sessions: Sessions; recorder: SessionRecorder; presence: PresenceDesk } {
   const { store, config } = foundation;
   const log = new SessionLog(store, events);
   const link = new SessionLink(foundation, workers);
   const workspaces = new SessionWorkspaces({ activity, catalog, holders });
-  const history = new HistoryDesk(foundation, { link, workers });
+  const visible = new VisibleHistory(store.sessions, sharing);
+  const history = new HistoryDesk(foundation, { link, workers, visible });
   const mirror = new Mirror(foundation, { link, log });
-  const terminals = new TerminalDesk(foundation, { history, link, log, mirror, peers, workers });
+  const terminals = new TerminalDesk(foundation, { history, link, log, mirror, peers, visible, workers });
   const book = new PresenceBook(store, workers);
   const door = new Door(foundation, { book, link, terminals });
   const driving = new Driving(foundation, { door, log, link, workspaces });
@@ -81,7 +85,7 @@ export function openSessions(
   new SessionRecovery(foundation, { driving, log, workers });
   const family = new Family(foundation, { log, prompted: id => driving.advance(id) });
   log.onChild(() => family.changed());
-  const finder = new SessionFinder(store, history);
+  const finder = new SessionFinder(store, { history, sharing, visible });
   const desk = new SessionDesk(foundation, {
     door,
     driving,
@@ -93,6 +97,7 @@ export function openSessions(
     link,
     log,
     presence: book,
+    visible,
     workers,
     workspaces,
   });

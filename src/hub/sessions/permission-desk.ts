@@ -47,14 +47,14 @@ export class PermissionDesk {
   /** `isRepeat`: it was answered in this way before. Throws PERMISSION_NOT_PENDING, CAPABILITY_UNSUPPORTED. */
   async respond(
     { sessionId, requestId, answer }: { sessionId: string; requestId: string; answer: Answer },
-    caller: Caller,
+    caller: Pick<Caller, 'id'>,
   ): Promise<{ record: PermissionRecord; isRepeat: boolean }> {
     const { permissions } = this.#foundation.store;
     const asked = await permissions.get(requestId);
     if (asked === undefined || asked.caller !== caller.id || asked.sessionId !== sessionId)
       throw permissionNotPending(requestId, 'unknown');
     if (asked.state === 'pending') {
-      refuseWhatIsNotThere(asked, answer);
+      await this.#refuseWhatIsNotThere(asked, answer);
       if (answer.updatedInput !== undefined) await this.#refuseUnchangeable(asked);
     }
     const told = toJson(answer);
@@ -71,6 +71,21 @@ export class PermissionDesk {
     const isSame = record.state === state && record.answer !== null && hashJson(record.answer) === hashJson(told);
     if (!isSame) throw permissionNotPending(requestId, record.state);
     return { record, isRepeat: true };
+  }
+
+  /** Throws CAPABILITY_UNSUPPORTED; the request waits on. */
+  async #refuseWhatIsNotThere({ sessionId, remember, toolName }: PermissionRecord, answer: Answer): Promise<void> {
+    if (remember.includes(answer.remember)) return;
+    const session = await this.#foundation.store.sessions.get(sessionId);
+    const agent = session?.agent ?? 'the agent';
+    throw new AppError(
+      'CAPABILITY_UNSUPPORTED',
+      `${agent} does not support remember: ${answer.remember} for ${toolName}`,
+      {
+        hint: `answer with remember: ${remember.join(' or ')}`,
+        details: { remember: [...remember] },
+      },
+    );
   }
 
   /** Only its worker knows what the agent can. Throws CAPABILITY_UNSUPPORTED, WORKER_UNREACHABLE. */
@@ -111,22 +126,10 @@ export class PermissionDesk {
 function answerOf({ state, answer }: PermissionRecord) {
   if (state === 'allowed' || state === 'denied') return permissionAnswerSchema.parse(answer);
   const message = 'nobody answered in time, so it was denied';
-  return { behavior: 'deny', remember: 'once', message } as const;
+  return { behavior: 'deny', remember: 'once', message, isExpired: true } as const;
 }
 
 const toJson = ({ behavior, remember, message, updatedInput }: Answer): JsonObject =>
   behavior === 'allow'
     ? { behavior, remember, ...(updatedInput && { updatedInput }) }
     : { behavior, remember, message: message ?? 'it was denied' };
-
-function refuseWhatIsNotThere({ remember, toolName }: PermissionRecord, answer: Answer): void {
-  if (remember.includes(answer.remember)) return;
-  throw new AppError(
-    'CAPABILITY_UNSUPPORTED',
-    `the agent does not support remember: ${answer.remember} for ${toolName}`,
-    {
-      hint: `answer with remember: ${remember.join(' or ')}`,
-      details: { remember: [...remember] },
-    },
-  );
-}

@@ -22,7 +22,7 @@ export class ProjectFinder {
   ): Promise<{ cwd: string; worker: string }> {
     let cursor: string | undefined;
     do {
-      const page = await this.#history.projects({ query: slug }, { limit: PAGE, cursor, worker });
+      const page = await this.#history.projects({ query: slug }, { limit: PAGE, cursor, worker }, caller);
       const found = page.items.find(project => project.slug === slug);
       if (found !== undefined) return { cwd: found.path, worker: found.workerId };
       cursor = page.nextCursor ?? undefined;

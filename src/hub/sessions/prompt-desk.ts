@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Caller } from '../../auth/caller.ts';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
 import type { CallIds } from '../../ids/call-ids.ts';
@@ -18,6 +19,8 @@ export interface SendRequest {
   readonly session: AgentSessionRecord;
   readonly prompt: Prompt;
   readonly whenBusy: 'queue' | 'interrupt' | 'error';
+  /** The operation that the key belongs to: the same key of another one is another key. */
+  readonly operation?: 'send_prompt' | 'send_and_wait';
   readonly idempotencyKey?: string;
 }
 
@@ -50,7 +53,7 @@ interface Parts {
   readonly log: SessionLog;
   abort(session: AgentSessionRecord): Promise<boolean>;
   /** A copy of the session under this id. */
-  fork(session: AgentSessionRecord, id: string): Promise<unknown>;
+  fork(session: AgentSessionRecord, as: { id: string; caller: Caller }): Promise<unknown>;
 }
 
 /** Takes prompts for sessions: written down before anybody hears that they were accepted. */
@@ -68,28 +71,29 @@ export class PromptDesk {
    * then nothing was written.
    */
   async send(request: SendRequest, call: Call): Promise<Sent> {
-    const { session, prompt, idempotencyKey: key } = request;
-    const args = toJsonObject({ session_id: session.id, ...prompt });
+    const { session, prompt, whenBusy, operation = 'send_prompt', idempotencyKey: key } = request;
+    const busy = whenBusy === 'queue' ? {} : { whenBusy };
+    const args = toJsonObject({ session_id: session.id, ...prompt, ...busy });
     let isFirst = false;
-    const accepted = await this.#parts.idempotency.once(
-      { caller: call.caller, operation: 'send_prompt', key, args },
-      ids => {
-        isFirst = true;
-        return this.#accept(request, ids);
-      },
-    );
+    const accepted = await this.#parts.idempotency.once({ caller: call.caller, operation, key, args }, ids => {
+      isFirst = true;
+      return this.#accept(request, { caller: call.caller, ids });
+    });
     const { turn_id, session_id, position, cursor } = accepted;
     const isFork = session_id !== session.id;
     const target = isFork ? await this.#read(session_id) : session;
     const turn = await this.#foundation.store.turns.get(turn_id);
     if (turn === undefined) throw new Error('a prompt that was accepted is gone');
-    if (isFirst && accepted.waits && request.whenBusy === 'interrupt') await this.#parts.abort(session);
+    if (isFirst && accepted.waits && whenBusy === 'interrupt') await this.#parts.abort(session);
     this.#parts.driving.advance(target.id);
     const sent = { turn, session: target, via: viaOf(accepted), position, cursor };
     return isFork ? { ...sent, forkedFrom: session.id } : sent;
   }
 
-  async #accept({ session, prompt, whenBusy }: SendRequest, ids: CallIds | undefined): Promise<Accepted> {
+  async #accept(
+    { session, prompt, whenBusy }: SendRequest,
+    { caller, ids }: { caller: Caller; ids: CallIds | undefined },
+  ): Promise<Accepted> {
     const { store } = this.#foundation;
     const open = await store.turns.open(session.id);
     const running = open.find(({ state }) => state === 'running');
@@ -99,7 +103,7 @@ export class PromptDesk {
     const turnId = ids?.taskId() ?? randomUUID();
     if (way.via === 'fork') {
       const forkId = ids?.part('fork').taskId() ?? randomUUID();
-      await this.#parts.fork(session, forkId);
+      await this.#parts.fork(session, { id: forkId, caller });
       const fork = await this.#read(forkId);
       const { id } = await this.enqueue(fork, prompt, turnId);
       return { turn_id: id, session_id: forkId, via: way.via, waits: false, position: 1, cursor: 0 };

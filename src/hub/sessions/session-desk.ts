@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../auth/caller.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { NotHere } from '../../protocol/link.ts';
+import type { WorkerRequest } from '../../protocol/messages.ts';
 import type { AgentKind } from '../../protocol/sessions.ts';
 import type { AgentSessionRecord } from '../../store/agents/rows.ts';
 import type { NewAgentSession } from '../../store/agents/store.ts';
@@ -20,8 +21,9 @@ import type { FoundSession, SessionFinder } from './session-finder.ts';
 import { type ListedSession, listSessions, type SessionQuery } from './session-list.ts';
 import type { SessionLink } from './session-link.ts';
 import type { SessionLog } from './session-log.ts';
-import { refuseInWorkspace, type SessionWorkspaces } from './session-workspaces.ts';
+import { type SessionWorkspaces, teamsAsMetadata } from './session-workspaces.ts';
 import { type TurnSeen, watchTurn } from './turn-watch.ts';
+import type { VisibleHistory } from './visible-history.ts';
 
 const ASK_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -53,6 +55,7 @@ interface Parts {
   readonly link: SessionLink;
   readonly log: SessionLog;
   readonly presence: PresenceBook;
+  readonly visible: VisibleHistory;
   readonly workers: WorkerBook;
   readonly workspaces: SessionWorkspaces;
 }
@@ -69,7 +72,7 @@ export class SessionDesk {
     this.#prompts = new PromptDesk(foundation, {
       ...parts,
       abort: session => this.abort(session),
-      fork: (session, id) => this.#fork(session, { id, atMessageId: undefined, title: undefined }),
+      fork: (session, { id, caller }) => this.#fork(session, { id, caller, atMessageId: undefined, title: undefined }),
     });
   }
 
@@ -99,8 +102,8 @@ export class SessionDesk {
 
   list(query: SessionQuery): ReturnType<typeof listSessions> {
     const { store } = this.#foundation;
-    const { history, presence } = this.#parts;
-    return listSessions(query, { store, history, presence });
+    const { history, presence, visible } = this.#parts;
+    return listSessions(query, { store, history, presence, visible });
   }
 
   /** The agents of all workers that answer, and the names of those that did not. */
@@ -193,7 +196,12 @@ export class SessionDesk {
     const { session_id } = await this.#parts.idempotency.once(
       { caller: call.caller, operation: 'fork_session', key, args },
       async ids => ({
-        session_id: await this.#fork(session, { atMessageId, title, id: ids?.taskId() ?? randomUUID() }),
+        session_id: await this.#fork(session, {
+          atMessageId,
+          title,
+          caller: call.caller,
+          id: ids?.taskId() ?? randomUUID(),
+        }),
       }),
     );
     return await this.find(session_id, call.caller);
@@ -216,7 +224,7 @@ export class SessionDesk {
     const { worker, cwd, slug } =
       workspaceId === undefined
         ? await this.#place(request)
-        : await this.#parts.workspaces.reach({ ...request, workspaceId, caller: caller.id });
+        : await this.#parts.workspaces.reach({ ...request, workspaceId, asker: caller });
     const title = request.title?.trim().slice(0, MAX_TITLE) ?? '';
     const row: NewAgentSession = {
       ...{
@@ -231,7 +239,8 @@ export class SessionDesk {
         title,
       },
       ...{ model: model ?? null, permissionMode, status: 'starting', parentId: parentId ?? null, forkedFrom: null },
-      ...{ atMessageId: null, usage: {}, messageCount: 0, metadata: {} },
+      ...{ atMessageId: null, usage: {}, messageCount: 0 },
+      metadata: workspaceId === undefined ? {} : teamsAsMetadata(caller),
     };
     const session = await this.#parts.family.insert(row, request);
     const about = { id, agent, cwd, projectSlug: slug, title, status: 'starting', workerId: worker };
@@ -248,7 +257,10 @@ export class SessionDesk {
       throw new AppError('WORKER_NOT_FOUND', `Worker not found: ${worker}`);
     const sessions = await this.#foundation.store.sessions.live();
     const load = (id: string) => sessions.filter(one => one.worker === id).length;
-    let refusal: unknown = new AppError('AGENT_UNAVAILABLE', `Agent ${agent} is not available on any worker`);
+    let refusal: unknown = new AppError(
+      'AGENT_UNAVAILABLE',
+      `Agent ${agent} is not available on any worker: none is connected`,
+    );
     for (const { id } of live.toSorted((a, b) => load(a.id) - load(b.id))) {
       try {
         const options = { timeoutMs: ASK_TIMEOUT_MS };
@@ -273,29 +285,45 @@ export class SessionDesk {
 
   async #fork(
     session: AgentSessionRecord,
-    { atMessageId, title, id }: { atMessageId: string | undefined; title: string | undefined; id: string },
+    {
+      atMessageId,
+      title,
+      caller,
+      id,
+    }: { atMessageId: string | undefined; title: string | undefined; caller: Caller; id: string },
   ): Promise<string> {
     const { store } = this.#foundation;
     if ((await store.sessions.get(id)) !== undefined) return id;
-    refuseInWorkspace(session, 'fork');
-    const { agent, agentSessionId: original, cwd, worker } = session;
+    const { agent, agentSessionId: original, cwd } = session;
     if (original === null)
       throw new AppError('CONFLICT', `Session ${session.id} has not started yet, so there is nothing to fork`, {
         hint: 'wait for session.updated with status idle',
       });
     const request = { agent, agentSessionId: original, cwd, atMessageId: atMessageId ?? null, title: title ?? null };
     const last = atMessageId ?? (await this.#parts.finder.lastMessageOf(session));
-    const forked = await this.#parts.link.ask(worker, 'session.fork', request, { timeoutMs: ASK_TIMEOUT_MS });
+    const { agentSessionId, worker } =
+      (await this.#parts.workspaces.fork(session, request)) ?? (await this.#forkOn(session.worker, request));
     const { epoch: _epoch, reported: _reported, createdAt: _createdAt, ...copied } = session;
     const { updatedAt: _updatedAt, lastMessageAt: _lastMessageAt, statusReason: _statusReason, ...row } = copied;
     await store.sessions.insert({
       ...row,
-      ...{ id, agentSessionId: forked.agentSessionId, status: 'parked', forkedFrom: session.id, parentId: null },
-      ...{ atMessageId: last, title: title ?? row.title, usage: {}, messageCount: 0, metadata: {} },
+      // Who copies something that is shared has the copy.
+      caller: caller.id,
+      ...{ id, agentSessionId, worker, status: 'parked', forkedFrom: session.id, parentId: null },
+      ...{ atMessageId: last, title: title ?? row.title, usage: {}, messageCount: 0 },
+      metadata: row.workspaceId === null ? {} : teamsAsMetadata(caller),
     });
     const body = { session: { id, agent, cwd, forkedFrom: session.id, status: 'parked', workerId: worker } };
     await this.#parts.log.append(id, [{ type: 'session.created', body }]);
     return id;
+  }
+
+  async #forkOn(
+    worker: string,
+    request: WorkerRequest<'session.fork'>,
+  ): Promise<{ agentSessionId: string; worker: string }> {
+    const options = { timeoutMs: ASK_TIMEOUT_MS };
+    return { ...(await this.#parts.link.ask(worker, 'session.fork', request, options)), worker };
   }
 
   /** A worker that does not drive the session any more has nothing to end. */

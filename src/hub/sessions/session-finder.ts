@@ -7,6 +7,8 @@ import type { Store } from '../../store/store.ts';
 import { toJsonObject } from '../json.ts';
 import { sessionNotFound } from './errors.ts';
 import type { HistoryDesk } from './history-desk.ts';
+import { MACHINE_USER, type Sharing } from '../sharing/sharing.ts';
+import type { VisibleHistory } from './visible-history.ts';
 import { namesAlike, withLiveMessages } from './live-messages.ts';
 import { isWhollyRecorded, type RecordedMessages, recordedMessages } from './recorded-messages.ts';
 
@@ -27,19 +29,33 @@ type Reading = Omit<MessagesRequest, 'id'>;
 /** Messages at most that are looked through for one that was told live. */
 const MOST_READ = 500;
 
+interface Parts {
+  readonly history: HistoryDesk;
+  readonly sharing: Sharing;
+  readonly visible: VisibleHistory;
+}
+
 /** Finds sessions by id: those that were driven here, and those that an agent's own transcript tells of. */
 export class SessionFinder {
   readonly #store: Store;
   readonly #history: HistoryDesk;
+  readonly #sharing: Sharing;
+  readonly #visible: VisibleHistory;
 
-  constructor(store: Store, history: HistoryDesk) {
+  constructor(store: Store, { history, sharing, visible }: Parts) {
     this.#store = store;
     this.#history = history;
+    this.#sharing = sharing;
+    this.#visible = visible;
   }
 
   /** Changes nothing. Throws SESSION_NOT_FOUND, for a foreign one too. */
   async look(id: string, caller: Caller, reading: Reading): Promise<FoundSession> {
-    return await this.#look(id, { record: await this.#own(id, caller), reading });
+    const record = await this.#own(id, caller);
+    if (record === undefined && !(await this.#visible.isWhole(caller))) throw sessionNotFound(id);
+    const found = await this.#look(id, { record, reading });
+    if (record === undefined && found.past !== undefined) await this.#refuseOfOthers(id, { past: found.past, caller });
+    return found;
   }
 
   /** Id of the last message of a session; null when it has none, or its worker does not answer. */
@@ -72,7 +88,7 @@ export class SessionFinder {
     const workerId = record?.worker ?? read?.workerId ?? '';
     if (record === undefined) return { workerId, record, past: read?.found, recorded: undefined };
     if (read === undefined || isToldByEvents)
-      return { workerId, record, past: read?.found, recorded: await recordedMessages(events, record.id, reading) };
+      return { workerId, record, past: read?.found, recorded: await recordedMessages(this.#store, record, reading) };
     const past = await withLiveMessages(read.found, { session: record, reading, events });
     return { workerId, record, past, recorded: undefined };
   }
@@ -103,29 +119,39 @@ export class SessionFinder {
     }
   }
 
-  /** For whoever directs it: one that only a transcript tells of becomes the caller's own, parked. */
+  /** For whoever directs it: one that only a transcript tells of becomes one of the user of the machine, parked. */
   async take(id: string, caller: Caller): Promise<AgentSessionRecord> {
     const own = await this.#own(id, caller);
     if (own !== undefined) return own;
+    if (!(await this.#visible.isWhole(caller))) throw sessionNotFound(id);
     const read = await this.#history.messages({ id, limit: 1, maxPartChars: 1, include: 'main' }, undefined);
     if (read === undefined) throw sessionNotFound(id);
     const { session } = read.found;
-    const [known] = await this.#store.sessions.byAgentSession(caller.id, [session.agentSessionId]);
-    const taken =
-      known ?? (await this.#store.sessions.insert(adoptedRow(session, { caller: caller.id, worker: read.workerId })));
-    // Another caller has taken it: to this one it is foreign.
-    if (taken.caller !== caller.id) throw sessionNotFound(id);
+    const [known] = await this.#store.sessions.byAgentSession(MACHINE_USER, [session.agentSessionId]);
+    if (known !== undefined) return known;
+    await this.#refuseOfOthers(id, { past: read.found, caller });
+    // Whoever it is shared with directs it for the user of the machine, whose it stays.
+    const row = adoptedRow(session, { caller: MACHINE_USER, worker: read.workerId });
+    const taken = await this.#store.sessions.insert(row);
+    if (taken.caller !== MACHINE_USER) throw sessionNotFound(id);
     return taken;
+  }
+
+  /** A transcript of a session that was driven here for another caller is that one's. */
+  async #refuseOfOthers(id: string, { past, caller }: { past: SessionMessages; caller: Caller }): Promise<void> {
+    if (await this.#visible.isOfOthers(past.session.agentSessionId, caller)) throw sessionNotFound(id);
   }
 
   async #own(id: string, caller: Caller): Promise<AgentSessionRecord | undefined> {
     const byId = await this.#store.sessions.get(id);
     if (byId !== undefined) {
-      if (byId.caller !== caller.id) throw sessionNotFound(id);
+      if (!(await this.#sharing.mayUseSession(byId, caller))) throw sessionNotFound(id);
       return byId;
     }
     const [byAgent] = await this.#store.sessions.byAgentSession(caller.id, [id]);
-    return byAgent;
+    if (byAgent !== undefined || caller.id === MACHINE_USER) return byAgent;
+    const [ofMachine] = await this.#store.sessions.byAgentSession(MACHINE_USER, [id]);
+    return ofMachine && (await this.#visible.isWhole(caller)) ? ofMachine : undefined;
   }
 }
 

@@ -1,12 +1,17 @@
+import type { Caller } from '../../auth/caller.ts';
 import type { HistorySession } from '../../protocol/history.ts';
 import type { AgentSessionRecord, SessionState } from '../../store/agents/rows.ts';
 import type { Store } from '../../store/store.ts';
 import { type OpenIn, openInOf, type PresenceBook } from './presence/presence-book.ts';
 import type { HistoryDesk, Warning } from './history-desk.ts';
 import { mergePages, type Source } from './merge-pages.ts';
+import { MACHINE_USER } from '../sharing/sharing.ts';
+import type { VisibleHistory } from './visible-history.ts';
 
 /** Our own records, among the workers that have parts of the list. No worker may have this name. */
 const RECORDS = '';
+/** Those of the user of the machines, for whom they are shared with. A name that no worker can have. */
+const OF_MACHINE_USER = ' ';
 
 /** A session that was driven here, that an agent's own transcript tells of, or both. */
 export interface ListedSession {
@@ -18,7 +23,7 @@ export interface ListedSession {
 }
 
 export interface SessionQuery {
-  readonly caller: string;
+  readonly caller: Caller;
   readonly limit: number;
   readonly cursor?: string;
   readonly worker?: string;
@@ -36,6 +41,7 @@ interface Places {
   readonly store: Store;
   readonly history: HistoryDesk;
   readonly presence: PresenceBook;
+  readonly visible: VisibleHistory;
 }
 
 /**
@@ -44,9 +50,12 @@ interface Places {
  */
 export async function listSessions(
   query: SessionQuery,
-  { store, history, presence }: Places,
+  { store, history, presence, visible }: Places,
 ): Promise<{ sessions: ListedSession[]; nextCursor: string | null; warnings: Warning[] }> {
   const { caller, limit, cursor, worker, status, title, ...rest } = query;
+  const whose = await visible.of(caller);
+  // Whoever sees the transcripts of the machines sees the sessions of their user too.
+  const owners = whose.ids === undefined ? new Set([caller.id, MACHINE_USER]) : new Set([caller.id]);
   const warnings: Warning[] = [];
   const onSilent = (name: string, error: unknown) => warnings.push(history.warningOf(name, error));
   const byWorker = await presence.byWorker();
@@ -55,19 +64,19 @@ export async function listSessions(
     return open && openInOf(open);
   };
   const fits = (item: ListedSession) => status === undefined || statusOf(item) === status;
-  const records: Source<ListedSession> = {
-    name: RECORDS,
+  const recordsOf = (owner: string): Source<ListedSession> => ({
+    name: owner === caller.id ? RECORDS : OF_MACHINE_USER,
     fetch: page =>
       severalPages(page, async one => {
         const recorded = status !== undefined && !isFree(status) ? status : undefined;
-        const found = await store.sessions.list({ ...rest, ...one, caller, worker, status: recorded, title });
+        const found = await store.sessions.list({ ...rest, ...one, caller: owner, worker, status: recorded, title });
         const items = found.rows.map(record => ({
           ...{ workerId: record.worker, record, past: undefined },
           openIn: record.workspaceId === null ? openOf(record.worker, record) : undefined,
         }));
         return { items: items.filter(fits), nextCursor: found.nextCursor };
       }),
-  };
+  });
   // A transcript alone is of a session that nobody drives.
   const hasTranscripts = status === undefined || isFree(status);
   const live = await history.workers(worker);
@@ -76,9 +85,9 @@ export async function listSessions(
       name,
       fetch: page =>
         severalPages(page, async one => {
-          const found = await history.sessionsOf(name, { ...rest, query: title, ...one });
+          const found = await history.sessionsOf(name, { ...rest, ...whose, query: title, ...one });
           const ids = found.sessions.map(({ agentSessionId }) => agentSessionId);
-          const own = await store.sessions.byAgentSession(caller, ids);
+          const own = (await Promise.all([...owners].map(owner => store.sessions.byAgentSession(owner, ids)))).flat();
           const known = new Map(own.map(session => [session.agentSessionId, session]));
           const items = found.sessions.flatMap((past): ListedSession[] => {
             const record = known.get(past.agentSessionId);
@@ -91,7 +100,7 @@ export async function listSessions(
     }),
   );
   const page = await mergePages({
-    sources: [records, ...transcripts],
+    sources: [...[...owners].map(recordsOf), ...transcripts],
     limit,
     cursor,
     order: ({ record, past }) => Math.max(record?.updatedAt ?? 0, past?.updatedAt ?? 0),

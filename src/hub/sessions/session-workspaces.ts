@@ -1,8 +1,11 @@
 import { AppError } from '../../errors/app-error.ts';
+import type { WorkerRequest } from '../../protocol/messages.ts';
 import type { AgentSessionRecord } from '../../store/agents/rows.ts';
+import type { JsonObject } from '../../store/rows.ts';
 import type { Activity } from '../activity.ts';
 import type { Catalog } from '../catalog.ts';
 import type { Hold, Holders } from '../holders.ts';
+import type { Asker } from '../sharing/sharing.ts';
 
 /** The box may have to be made first, or its files brought from a checkpoint. */
 const REACH_TIMEOUT_MS = 60_000;
@@ -35,9 +38,9 @@ export class SessionWorkspaces {
    * Finds the workspace, which is given to another worker when its own is lost, and asks there for the agent and the folder. Throws
    * WORKSPACE_NOT_FOUND for one that is not the caller's, AGENT_UNAVAILABLE, INVALID_CWD, and like `Holders.ask`.
    */
-  async reach({ workspaceId, caller, agent, cwd, worker: wanted }: Place): Promise<Lodged> {
+  async reach({ workspaceId, asker, agent, cwd, worker: wanted }: Place): Promise<Lodged> {
     const { activity, catalog, holders } = this.#parts;
-    const record = await catalog.get(workspaceId, caller);
+    const record = await catalog.get(workspaceId, asker);
     activity.touch(workspaceId);
     const options = { timeoutMs: REACH_TIMEOUT_MS };
     const found = await holders.ask(record, 'session.check', hold => ({ agent, cwd, workspace: hold }), options);
@@ -52,8 +55,26 @@ export class SessionWorkspaces {
 
   /** Where a session that lives in a workspace is to run; undefined for any other. */
   async of(session: AgentSessionRecord): Promise<Lodged | undefined> {
-    const { workspaceId, caller, agent, cwd } = session;
-    return workspaceId === null ? undefined : await this.reach({ workspaceId, caller, agent, cwd });
+    const { workspaceId, agent, cwd } = session;
+    return workspaceId === null ? undefined : await this.reach({ workspaceId, asker: lodger(session), agent, cwd });
+  }
+
+  /**
+   * Copies a session of an agent that lives in a workspace, there, and says where that was; undefined for any other. Throws like
+   * `reach`, and what the agent's driver throws.
+   */
+  async fork(
+    session: AgentSessionRecord,
+    copy: Omit<WorkerRequest<'session.fork'>, 'workspace'>,
+  ): Promise<{ agentSessionId: string; worker: string } | undefined> {
+    const { workspaceId } = session;
+    if (workspaceId === null) return undefined;
+    const { activity, catalog, holders } = this.#parts;
+    const record = await catalog.get(workspaceId, lodger(session));
+    activity.touch(workspaceId);
+    const options = { timeoutMs: REACH_TIMEOUT_MS };
+    const forked = await holders.ask(record, 'session.fork', hold => ({ ...copy, workspace: hold }), options);
+    return { ...forked, worker: catalog.latest(record).worker };
   }
 
   /** What happens in a session counts as use of its workspace. */
@@ -64,7 +85,7 @@ export class SessionWorkspaces {
 
 interface Place {
   readonly workspaceId: string;
-  readonly caller: string;
+  readonly asker: Asker;
   readonly agent: string;
   /** Relative to the workspace. */
   readonly cwd: string;
@@ -72,14 +93,14 @@ interface Place {
   readonly worker?: string;
 }
 
-/** The transcript of such a session lies in its workspace, where only an agent could copy it. */
-export function refuseInWorkspace({ id, workspaceId }: AgentSessionRecord, feature: string): void {
-  if (workspaceId === null) return;
-  throw new AppError(
-    'CAPABILITY_UNSUPPORTED',
-    `Session ${id} runs inside a workspace, which does not support ${feature}`,
-    {
-      hint: 'create another session in the workspace, or copy the workspace with workspace_fork',
-    },
-  );
+/** In the metadata of a session: the teams that its caller was in, for a workspace may be shared with one of them. */
+const TEAMS = 'teams';
+
+export const teamsAsMetadata = ({ teams }: Pick<Asker, 'teams'>): JsonObject =>
+  teams.size === 0 ? {} : { [TEAMS]: [...teams] };
+
+/** Whom a session acts for when nobody asks. */
+function lodger({ caller: id, metadata }: AgentSessionRecord): Asker {
+  const teams = metadata[TEAMS];
+  return { id, teams: new Set(Array.isArray(teams) ? teams.map(String) : []) };
 }

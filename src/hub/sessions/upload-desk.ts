@@ -30,19 +30,26 @@ export class UploadDesk {
   }
 
   /** `path` is that on the session's worker. Throws VALIDATION_ERROR for a file that is too large, WORKER_UNREACHABLE. */
-  async add(session: AgentSessionRecord, file: UploadedFile): Promise<{ upload: UploadRecord; path: string }> {
+  async add(
+    session: AgentSessionRecord,
+    file: UploadedFile,
+    caller: Pick<Caller, 'id'>,
+  ): Promise<{ upload: UploadRecord; path: string }> {
     const { bytes } = file;
     if (bytes.length > MAX_UPLOAD_BYTES) throw tooLarge();
     const { sha256, sizeBytes } = await this.#foundation.link.blobs.put(bytes);
-    const upload = await this.#foundation.store.uploads.insert({
+    const row = {
       id: newId('up'),
-      caller: session.caller,
+      // Whoever gave it names it in prompts, also of a session that is shared.
+      caller: caller.id,
       sessionId: session.id,
       name: nameOf(file.name),
       contentType: kindOfFile(bytes, file.contentType),
       sha256,
       sizeBytes,
-    });
+    };
+    const mostBytes = this.#foundation.limits.of(caller.id)?.bytes;
+    const upload = await this.#foundation.store.uploads.insert(row, { mostBytes });
     const request = { sessionId: session.id, attachment: attachmentOf(upload) };
     const options = { timeoutMs: PLACE_TIMEOUT_MS };
     const { path } = await this.#link.ask(session.worker, 'session.place', request, options);

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Caller } from '../../auth/caller.ts';
+import type { WorkspaceView } from '../../hub/hub.ts';
 import { defineOperation } from '../define.ts';
 import { env, idem, page, stringMap, workspaceId, ws } from './inputs.ts';
 import { deletedOutput, workspaceListOutput, workspaceOutput } from './outputs.ts';
@@ -88,7 +90,14 @@ export const workspaceList = defineOperation({
   toolset: 'sandbox',
   title: 'List workspaces',
   description: 'List your workspaces, newest first.',
-  input: z.strictObject({ state: z.enum(states).optional().describe('only workspaces in this state'), ...page }),
+  input: z.strictObject({
+    state: z.enum(states).optional().describe('only workspaces in this state'),
+    shared: z
+      .boolean()
+      .default(false)
+      .meta({ hidden: true, description: 'instead of your own: those that others share with you' }),
+    ...page,
+  }),
   output: workspaceListOutput,
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   scope: 'sandbox:read',
@@ -98,9 +107,15 @@ export const workspaceList = defineOperation({
   },
   async run(input, { hub, caller }) {
     const found = await hub.workspaces.list(input, caller);
-    return { workspaces: found.rows.map(viewWorkspace), next_cursor: found.nextCursor, total: found.total };
+    const workspaces = found.rows.map(view => viewedBy(caller, view));
+    return { workspaces, next_cursor: found.nextCursor, total: found.total };
   },
 });
+
+/** Whose it is, where that is somebody else. */
+const sharedBy = ({ id }: Caller, { record }: WorkspaceView) => record.caller !== id && { shared_by: record.caller };
+
+const viewedBy = (caller: Caller, view: WorkspaceView) => ({ ...viewWorkspace(view), ...sharedBy(caller, view) });
 
 export const workspaceGet = defineOperation({
   name: 'workspace_get',
@@ -115,7 +130,8 @@ export const workspaceGet = defineOperation({
   async run(input, context) {
     const where = { mayCreate: false, tool: 'workspace_get' };
     const { id } = await context.hub.workspaces.resolve(input.workspace_id, context, where);
-    return viewWorkspaceDetails(await context.hub.workspaces.get(id, context.caller));
+    const details = await context.hub.workspaces.get(id, context.caller);
+    return { ...viewWorkspaceDetails(details), ...sharedBy(context.caller, details) };
   },
 });
 

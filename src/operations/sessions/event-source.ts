@@ -75,7 +75,10 @@ export async function eventSource(
     };
   }
   refuseFilters(filters);
-  return name === EVERYTHING ? allSessions(context) : oneStream(await readable(name, context), context);
+  if (name === EVERYTHING) return allSessions(context);
+  const { isShared, ...one } = await readable(name, context);
+  const source = oneStream(one, context);
+  return isShared ? whileShared(source, () => readable(name, context)) : source;
 }
 
 function allSessions({ hub, caller }: Pick<OperationContext, 'hub' | 'caller'>): EventSource {
@@ -107,6 +110,18 @@ interface Stream {
   readonly name: string;
   readonly kind: string;
   readonly id: string;
+}
+
+/** What was read after the share had ended is not shown: whoever waits for events may wait for long. */
+function whileShared(source: EventSource, look: () => Promise<unknown>): EventSource {
+  return {
+    ...source,
+    async read(after, options) {
+      const page = await source.read(after, options);
+      await look();
+      return page;
+    },
+  };
 }
 
 function oneStream({ name, kind, id }: Stream, { hub }: Pick<OperationContext, 'hub'>): EventSource {
@@ -143,7 +158,10 @@ function oneStream({ name, kind, id }: Stream, { hub }: Pick<OperationContext, '
 }
 
 /** A stream is read by whoever may read what it tells of. A session may be named by its agent's own id. */
-async function readable(name: string, { hub, caller }: Pick<OperationContext, 'hub' | 'caller'>): Promise<Stream> {
+async function readable(
+  name: string,
+  { hub, caller }: Pick<OperationContext, 'hub' | 'caller'>,
+): Promise<Stream & { readonly isShared: boolean }> {
   const at = name.indexOf(':');
   const [kind, id] = at < 0 ? [name, ''] : [name.slice(0, at), name.slice(at + 1)];
   if (kind === 'session') {
@@ -151,20 +169,23 @@ async function readable(name: string, { hub, caller }: Pick<OperationContext, 'h
     const session = await hub.sessions.desk.find(id, caller);
     // What a terminal says in it is told from now on, beginning with its newest turn.
     await hub.sessions.mirror.begin(session);
-    return { name: `session:${session.id}`, kind, id: session.id };
+    return { name: `session:${session.id}`, kind, id: session.id, isShared: session.caller !== caller.id };
   }
-  if (kind === 'task') requireTaskScope((await hub.tasks.get(id, caller)).toolset, 'read', caller);
-  else if (kind === 'workspace') {
+  if (kind === 'task') {
+    const task = await hub.tasks.get(id, caller);
+    requireTaskScope(task.toolset, 'read', caller);
+    return { name, kind, id, isShared: task.caller !== caller.id };
+  }
+  if (kind === 'workspace') {
     requireTaskScope('sandbox', 'read', caller);
-    await hub.workspaces.get(id, caller);
-  } else {
-    throw badArgument(
-      'stream',
-      `must be session:*, session:ID, task:ID, workspace:ID or fleet, got ${name}`,
-      'leave it out for all sessions',
-    );
+    const { record } = await hub.workspaces.get(id, caller);
+    return { name, kind, id, isShared: record.caller !== caller.id };
   }
-  return { name, kind, id };
+  throw badArgument(
+    'stream',
+    `must be session:*, session:ID, task:ID, workspace:ID or fleet, got ${name}`,
+    'leave it out for all sessions',
+  );
 }
 
 const foreignCursor = () =>

@@ -25,8 +25,8 @@ export const listProjects = defineOperation({
   scope: 'sessions:read',
   cli: { words: ['sessions', 'projects'], examples: ['boxswain sessions projects'] },
   text: output => listText(output.projects, output),
-  async run({ worker_id, limit, cursor, ...query }, { hub }) {
-    const page = await hub.sessions.history.projects(query, { limit, cursor, worker: worker_id });
+  async run({ worker_id, limit, cursor, ...query }, { hub, caller }) {
+    const page = await hub.sessions.history.projects(query, { limit, cursor, worker: worker_id }, caller);
     return { projects: page.items, nextCursor: page.nextCursor, warnings: page.warnings };
   },
 });
@@ -73,8 +73,8 @@ export const getProjectMemory = defineOperation({
   scope: 'sessions:read',
   cli: { words: ['sessions', 'memory'], positional: 'slug', examples: ['boxswain sessions memory SLUG --include all'] },
   text: ({ files }) => listText(files),
-  async run({ slug: project, worker_id, include }, { hub }) {
-    const files = await hub.sessions.history.memory(project, include, worker_id);
+  async run({ slug: project, worker_id, include }, { hub, caller }) {
+    const files = await hub.sessions.history.memory(project, { include, worker: worker_id }, caller);
     if (files === undefined) throw new AppError('PROJECT_NOT_FOUND', `Project not found: ${project}`);
     return { files };
   },
@@ -101,8 +101,8 @@ export const getObservability = defineOperation({
   hints: reading,
   scope: 'sessions:read',
   cli: { words: ['sessions', 'usage'], examples: ['boxswain sessions usage --json'] },
-  async run(query, { hub }) {
-    const { reports, warnings } = await hub.sessions.history.usage(query);
+  async run(query, { hub, caller }) {
+    const { reports, warnings } = await hub.sessions.history.usage(query, caller);
     return { ...sumUsage(reports), warnings };
   },
 });

@@ -21,8 +21,12 @@ export const listPermissions = defineOperation({
   scope: 'sessions:read',
   cli: { words: ['sessions', 'permissions'], examples: ['boxswain sessions permissions'] },
   async run({ session_id, state, limit, cursor }, { hub, caller }) {
-    if (session_id !== undefined) await hub.sessions.desk.look(session_id, caller, { limit: 1, maxPartChars: 1 });
-    const query = { caller: caller.id, sessionId: session_id, pendingOnly: state === 'pending', limit, cursor };
+    const named =
+      session_id === undefined
+        ? undefined
+        : await hub.sessions.desk.look(session_id, caller, { limit: 1, maxPartChars: 1 });
+    const { caller: owner = caller.id, id: sessionId = session_id } = named?.record ?? {};
+    const query = { caller: owner, sessionId, pendingOnly: state === 'pending', limit, cursor };
     const page = await hub.sessions.permissions.list(query);
     return { permissions: page.rows.map(viewPermission), nextCursor: page.nextCursor };
   },
@@ -62,7 +66,7 @@ export const respondPermission = defineOperation({
       throw badArgument('message', 'goes with behavior deny only', 'leave message out');
     if (behavior === 'deny' && updated_input !== undefined)
       throw badArgument('updated_input', 'goes with behavior allow only', 'leave updated_input out');
-    await hub.sessions.desk.find(session_id, caller);
+    const session = await hub.sessions.desk.find(session_id, caller);
     const answer = {
       behavior,
       remember,
@@ -70,8 +74,8 @@ export const respondPermission = defineOperation({
       ...(updated_input && { updatedInput: plain(updated_input) }),
     };
     const { isRepeat } = await hub.sessions.permissions.respond(
-      { sessionId: session_id, requestId: request_id, answer },
-      caller,
+      { sessionId: session.id, requestId: request_id, answer },
+      { id: session.caller },
     );
     return { ok: true, requestId: request_id, behavior, remember, alreadyResolved: isRepeat };
   },

@@ -39,7 +39,7 @@ export const sendPrompt = defineOperation({
       'boxswain sessions send SESSION_ID --text "what is wrong here?" --attach screenshot.png',
     ],
   },
-  run: async (input, context) => viewSent(await send(input, context)),
+  run: async (input, context) => viewSent(await send('send_prompt', input, context)),
 });
 
 export const sendAndWait = defineOperation({
@@ -67,10 +67,10 @@ export const sendAndWait = defineOperation({
   },
   async run({ timeout_ms, ...input }, context) {
     const { hub, caller, signal } = context;
-    const sent = await send(input, context);
+    const sent = await send('send_and_wait', input, context);
     const { id } = sent.session;
     const seen = await hub.sessions.desk.watch(sent, { timeoutMs: timeout_ms, signal });
-    const query = { caller: caller.id, sessionId: id, pendingOnly: true, limit: 50 };
+    const query = { caller: sent.session.caller, sessionId: id, pendingOnly: true, limit: 50 };
     const { rows } = await hub.sessions.permissions.list(query);
     const { status } = await hub.sessions.desk.find(id, caller);
     return {
@@ -129,14 +129,18 @@ interface PromptInput {
   readonly idempotency_key?: string;
 }
 
-async function send(input: PromptInput, context: OperationContext): Promise<Sent> {
+async function send(
+  operation: 'send_prompt' | 'send_and_wait',
+  input: PromptInput,
+  context: OperationContext,
+): Promise<Sent> {
   const { desk } = context.hub.sessions;
   const session = await desk.find(input.session_id, context.caller);
   const { text, when_busy: whenBusy, idempotency_key: idempotencyKey } = input;
   const fileIds = input.attachments.map(({ fileId }) => fileId);
   const attachments = await context.hub.sessions.uploads.attachments(fileIds, context.caller);
   const prompt = { text, attachments, ...(input.when_open !== 'error' && { whenOpen: input.when_open }) };
-  return await desk.send({ session, prompt, whenBusy, idempotencyKey }, context);
+  return await desk.send({ operation, session, prompt, whenBusy, idempotencyKey }, context);
 }
 
 const viewSent = ({ turn, session, via, position, cursor, forkedFrom }: Sent) => ({

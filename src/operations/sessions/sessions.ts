@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OpenIn } from '../../hub/sessions/presence/presence-book.ts';
+import type { ListedSession } from '../../hub/sessions/session-list.ts';
 import { sessionStatusSchema } from '../../protocol/sessions.ts';
 import { badArgument } from '../arguments.ts';
 import { idem, ws } from '../sandbox/inputs.ts';
@@ -26,6 +27,10 @@ export const listSessions = defineOperation({
     status: sessionStatusSchema.optional().describe('only those in this state'),
     query: z.string().max(500).optional().describe('words of the title'),
     since,
+    shared: z
+      .boolean()
+      .default(false)
+      .meta({ hidden: true, description: 'instead of your own: those that others share with you' }),
     ...paging(50, 200),
   }),
   output: sessionsOutput,
@@ -33,11 +38,32 @@ export const listSessions = defineOperation({
   scope: 'sessions:read',
   cli: { words: ['sessions', 'list'], examples: ['boxswain sessions list --status running'] },
   text: output => listText(output.sessions, output),
-  async run({ query, worker_id, ...rest }, { hub, caller }) {
-    const found = await hub.sessions.desk.list({ ...rest, caller: caller.id, worker: worker_id, title: query });
-    return { ...found, sessions: found.sessions.map(viewListed) };
+  async run({ query, worker_id, shared, ...rest }, { hub, caller }) {
+    if (shared) {
+      const { sessions, nextCursor } = await sharedSessions({ hub, caller }, rest);
+      return { sessions: sessions.map(one => viewListed(one, caller)), nextCursor, warnings: [] };
+    }
+    const found = await hub.sessions.desk.list({ ...rest, caller, worker: worker_id, title: query });
+    return { ...found, sessions: found.sessions.map(one => viewListed(one, caller)) };
   },
 });
+
+/** Sessions that others share with the caller, by their handles; whose history is shared with it finds the rest among its own. */
+async function sharedSessions(
+  { hub, caller }: Pick<OperationContext, 'hub' | 'caller'>,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+): Promise<{ sessions: ListedSession[]; nextCursor: string | null }> {
+  const granted = await hub.shares.granted(caller, 'session');
+  const targets = [...new Set(granted.map(({ target }) => target))];
+  const start = cursor === undefined ? 0 : targets.indexOf(cursor) + 1;
+  const page = targets.slice(start, start + limit);
+  const looks = page.map(id => hub.sessions.desk.look(id, caller, { limit: 1, maxPartChars: 1 }));
+  const settled = await Promise.allSettled(looks);
+  const sessions = settled.flatMap(look =>
+    look.status === 'fulfilled' ? [{ ...look.value, past: look.value.past?.session }] : [],
+  );
+  return { sessions, nextCursor: start + limit < targets.length ? (page.at(-1) ?? null) : null };
+}
 
 export const getSession = defineOperation({
   name: 'get_session',
@@ -58,10 +84,11 @@ export const getSession = defineOperation({
   async run({ session_id, limit, before, max_part_chars }, { hub, caller }) {
     const reading = { limit, maxPartChars: max_part_chars, ...(before !== undefined && { before }) };
     const { workerId, record, past, recorded, openIn } = await hub.sessions.desk.look(session_id, caller, reading);
-    const query = { caller: caller.id, sessionId: record?.id ?? session_id, pendingOnly: true, limit: 50 };
+    const owner = record?.caller ?? caller.id;
+    const query = { caller: owner, sessionId: record?.id ?? session_id, pendingOnly: true, limit: 50 };
     const { rows } = await hub.sessions.permissions.list(query);
-    const session = viewListed({ workerId, record, past: past?.session, openIn });
-    const channel = await channelOf(session.agentSessionId, openIn, { hub, caller });
+    const session = viewListed({ workerId, record, past: past?.session, openIn }, caller);
+    const channel = await channelOf(session.agentSessionId, openIn, { hub, owner });
     const read = recorded ?? past;
     return {
       session: {
@@ -82,11 +109,11 @@ export const getSession = defineOperation({
 async function channelOf(
   agentSessionId: unknown,
   openIn: OpenIn | undefined,
-  { hub, caller }: Pick<OperationContext, 'hub' | 'caller'>,
+  { hub, owner }: Pick<OperationContext, 'hub'> & { owner: string },
 ): Promise<{ present: boolean; pid?: number }> {
   if (openIn === undefined || typeof agentSessionId !== 'string') return { present: false };
   const { since, pid } = openIn;
-  const present = await hub.sessions.terminals.hooksReach({ agentSessionId, caller: caller.id, since });
+  const present = await hub.sessions.terminals.hooksReach({ agentSessionId, caller: owner, since });
   return present ? { present, pid } : { present };
 }
 

@@ -21,7 +21,7 @@ export const uploadOf = (file: UploadedFile): Operation =>
     cli: { words: [], examples: [] },
     async run({ session_id }, { hub, caller }) {
       const session = await hub.sessions.desk.find(session_id, caller);
-      const { upload, path } = await hub.sessions.uploads.add(session, file);
+      const { upload, path } = await hub.sessions.uploads.add(session, file, caller);
       const { id: fileId, name, contentType, sizeBytes, sha256 } = upload;
       return { fileId, path, name, contentType, sizeBytes, sha256 };
     },

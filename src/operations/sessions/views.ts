@@ -1,20 +1,17 @@
+import type { Caller } from '../../auth/caller.ts';
 import { type ListedSession, statusOf } from '../../hub/sessions/session-list.ts';
+import { MACHINE_USER } from '../../hub/sharing/sharing.ts';
+import { resumeCommand } from '../../protocol/resume-command.ts';
 import type { AgentSessionRecord, PermissionRecord } from '../../store/agents/rows.ts';
 import type { EventRecord, JsonObject } from '../../store/rows.ts';
 
 const MAX_PREVIEW = 500;
 
-/** What a user types in a terminal to go on with a session. */
-function resumeCommand({ id, agent, agentSessionId, cwd, workspaceId }: AgentSessionRecord): string {
-  // Inside a workspace there is no terminal.
+/** What a user types to go on with a session; inside a workspace there is no terminal. */
+function commandToResume({ id, agent, agentSessionId, cwd, workspaceId }: AgentSessionRecord): string {
   if (workspaceId !== null) return `boxswain sessions send ${id} --text 'go on'`;
-  if (agentSessionId === null) return '';
-  const program = { claude: 'claude --resume', codex: 'codex resume', opencode: 'opencode --session' }[agent];
-  return program === undefined ? '' : `cd ${quoted(cwd)} && ${program} ${quoted(agentSessionId)}`;
+  return agentSessionId === null ? '' : resumeCommand(agent, { agentSessionId, cwd });
 }
-
-/** As one word of a shell's command line. */
-const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 export function viewSession(session: AgentSessionRecord, pendingPermissionCount = 0): JsonObject {
   const { workspaceId, model, statusReason, forkedFrom, parentId } = session;
@@ -34,7 +31,7 @@ export function viewSession(session: AgentSessionRecord, pendingPermissionCount 
     messageCount: session.messageCount,
     pendingPermissionCount,
     usage: session.usage,
-    resumeCommand: resumeCommand(session),
+    resumeCommand: commandToResume(session),
     metadata: session.metadata,
     ...(statusReason !== null && { statusReason }),
     ...(model !== null && { model }),
@@ -44,8 +41,15 @@ export function viewSession(session: AgentSessionRecord, pendingPermissionCount 
   };
 }
 
+/** One of another caller says whose it is. */
+export function viewListed(listed: ListedSession, caller: Pick<Caller, 'id'>): JsonObject {
+  const owner = listed.record?.caller ?? MACHINE_USER;
+  const view = viewOf(listed);
+  return owner === caller.id ? view : { ...view, sharedBy: owner };
+}
+
 /** One that an agent's own transcript tells of, with what is known of it here. */
-export function viewListed({ workerId, record, past, openIn }: ListedSession): JsonObject {
+function viewOf({ workerId, record, past, openIn }: ListedSession): JsonObject {
   const state = { status: statusOf({ record, openIn }), ...(openIn && { openIn }) };
   const told: JsonObject = past === undefined ? {} : { metadata: {}, ...plain(past), workerId };
   if (record === undefined) return { ...told, ...state, pendingPermissionCount: 0 };

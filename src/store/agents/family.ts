@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Database, Tx } from '../database.ts';
-import { createLogWriter, createSessionReader, insertSession, sessionColumns } from './sessions.ts';
+import { createLogWriter, createSessionReader, insertSession, requireLiveLimit, sessionColumns } from './sessions.ts';
 import type { FamilyStore, Prompting } from './store.ts';
 import { createTurnReader, enqueueTurn, turnColumns } from './turns.ts';
 
@@ -25,8 +25,9 @@ export function createFamilyStore(db: Database): FamilyStore {
   };
 
   return {
-    insertChild: (session, { most }) =>
+    insertChild: (session, { most, perCaller }) =>
       db.write(async tx => {
+        await requireLiveLimit(db, tx, { ...session, perCaller });
         await db.lock(tx, `children ${session.parentId}`);
         const siblings = await tx
           .selectFrom('session')

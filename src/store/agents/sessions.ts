@@ -7,7 +7,15 @@ import { createRowsReader, jsonObject, type RowsReader } from '../rows-reader.ts
 import { definedOf } from '../workspaces.ts';
 import { insertPermission } from './permissions.ts';
 import { type AgentSessionRecord, permissionModes, sessionStates } from './rows.ts';
-import type { AgentSessionStore, NewAgentSession, ReportOutcome, SessionPatch, SessionReport } from './store.ts';
+import { overLimit } from '../quota.ts';
+import type {
+  AgentSessionStore,
+  LiveLimit,
+  NewAgentSession,
+  ReportOutcome,
+  SessionPatch,
+  SessionReport,
+} from './store.ts';
 import { endTurn } from './turns.ts';
 
 export const sessionColumns = [
@@ -134,12 +142,51 @@ export async function insertSession(
   return inserted;
 }
 
+/** Within a transaction that then makes a session live; one that is live already counts once. */
+export async function requireLiveLimit(
+  db: Database,
+  tx: Tx,
+  { id, caller, status, perCaller }: Pick<NewAgentSession, 'id' | 'caller' | 'status'> & LiveLimit,
+): Promise<void> {
+  if (perCaller === undefined || !LIVE.some(live => live === status)) return;
+  await db.lock(tx, `live sessions ${caller}`);
+  const { count } = await tx
+    .selectFrom('session')
+    .select(eb => eb.fn.countAll<number>().as('count'))
+    .where('caller', '=', caller)
+    .where('status', 'in', LIVE)
+    .where('id', '!=', id)
+    .executeTakeFirstOrThrow();
+  if (count >= perCaller) throw overLimit('sessions', perCaller);
+}
+
 /** Sessions with agents. Whoever drives one is named by worker and epoch, and what it tells is conditional on both. */
 export function createAgentSessionStore(db: Database): AgentSessionStore {
   const reader = createSessionReader(db);
   const select = () => db.kysely.selectFrom('session').select(sessionColumns);
   const write = createLogWriter(db);
   const get = async (id: string) => reader.maybe(await select().where('id', '=', id).executeTakeFirst());
+
+  const claimedBy = async (
+    tx: Pick<Tx, 'updateTable'>,
+    { id, from, to }: { id: string; from: { epoch: number }; to: { worker: string } },
+  ) => {
+    const row = await tx
+      .updateTable('session')
+      .set({
+        worker: to.worker,
+        epoch: from.epoch + 1,
+        reported: 0,
+        status: 'starting',
+        status_reason: null,
+        updated_at: db.now,
+      })
+      .where('id', '=', id)
+      .where('epoch', '=', from.epoch)
+      .returning(sessionColumns)
+      .executeTakeFirst();
+    return reader.maybe(row);
+  };
 
   const setOf = (patch: SessionPatch) => {
     const { usage, metadata, agentSessionId, permissionMode, statusReason, messageCount, lastMessageAt, ...plain } =
@@ -191,7 +238,13 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
   };
 
   return {
-    insert: session => insertSession(db, db.kysely, session),
+    insert: (session, { perCaller } = {}) =>
+      perCaller === undefined
+        ? insertSession(db, db.kysely, session)
+        : db.write(async tx => {
+            await requireLiveLimit(db, tx, { ...session, perCaller });
+            return await insertSession(db, tx, session);
+          }),
 
     get,
 
@@ -202,6 +255,19 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
         found.push(...reader.many(await query.execute()));
       }
       return found;
+    },
+
+    async agentIds({ caller, others = false, among }) {
+      let query = db.kysely
+        .selectFrom('session')
+        .select('agent_session_id as id')
+        .where('agent_session_id', 'is not', null)
+        // Two ranges of the index, where "not equal" would read all that the caller has.
+        .where(({ or, eb }) =>
+          others ? or([eb('caller', '<', caller), eb('caller', '>', caller)]) : eb('caller', '=', caller),
+        );
+      if (among !== undefined) query = query.where('agent_session_id', 'in', [...among]);
+      return (await query.execute()).flatMap(({ id }) => id ?? []);
     },
 
     async list({ caller, agent, worker, status, slug, title, since, limit, cursor }) {
@@ -237,22 +303,15 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
       return (await query.executeTakeFirst()).numUpdatedRows > 0n;
     },
 
-    async claim(id, from, to) {
-      const row = await db.kysely
-        .updateTable('session')
-        .set({
-          worker: to.worker,
-          epoch: from.epoch + 1,
-          reported: 0,
-          status: 'starting',
-          status_reason: null,
-          updated_at: db.now,
-        })
-        .where('id', '=', id)
-        .where('epoch', '=', from.epoch)
-        .returning(sessionColumns)
-        .executeTakeFirst();
-      return reader.maybe(row);
+    async claim(id, from, to, { perCaller } = {}) {
+      const claimed = (tx: Pick<Tx, 'updateTable'>) => claimedBy(tx, { id, from, to });
+      if (perCaller === undefined) return await claimed(db.kysely);
+      return await db.write(async tx => {
+        const session = await tx.selectFrom('session').select('caller').where('id', '=', id).executeTakeFirst();
+        if (session === undefined) return undefined;
+        await requireLiveLimit(db, tx, { id, caller: session.caller, status: 'starting', perCaller });
+        return await claimed(tx);
+      });
     },
 
     async live(worker) {

@@ -65,12 +65,19 @@ export interface TurnEnding {
 /** `reported`: how many events of this epoch are written now. */
 export type ReportOutcome = { reported: number; isNew: boolean } | { fenced: true } | { gap: number };
 
+/** Where one is to be live, CAPACITY_EXCEEDED is thrown when `perCaller` others of its caller are. */
+export interface LiveLimit {
+  readonly perCaller?: number;
+}
+
 export interface AgentSessionStore {
   /** Epoch 1. One of this id that is there already stays as it is and is answered. */
-  insert(session: NewAgentSession): Promise<AgentSessionRecord>;
+  insert(session: NewAgentSession, options?: LiveLimit): Promise<AgentSessionRecord>;
   get(id: string): Promise<AgentSessionRecord | undefined>;
   /** Those of one caller with these ids of their agents. */
   byAgentSession(caller: string, agentSessionIds: readonly string[]): Promise<AgentSessionRecord[]>;
+  /** The agents' own ids of the sessions of one caller, or of all other callers; `among`: of these only. */
+  agentIds(of: { caller: string; others?: boolean; among?: readonly string[] }): Promise<string[]>;
   /** Newest first, by the last change. */
   list(
     query: PageQuery & {
@@ -86,7 +93,12 @@ export interface AgentSessionStore {
   /** False when the epoch has moved on, or it is gone. */
   update(id: string, at: { epoch: number; status?: SessionState } | 'any', patch: SessionPatch): Promise<boolean>;
   /** A start of its agent: raises the epoch, status `starting`. Undefined when somebody else was first. */
-  claim(id: string, from: { epoch: number }, to: { worker: string }): Promise<AgentSessionRecord | undefined>;
+  claim(
+    id: string,
+    from: { epoch: number },
+    to: { worker: string },
+    options?: LiveLimit,
+  ): Promise<AgentSessionRecord | undefined>;
   /** Those that a worker drives now: starting, idle, running, waiting for a permission. */
   live(worker?: string): Promise<AgentSessionRecord[]>;
   children(parentId: string): Promise<AgentSessionRecord[]>;
@@ -138,7 +150,7 @@ export interface FamilyStore {
   /** As `AgentSessionStore.insert`; refused when its parent has so many children that were neither closed nor have failed. */
   insertChild(
     session: NewAgentSession & { parentId: string },
-    options: { most: number },
+    options: { most: number } & LiveLimit,
   ): Promise<AgentSessionRecord | 'full'>;
   /** The oldest ends first. */
   notices(limit: number): Promise<TurnNotice[]>;
@@ -184,7 +196,8 @@ export interface PermissionStore {
 }
 
 export interface UploadStore {
-  insert(upload: Omit<UploadRecord, 'createdAt'>): Promise<UploadRecord>;
+  /** Throws CAPACITY_EXCEEDED when more than `mostBytes` of its caller would be kept. */
+  insert(upload: Omit<UploadRecord, 'createdAt'>, options?: { mostBytes?: number }): Promise<UploadRecord>;
   /** Those of these ids that are the caller's, in no order. */
   ofCaller(caller: string, ids: readonly string[]): Promise<UploadRecord[]>;
   /** Forgets those from before a time; the number of rows. A prompt that waits keeps the bytes it names. */

@@ -3,6 +3,7 @@ import type { Database } from '../database.ts';
 import { pruneInSteps } from '../prune.ts';
 import { createRowsReader } from '../rows-reader.ts';
 import type { UploadRecord } from './rows.ts';
+import { requireBytes } from '../used-bytes.ts';
 import type { UploadStore } from './store.ts';
 
 const columns = [
@@ -30,8 +31,9 @@ const schema = z.object({
 export function createUploadStore(db: Database): UploadStore {
   const reader = createRowsReader<UploadRecord>(db, { table: 'session_upload', schema });
   return {
-    insert: upload =>
+    insert: (upload, { mostBytes: most } = {}) =>
       db.write(async tx => {
+        await requireBytes(db, tx, { caller: upload.caller, adding: upload.sizeBytes, most });
         const row = await tx
           .insertInto('session_upload')
           .values({

@@ -43,6 +43,20 @@ export function callsContract(name: string, use: Use): void {
         assert.deepEqual(await begin({ argsHash: 'other' }), { state: 'done', result: {} });
       }));
 
+    it('is begun again with the same nonce after a failure that may have left something, by any hub', () =>
+      use(async ({ store }) => {
+        for (const hub of ['h1', 'h2']) await store.hubs.beat(hub, LEASE_SECONDS);
+        const first = await beginAt(store, 'h1')();
+        await store.idempotency.release(key, { owner: 'h2' });
+        assert.deepEqual(await beginAt(store, 'h2')(), { state: 'pending' }, 'it is not the other’s to give up');
+        await store.idempotency.release(key, { owner: 'h1' });
+        assert.deepEqual(await beginAt(store, 'h2')({ argsHash: 'other' }), { state: 'conflict' });
+        assert.deepEqual(await beginAt(store, 'h2')(), first);
+        await store.idempotency.finish(key, {});
+        await store.idempotency.release(key, { owner: 'h2' });
+        assert.deepEqual(await beginAt(store, 'h1')(), { state: 'done', result: {} });
+      }));
+
     it('is fresh for exactly one of many that begin at once, also when all take it over', () =>
       use(async ({ store, openAnother }) => {
         const stores = [store, await openAnother()];
@@ -113,13 +127,20 @@ export function callsContract(name: string, use: Use): void {
             'terminal',
             'presence',
             'mirror',
+            'budget_place',
+            'budget_pause',
             'fleet_watch',
             'fleet_look',
             'fleet_change',
             'codegen_run',
             'api_token',
+            'auth_user',
+            'auth_record',
+            'share',
           ].map(table => `drop table ${table}`),
-          'drop index event_turn_end',
+          ...['artifact_of_caller', 'checkpoint_of_caller', 'task_unfinished', 'event_turn_end'].map(
+            index => `drop index ${index}`,
+          ),
           'alter table idempotency drop column owner',
           'alter table idempotency drop column nonce',
           `delete from kysely_migration where name >= '0002'`,

@@ -7,6 +7,7 @@ import type { HistoryDesk } from '../history-desk.ts';
 import type { Mirror } from '../presence/mirror.ts';
 import type { SessionLink } from '../session-link.ts';
 import type { SessionLog } from '../session-log.ts';
+import type { VisibleHistory } from '../visible-history.ts';
 import { type Hook, readHook } from './hook.ts';
 import { type StatusSign, signOf } from './local-answers.ts';
 import { isInTerminal, StopPrompts } from './stop-prompts.ts';
@@ -28,6 +29,7 @@ interface Parts {
   readonly log: SessionLog;
   readonly mirror: Pick<Mirror, 'looked'>;
   readonly peers: Peers;
+  readonly visible: VisibleHistory;
   readonly workers: WorkerBook;
 }
 

@@ -7,6 +7,8 @@ import type { NewAgentSession } from '../../../store/agents/store.ts';
 import type { Foundation } from '../../foundation.ts';
 import type { WorkerBook } from '../../workers.ts';
 import type { HistoryDesk } from '../history-desk.ts';
+import { MACHINE_USER } from '../../sharing/sharing.ts';
+import type { VisibleHistory } from '../visible-history.ts';
 import { ADOPTED, adoptedRow } from '../session-finder.ts';
 import type { Hook } from './hook.ts';
 
@@ -16,6 +18,7 @@ const MOST_LOOKS = 12;
 
 interface Parts {
   readonly history: HistoryDesk;
+  readonly visible: VisibleHistory;
   readonly workers: WorkerBook;
 }
 
@@ -38,16 +41,25 @@ export class TerminalRows {
     return byAgent;
   }
 
-  /** One that is not known yet becomes the caller's. Undefined while no worker is there that it could be on. */
+  /**
+   * One that is not known yet becomes the caller's. Undefined for one that is another's, and while no worker is there that it could be on.
+   */
   async take(hook: Hook, caller: string): Promise<AgentSessionRecord | undefined> {
     const known = await this.find(hook.sessionId, caller);
     if (known !== undefined) return known;
+    if (await this.#isAnothers(hook.sessionId, caller)) return undefined;
     const row = await this.#rowFor(hook, caller);
     if (row === undefined) return undefined;
     const { sessions } = this.#foundation.store;
     const taken = await sessions.insert(row);
     // Another caller directs it too, and has the id that is the agent's own.
     return taken.caller === caller ? taken : await sessions.insert({ ...row, id: randomUUID() });
+  }
+
+  /** A hook says whatever its sender likes: it takes no session that was driven for others, and no transcript of the machine's user. */
+  async #isAnothers(agentSessionId: string, caller: string): Promise<boolean> {
+    if (await this.#parts.visible.isOfOthers(agentSessionId, { id: caller })) return true;
+    return caller !== MACHINE_USER && (await this.#past(agentSessionId)) !== undefined;
   }
 
   async #rowFor(hook: Hook, caller: string): Promise<NewAgentSession | undefined> {

@@ -7,6 +7,7 @@ import { type SearchExpression, searchExpression } from './search-expression.ts'
 import type { BookedSession, SessionBook } from './session-book.ts';
 import { findTerms, snippetAt } from './snippet.ts';
 import { shownId, type StoredMessage, storedParts } from './stored.ts';
+import { whoseOf } from './whose.ts';
 
 /** So many of a session's matches, the newest, are looked at for the best one. */
 const CANDIDATES = 12;
@@ -29,6 +30,7 @@ interface Search {
   readonly request: SearchRequest;
   readonly expression: SearchExpression;
   readonly match: string;
+  readonly isWanted: (session: BookedSession) => boolean;
 }
 
 /** Full-text search: one result for each session. */
@@ -64,7 +66,7 @@ export class SearchQueries {
     const expression = searchExpression(query);
     if (expression === undefined) return { results: [], nextCursor: null };
     const match = role === undefined ? expression.match : `{${role}} : (${expression.match})`;
-    const search = { request, expression, match };
+    const search = { request, expression, match, isWanted: whoseOf(request) };
     const newest = this.#newest.all(match);
     const isRecent = sort === 'recent';
     const found =
@@ -109,12 +111,13 @@ export class SearchQueries {
     for (const session of this.#book.byRecency()) {
       const candidate = { ...session, rank: session.updatedAt, key: session.uid };
       if (inOrder(candidate, place) >= 0) break;
-      if (session.id <= below && fits(session, search.request)) sessions.push(candidate);
+      if (session.id <= below && fits(session, search)) sessions.push(candidate);
     }
     return sessions;
   }
 
-  #grouped(ids: readonly number[], { request }: Search): Match[] {
+  #grouped(ids: readonly number[], search: Search): Match[] {
+    const { request } = search;
     const isRecent = (request.sort ?? 'recent') === 'recent';
     const found: Match[] = [];
     // Ids of one session stand together.
@@ -123,7 +126,7 @@ export class SearchQueries {
       let end = start + 1;
       while (end < ids.length && sessionOf(ids[end]) === id) end++;
       const session = this.#book.sessions.get(id);
-      if (session !== undefined && fits(session, request)) {
+      if (session !== undefined && fits(session, search)) {
         const own = this.#inTime(ids.slice(start, end), { session, request });
         const rank = isRecent ? session.updatedAt : relevanceOf(session, own.length);
         if (own.length > 0) found.push({ rank, key: session.uid, session, ids: own });
@@ -171,8 +174,10 @@ export class SearchQueries {
 const sessionOf = (id: number | undefined): number => Math.floor((id ?? 0) / PLACES);
 const rangeOf = ({ id }: BookedSession): [number, number] => [id * PLACES, (id + 1) * PLACES - 1];
 
-function fits(session: BookedSession, { slug, agent, since, until }: SearchRequest): boolean {
+function fits(session: BookedSession, { request, isWanted }: Search): boolean {
+  const { slug, agent, since, until } = request;
   return (
+    isWanted(session) &&
     (slug === undefined || session.project.slug === slug) &&
     (agent === undefined || session.agent === agent) &&
     (since === undefined || session.updatedAt >= since) &&

@@ -7,11 +7,13 @@ import type {
   SessionFilter,
   SessionPage,
 } from '../../../protocol/history.ts';
+import { resumeCommand } from '../../../protocol/resume-command.ts';
 import type { Usage } from '../../../protocol/sessions.ts';
-import { repositoryNames, type RepositoryNames, resumeCommand, sessionUid } from '../identity.ts';
+import { repositoryNames, type RepositoryNames, sessionUid } from '../identity.ts';
 import { costShares, type TotalRow } from './costs.ts';
 import { pageOf } from './cursors.ts';
 import type { BookedSession, SessionBook } from './session-book.ts';
+import { whoseOf } from './whose.ts';
 
 interface CallSums {
   readonly session: number;
@@ -44,10 +46,11 @@ export class SessionQueries {
     );
   }
 
-  projects({ agent, query, limit, cursor }: ProjectFilter): ProjectPage {
+  projects({ agent, query, limit, cursor, ...whose }: ProjectFilter): ProjectPage {
+    const isWanted = whoseOf(whose);
     const groups = new Map<number, BookedSession[]>();
     for (const session of this.#book.sessions.values()) {
-      if (agent !== undefined && session.agent !== agent) continue;
+      if ((agent !== undefined && session.agent !== agent) || !isWanted(session)) continue;
       const group = groups.get(session.project.id);
       if (group === undefined) groups.set(session.project.id, [session]);
       else group.push(session);
@@ -79,12 +82,14 @@ export class SessionQueries {
   }
 
   /** None for a slug that no project here has: another worker may have it. */
-  sessions({ slug, agent, query, ids, since, limit, cursor }: SessionFilter): SessionPage {
+  sessions({ slug, agent, query, ids, notIds, since, limit, cursor }: SessionFilter): SessionPage {
+    const isWanted = whoseOf({ notIds });
     const wanted = query?.toLowerCase();
     const asked = ids?.flatMap(id => this.#book.find(id) ?? []);
     const items = [...(asked ?? this.#book.sessions.values())]
       .filter(
         session =>
+          isWanted(session) &&
           (slug === undefined || session.project.slug === slug) &&
           (agent === undefined || session.agent === agent) &&
           (since === undefined || session.updatedAt >= since) &&

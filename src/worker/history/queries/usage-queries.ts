@@ -4,6 +4,7 @@ import type { UsageFilter, UsageReport } from '../../../protocol/history.ts';
 import { type CostShare, costShares, type TotalRow } from './costs.ts';
 import type { BookedSession, SessionBook } from './session-book.ts';
 import { newSums, type Sums, SumsBy } from './sums.ts';
+import { whoseOf } from './whose.ts';
 
 const DAY_MS = 86_400_000;
 const RECENT = 10;
@@ -78,7 +79,10 @@ export class UsageQueries {
   /** With `since` or `until`, tokens are those of calls between them and costs those of the days that they touch, in UTC. */
   #compute(filter: UsageFilter, now: number): UsageReport {
     const { since = 0, until = Number.MAX_SAFE_INTEGER } = filter;
-    const sessions = new Map([...this.#book.sessions].filter(([, session]) => fits(session, filter)));
+    const isWanted = whoseOf(filter);
+    const sessions = new Map(
+      [...this.#book.sessions].filter(([, session]) => isWanted(session) && fits(session, filter)),
+    );
     const shares = costShares(this.#totals.all());
     const sums = new Tally(sessions);
     for (const row of this.#calls.iterate(since, until)) sums.call(row, shares.has(row.session));
