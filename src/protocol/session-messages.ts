@@ -26,7 +26,13 @@ const workspaceHold = z.object({ workspaceId: z.string(), epoch: z.number() });
 
 export const permissionAnswerSchema = z.discriminatedUnion('behavior', [
   z.object({ behavior: z.literal('allow'), remember: rememberSchema, updatedInput: jsonObject.optional() }),
-  z.object({ behavior: z.literal('deny'), remember: rememberSchema, message: z.string() }),
+  z.object({
+    behavior: z.literal('deny'),
+    remember: rememberSchema,
+    message: z.string(),
+    /** Nobody answered in time. */
+    isExpired: z.boolean().optional(),
+  }),
   z.object({ behavior: z.literal('cancelled') }),
 ]);
 

@@ -129,7 +129,8 @@ export interface PermissionQuestion {
 
 export type PermissionAnswer =
   | { readonly behavior: 'allow'; readonly remember: Remember; readonly updatedInput?: JsonObject }
-  | { readonly behavior: 'deny'; readonly remember: Remember; readonly message: string }
+  /** `isExpired`: nobody answered in time. */
+  | { readonly behavior: 'deny'; readonly remember: Remember; readonly message: string; readonly isExpired?: boolean }
   | { readonly behavior: 'cancelled' };
 
 export interface Prompt {

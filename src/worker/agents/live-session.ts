@@ -211,8 +211,9 @@ export class LiveSession implements DriverHost {
 
   #resolved(requestId: string, answer: PermissionAnswer): void {
     this.#pending.delete(requestId);
-    const state = { allow: 'allowed', deny: 'denied', cancelled: 'expired' }[answer.behavior];
-    const by = answer.behavior === 'cancelled' ? 'agent' : 'caller';
+    const isExpired = answer.behavior === 'deny' && answer.isExpired === true;
+    const state = isExpired ? 'expired' : { allow: 'allowed', deny: 'denied', cancelled: 'expired' }[answer.behavior];
+    const by = isExpired ? 'timeout' : answer.behavior === 'cancelled' ? 'agent' : 'caller';
     this.#tell({
       event: { type: 'permission_resolved', body: { requestId, state, by } },
       // What a caller answered is written already; what nobody answered ends here.
