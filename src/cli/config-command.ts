@@ -57,6 +57,7 @@ export function addConfig(parent: Command, parts: ConfigCommands): void {
     });
   group
     .command('list')
+    .alias('show')
     .description('print every value in force')
     .option('--json', 'print them as JSON')
     .addHelpText('after', '\nExamples:\n  boxswain config list')

@@ -29,7 +29,16 @@ export class Sweeper {
     const { background, timing } = foundation;
     background.every(timing.sweepMs, 'delete expired workspaces', () => this.deleteExpired());
     background.every(timing.sweepMs, 'reap hubs', () => this.reapHubs());
-    background.every(PRUNE_MS, 'prune records', () => this.prune());
+    // Soon after the start: many processes end within a minute, and each comes after some that were away for long.
+    let pruneMs = timing.sweepMs;
+    background.every(
+      () => pruneMs,
+      'prune records',
+      () => {
+        pruneMs = PRUNE_MS;
+        return this.prune();
+      },
+    );
     background.every(timing.blobSweepMs, 'sweep blobs', () => this.sweepBlobs());
   }
 
