@@ -25,6 +25,16 @@ test('what PostgreSQL says when it goes away counts, also as a cause', () => {
     assert.equal(unavailable(error)?.code, 'SERVICE_UNAVAILABLE');
 });
 
+test('a full disk is told as what it is, whoever says so', () => {
+  for (const code of ['ENOSPC', 'SQLITE_FULL', '53100']) {
+    const full = Object.assign(new Error('write /data/records.db'), { code });
+    const told = unavailable(new Error('wrapped', { cause: full }));
+    assert.deepEqual([told?.code, told?.details.reason], ['SERVICE_UNAVAILABLE', 'disk_full'], code);
+    assert.match(`${told?.message} ${told?.hint}`, /disk.*full.*free space/);
+    assert.doesNotMatch(told?.message ?? '', /data/);
+  }
+});
+
 test('any other failure is none of these', () => {
   const unique = new pg.DatabaseError('duplicate key', 0, 'error');
   unique.code = '23505';

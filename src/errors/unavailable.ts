@@ -21,6 +21,8 @@ const SIGNS = new Set([
 /** What `pg` says without a code, of a connection that broke under a query. */
 const WORDS =
   /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/;
+/** A disk that takes no more: of files, of SQLite, of PostgreSQL. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', '53100']);
 const MAX_CAUSES = 4;
 
 /**
@@ -31,6 +33,13 @@ export function unavailable(error: unknown): AppError | undefined {
   let at = error;
   for (let depth = 0; depth < MAX_CAUSES && at instanceof Error; depth++) {
     if (at instanceof AppError && at.code === 'SERVICE_UNAVAILABLE') return at;
+    if ('code' in at && FULL.has(String(at.code))) {
+      return new AppError('SERVICE_UNAVAILABLE', 'a disk that this hub needs is full, so nothing can be written', {
+        hint: 'ask the operator to free space on the disk of the server, then call again',
+        details: { reason: 'disk_full', retry_after_seconds: 5 },
+        cause: error,
+      });
+    }
     if (('code' in at && SIGNS.has(String(at.code))) || isMissingSocket(at) || WORDS.test(at.message)) {
       return new AppError('SERVICE_UNAVAILABLE', 'a service that this hub needs cannot be reached at the moment', {
         details: { retry_after_seconds: 1 },

@@ -51,7 +51,9 @@ export async function askWorker<Verb extends WorkerVerb>(
   body: WorkerRequest<Verb>,
   { worker, ...options }: AskOptions & { worker: string },
 ): Promise<WorkerReply<Verb>> {
+  const near = NEAR.has(verb) ? nearby(link, worker) : undefined;
   try {
+    if (near) return await traced(verb, () => askNear(near, { verb, body, worker }, options), ASKING);
     return await ask(link, { table: workerRequests, verb, body, to: { worker } }, options);
   } catch (cause) {
     if (!(cause instanceof NobodyThere || cause instanceof RequestTimeout)) throw cause;
@@ -78,16 +80,64 @@ export type HubHandlers = Handlers<typeof hubRequests>;
 export type OnError = (error: unknown, context: { verb: string; from: string; reference: string }) => void;
 
 /** Serves all requests to the worker `worker`. A handler may throw AppError and NotHere; both reach the asker. */
-export function serveWorker(
+export async function serveWorker(
   link: Link,
   { worker, ...serving }: { worker: string; handlers: WorkerHandlers; onError: OnError },
 ): Promise<Closer> {
-  return serve(link, { at: { worker }, table: workerRequests, ...serving });
+  const close = await serve(link, { at: { worker }, table: workerRequests, ...serving });
+  const withdraw = link.fabric.local?.servers.offer({ worker }, serving);
+  nearServers.set(serving, serving);
+  return async () => {
+    await withdraw?.();
+    await close();
+  };
 }
 
 /** Serves what workers ask of any hub; `from` of the handlers' context is the worker's authenticated id. */
 export function serveHub(link: Link, serving: { handlers: HubHandlers; onError: OnError }): Promise<Closer> {
   return serve(link, { at: { hub: 'any' }, table: hubRequests, ...serving });
+}
+
+/**
+ * Asked so often, and answered so fast, that a message would be most of what they cost: of a worker in the same process they are
+ * called. What they are asked and answer is changed by nobody, and has nothing that the schemas do not know.
+ */
+const NEAR: ReadonlySet<WorkerVerb> = new Set(['run.submit', 'run.await'] as const);
+
+interface NearServer {
+  readonly handlers: WorkerHandlers;
+  readonly onError: OnError;
+}
+
+/** Of what the local servers of a fabric hold, those that are workers. */
+const nearServers = new WeakMap<object, NearServer>();
+
+interface Near extends NearServer {
+  readonly local: NonNullable<Fabric['local']>;
+}
+
+function nearby({ fabric: { local } }: Link, worker: string): Near | undefined {
+  const offered = local?.servers.find({ worker });
+  const server = offered && nearServers.get(offered);
+  return local && server && { ...server, local };
+}
+
+/** Like `ask`, without a message. It is handled a moment later, as one would be, and in the order of the calls. */
+async function askNear<Verb extends WorkerVerb>(
+  { handlers, onError, local }: Near,
+  { verb, body, worker }: { verb: Verb; body: WorkerRequest<Verb>; worker: string },
+  options: AskOptions,
+): Promise<WorkerReply<Verb>> {
+  options.signal?.throwIfAborted();
+  const scope = carriedScope();
+  const handled = Promise.resolve().then(() =>
+    continueScope(scope, verb, () => handlers[verb](body, { from: local.name })),
+  );
+  const told = handled.catch((error: unknown) => {
+    const reply = failure(error, { verb, from: local.name, request: scope?.request, onError });
+    throw reply.notHere ? new NotHere() : AppError.fromShape(reply.error);
+  });
+  return await local.limited({ worker }, told, options);
 }
 
 type Table = Readonly<Record<string, { readonly request: z.ZodType; readonly reply: z.ZodType }>>;

@@ -107,6 +107,7 @@ export const sessionWorkerRequests = {
       cwd: z.string(),
       atMessageId: z.string().nullable(),
       title: z.string().nullable(),
+      workspace: workspaceHold.optional(),
     }),
     reply: z.object({ agentSessionId: z.string() }),
   },

@@ -13,6 +13,8 @@ const promptParams = z.looseObject({
   prompt: z.array(z.looseObject({ text: z.string().optional() })),
 });
 
+const newParams = z.looseObject({ cwd: z.string() });
+
 function send(message: object): void {
   process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 }
@@ -99,6 +101,7 @@ async function prompt(id: number | string | undefined, text: string): Promise<vo
 for await (const text of createInterface({ input: process.stdin })) {
   const { id, method, params, result } = line.parse(JSON.parse(text));
   if (method === 'initialize') send({ id, result: { protocolVersion: 1, agentCapabilities: {} } });
+  else if (method === 'session/new' && newParams.parse(params).cwd.endsWith('/ends-at-once')) process.exit(3);
   else if (method === 'session/new') {
     sessionId = `session-${++sessions}`;
     send({ id, result: { sessionId } });

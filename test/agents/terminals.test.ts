@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { cursorOf } from '../../src/operations/sessions/cursors.ts';
-import { ClaudeUser } from '../support/claude-terminal.ts';
+import { ClaudeUser, READY } from '../support/claude-terminal.ts';
 import { eventually } from '../support/eventually.ts';
 import { PATIENCE_MS, sessionClient } from '../support/session-client.ts';
 import type { Terminal } from '../support/terminal.ts';
@@ -193,6 +193,31 @@ describe('sessions that are open in a terminal, with the real Claude Code', () =
       (await look(id)).messages.map(message => message.id),
     );
   });
+
+  for (const [how, words] of [
+    ['by its id', (id: string) => ['--resume', id]],
+    ['as the latest', () => ['--continue']],
+  ] as const) {
+    test(`a session that a terminal is just opening ${how} is open already: a prompt is refused, and nothing is lost`, async () => {
+      const word = how.replaceAll(' ', '');
+      const { window: first, id } = await begun(word);
+      await settled(id, 1);
+      await quit(first);
+      await client.until(id, 'parked');
+      const window = await user.begin(...words(id));
+      const refused = await client.ask('send_prompt', { session_id: id, text: '#say outside' });
+      assert.deepEqual(
+        [refused.code, refused.error],
+        ['SESSION_OPEN_ELSEWHERE', `Session ${id} is open in a terminal (pid ${window.pid})`],
+      );
+      await window.until(READY);
+      await user.prompt(window, `#say ${word} again`);
+      await user.hears(`${word} again`);
+      await settled(id, 2);
+      assert.deepEqual(await textsOf(id), [`#say ${word}`, word, `#say ${word} again`, `${word} again`]);
+      await quit(window);
+    });
+  }
 
   test('a terminal whose program was killed has its session no more, also when nobody has taken notice', async () => {
     const { window, id } = await begun('lemming');

@@ -47,6 +47,10 @@ describe('sessions inside workspaces that move', () => {
     await eventually(async () => (await sessionOf(session_id)).status === 'failed', MOVE_MS);
     assert.equal((await sessionOf(session_id)).statusReason, 'The agent exited (its worker gave the workspace up)');
     await goesOn(session_id, workerId);
+    const { sessionId: fork } = await ask('fork_session', { session_id });
+    const { messages } = await ask('get_session', { session_id: fork });
+    assert.deepEqual(textsOf(messages), ['#say before', 'before', '#say after', 'after']);
+    assert.equal((await sessionOf(String(fork))).workerId, (await sessionOf(session_id)).workerId);
     await fetch(`${at}/undrain`, { method: 'POST' });
   });
 

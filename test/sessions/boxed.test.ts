@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 import { type Json, listOf, operationsAt, textsOf } from './operations.ts';
+
+const SECRET = 'swordfish-7-trombone';
 
 describe('sessions of the scripted agent inside workspaces, over HTTP', () => {
   let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
@@ -15,7 +17,11 @@ describe('sessions of the scripted agent inside workspaces, over HTTP', () => {
     const root = join(scratch.path, 'project');
     server = await startServer({
       directory: join(scratch.path, 'data'),
-      env: { BOXSWAIN_SESSIONS_ROOTS: root, HOME: join(scratch.path, 'home') },
+      env: {
+        BOXSWAIN_SESSIONS_ROOTS: root,
+        BOXSWAIN_SANDBOX_SECRETS_DIRECTORY: join(scratch.path, 'secrets'),
+        HOME: join(scratch.path, 'home'),
+      },
     });
     ask = operationsAt(server.url);
   };
@@ -36,7 +42,8 @@ describe('sessions of the scripted agent inside workspaces, over HTTP', () => {
   before(async () => {
     scratch = await scratchDirectory();
     await mkdir(join(scratch.path, 'project'));
-    await mkdir(join(scratch.path, 'home'));
+    for (const name of ['home', 'secrets']) await mkdir(join(scratch.path, name));
+    await writeFile(join(scratch.path, 'secrets/deploy'), SECRET, { mode: 0o600 });
     await start();
   });
   after(async () => {
@@ -172,8 +179,70 @@ describe('sessions of the scripted agent inside workspaces, over HTTP', () => {
     assert.equal(absent.code, 'AGENT_UNAVAILABLE', JSON.stringify(absent));
     const elsewhere = await ask('create_session', { workspace_id, agent: 'scripted', worker_id: 'wk_other' });
     assert.equal(elsewhere.code, 'VALIDATION_ERROR');
+  });
+
+  test('a session inside a workspace forks there, whole or up to a message; both go on by themselves', async () => {
+    const workspace_id = await workspace();
     const session_id = await create(workspace_id);
-    await ask('send_and_wait', { session_id, text: '#say x' });
-    assert.equal((await ask('fork_session', { session_id })).code, 'CAPABILITY_UNSUPPORTED');
+    await ask('send_and_wait', { session_id, text: '#say one' });
+    const { messages } = await ask('get_session', { session_id });
+    await ask('send_and_wait', { session_id, text: '#say two' });
+    const whole = await ask('fork_session', { session_id, title: 'A copy' });
+    const at_message_id = listOf(messages).at(-1)?.id;
+    const early = await ask('fork_session', { session_id, at_message_id });
+    assert.deepEqual([whole.forkedFrom, early.forkedFrom, early.atMessageId], [session_id, session_id, at_message_id]);
+    const said = async (id: unknown) => textsOf((await ask('get_session', { session_id: id })).messages);
+    const [one, two] = [
+      ['#say one', 'one'],
+      ['#say two', 'two'],
+    ];
+    assert.deepEqual(await said(whole.sessionId), [...one, ...two]);
+    assert.deepEqual(await said(early.sessionId), one);
+    const shown = await statusOf(String(whole.sessionId));
+    assert.deepEqual([shown.status, shown.workspaceId, shown.title], ['parked', workspace_id, 'A copy']);
+    // Each knows what was said up to where it was copied, and nothing of the others.
+    await ask('send_and_wait', { session_id, text: '#say original' });
+    const turn = await ask('send_and_wait', { session_id: early.sessionId, text: '#recall' });
+    assert.deepEqual(textsOf(turn.messages), ['#recall', '#say one'], JSON.stringify(turn));
+    assert.deepEqual(await said(early.sessionId), [...one, '#recall', '#say one']);
+    const again = await ask('fork_session', { session_id: early.sessionId });
+    assert.deepEqual(await said(again.sessionId), [...one, '#recall', '#say one'], 'a copy of a copy');
+    assert.deepEqual(await said(session_id), [...one, ...two, '#say original', 'original']);
+    const unknown = await ask('fork_session', { session_id, at_message_id: 'no such message' });
+    assert.equal(unknown.code, 'VALIDATION_ERROR', JSON.stringify(unknown));
+  });
+
+  test('what an agent says is told without the secrets of its workspace, in pieces too', async () => {
+    const workspace_id = await workspace({ env: { DEPLOY_KEY: 'secret:deploy' } });
+    const session_id = await create(workspace_id);
+    const { cursor } = await ask('send_prompt', {
+      session_id,
+      text: `#say I know ${SECRET} well\n#title about ${SECRET}`,
+    });
+    // A tool that prints it, asks leave with it, and fails with it.
+    const asked = await ask('send_and_wait', {
+      session_id,
+      text: `${bash(`echo $DEPLOY_KEY; echo ${SECRET} >&2`)}\n#result`,
+    });
+    const [request] = listOf(asked.pendingPermissions);
+    await ask('respond_permission', { session_id, request_id: request?.requestId, behavior: 'allow' });
+    await eventually(async () => (await statusOf(session_id)).status === 'idle');
+    await ask('send_and_wait', { session_id, text: `#fail no ${SECRET}` });
+    const told = JSON.stringify([
+      await ask('get_session', { session_id }),
+      await ask('poll_events', { session_id, after: cursor, max_events: 1000 }),
+      await ask('list_permissions', { session_id, state: 'all' }),
+    ]);
+    assert.ok(!told.includes(SECRET), told);
+    assert.match(told, /I know \[secret:deploy\] well/);
+    assert.match(told, /about \[secret:deploy\]/);
+    assert.match(told, /no \[secret:deploy\]/);
+    const { events } = await ask('poll_events', { session_id, after: cursor, types: ['message.part.delta'] });
+    assert.match(
+      listOf(events)
+        .map(({ delta }) => delta)
+        .join(''),
+      /^I know \[secret:deploy\] well\[secret:deploy\]\n/,
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { installAgent } from '../../scripts/install-agents.ts';
@@ -11,6 +11,8 @@ import { Terminal } from './terminal.ts';
 
 /** Long enough for Claude Code on a busy machine. */
 const PATIENCE_MS = 60_000;
+/** What the screen shows when it takes prompts. */
+export const READY = /manualmodeon/;
 
 /** A user who has Claude Code in terminals, and a server of their own, which both know nothing but each other and a scripted model. */
 export class ClaudeUser implements AsyncDisposable {
@@ -69,10 +71,18 @@ export class ClaudeUser implements AsyncDisposable {
 
   /** Claude Code in a new window, once it takes prompts. */
   async open(...args: string[]): Promise<Terminal> {
+    const terminal = await this.begin(...args);
+    await terminal.until(READY);
+    return terminal;
+  }
+
+  /** The same, as soon as the program runs, which is long before it says what it has open. */
+  async begin(...args: string[]): Promise<Terminal> {
     const options = { program: this.#program, args, cwd: this.fixture.path('work'), env: this.#env };
     const terminal = await Terminal.open(options);
     this.#terminals.push(terminal);
-    await terminal.until(/manualmodeon/);
+    const program = await realpath(this.#program);
+    await eventually(async () => (await readlink(`/proc/${terminal.pid}/exe`)) === program, PATIENCE_MS);
     return terminal;
   }
 

@@ -5,7 +5,7 @@ import { streamOf } from '../../store/agents/sessions.ts';
 import type { EventStore } from '../../store/store.ts';
 import { isLive } from './drive.ts';
 import { MessageFold } from './message-fold.ts';
-import { shortened } from './recorded-messages.ts';
+import { ofSession, shortened } from './recorded-messages.ts';
 
 /** Events of a turn or more. */
 const TAIL = 2_000;
@@ -49,12 +49,6 @@ export async function withLiveMessages(
   const hasMore = past.hasMore || shown.length < messages.length;
   return { ...read, messages: shown, hasMore, before: hasMore ? (shown[0]?.id ?? null) : null };
 }
-
-const ofSession = (message: Message, sessionId: string): Message => ({
-  ...message,
-  sessionId,
-  parts: message.parts.map(part => ({ ...part, sessionId })),
-});
 
 /** What both know is as far as the one that has more of it; what only the events know comes after it. */
 function merged(past: readonly Message[], live: readonly Message[]): Message[] {

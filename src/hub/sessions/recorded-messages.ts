@@ -22,23 +22,23 @@ export interface RecordedMessages {
   readonly before: string | null;
 }
 
+type Told = Pick<AgentSessionRecord, 'id' | 'workspaceId' | 'forkedFrom' | 'atMessageId'>;
+
+interface Records {
+  readonly events: Pick<EventStore, 'read'>;
+  readonly sessions: { get(id: string): Promise<Told | undefined> };
+}
+
 /**
  * The conversation as the events of the session tell it, as far back as these are kept: for sessions whose transcripts no worker's
  * index has, such as those inside workspaces.
  */
 export async function recordedMessages(
-  events: Pick<EventStore, 'read'>,
-  sessionId: string,
+  records: Records,
+  session: Told,
   { limit, before, maxPartChars }: Reading,
 ): Promise<RecordedMessages> {
-  const fold = new MessageFold();
-  for (let after = 0; ; ) {
-    const page = await events.read(streamOf(sessionId), after, PAGE);
-    for (const event of page) fold.apply(event);
-    after = page.at(-1)?.seq ?? after;
-    if (page.length < PAGE) break;
-  }
-  const all = fold.messages;
+  const all = await messagesTold(records, session);
   const end = before === undefined ? all.length : all.findIndex(({ id }) => id === before);
   if (end < 0) throw new AppError('VALIDATION_ERROR', 'before is no message of this session');
   const earlier = all.slice(0, end);
@@ -50,6 +50,35 @@ export async function recordedMessages(
     before: hasMore ? (shown[0]?.id ?? null) : null,
   };
 }
+
+/** A copy of a session in a workspace begins with what the events of that tell, up to where it was copied. */
+async function messagesTold(records: Records, session: Told): Promise<Message[]> {
+  const { id, workspaceId, forkedFrom, atMessageId } = session;
+  const own = await foldOf(records.events, id);
+  const isCopy = workspaceId !== null && forkedFrom !== null && atMessageId !== null;
+  const original = isCopy ? await records.sessions.get(forkedFrom) : undefined;
+  if (original === undefined) return own;
+  const earlier = await messagesTold(records, original);
+  const end = earlier.findIndex(message => message.id === atMessageId);
+  return [...earlier.slice(0, end + 1).map(message => ofSession(message, id)), ...own];
+}
+
+async function foldOf(events: Records['events'], sessionId: string): Promise<Message[]> {
+  const fold = new MessageFold();
+  for (let after = 0; ; ) {
+    const page = await events.read(streamOf(sessionId), after, PAGE);
+    for (const event of page) fold.apply(event);
+    after = page.at(-1)?.seq ?? after;
+    if (page.length < PAGE) return fold.messages;
+  }
+}
+
+/** In the name of another session that has it too. */
+export const ofSession = (message: Message, sessionId: string): Message => ({
+  ...message,
+  sessionId,
+  parts: message.parts.map(part => ({ ...part, sessionId })),
+});
 
 /** From its beginning on, and not so much that reading all of it would take long. */
 export async function isWhollyRecorded(

@@ -13,7 +13,7 @@ export interface Driver {
    * CAPABILITY_UNSUPPORTED for a mode or model that it lacks, SESSION_NOT_FOUND for a session to resume that it does not know.
    */
   open(request: OpenRequest, host: DriverHost): Promise<LiveAgent>;
-  /** Copies a session of the agent's own up to a message, without a process; the new agent's session id. Absent: it cannot. */
+  /** Copies a session of the agent's own up to a message, and leaves no process; the new agent's session id. Absent: it cannot. */
   readonly fork?: (request: ForkRequest) => Promise<{ agentSessionId: string }>;
   /** Starts the agent ahead of a new session, as `open` does. Absent: there is nothing to gain by it. */
   readonly warm?: (request: WarmRequest) => Promise<WarmAgent>;
@@ -55,6 +55,8 @@ export interface AgentBox {
   readonly key: string;
   /** First words of the agent's command there. */
   readonly command: readonly [string, ...string[]];
+  /** First words of the command that copies a session there, for agents that cannot themselves. */
+  readonly forkCommand?: AgentBox['command'];
   /** The whole of it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly processes: AgentStarter;
@@ -72,6 +74,7 @@ export interface BoxNeeds {
 
 export interface BoxProgram {
   readonly command: AgentBox['command'];
+  readonly forkCommand?: AgentBox['command'];
   readonly mounts: readonly ReadOnlyMount[];
 }
 
@@ -81,6 +84,8 @@ export interface ForkRequest {
   /** The agent's id of the last message that is copied; absent: all. */
   readonly atMessageId?: string;
   readonly title?: string;
+  /** Where its transcript is, unless that is this machine itself. */
+  readonly box?: AgentBox;
 }
 
 /** What a driver tells and asks while a session is live. */

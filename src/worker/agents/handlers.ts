@@ -17,6 +17,7 @@ import type { sessionWorkerRequests } from '../../protocol/session-messages.ts';
 import type { SinceRequest, WrittenSince } from '../../protocol/presence.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { TerminalPresence } from './presence/open-presence.ts';
+import { namingWorker } from './unavailable.ts';
 import { claudeSlug } from '../history/identity.ts';
 
 /** What agents did on this machine before. */
@@ -51,15 +52,23 @@ export function sessionHandlers(
       hint: 'name agents in sessions.agents, and directories in sessions.roots, of the worker',
     });
   };
+  /** What is said of an agent that cannot be had says where. */
+  const here = async <Value>(work: Promise<Value>): Promise<Value> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw sessions === undefined ? error : namingWorker(error, sessions.worker);
+    }
+  };
   return {
     'agents.describe': async () => ({ agents: (await sessions?.describe(AbortSignal.timeout(DESCRIBE_MS))) ?? [] }),
     'session.check': async request => {
-      const cwd = await there().check(request);
+      const cwd = await here(there().check(request));
       return { cwd, slug: (await past?.slugOf(cwd)) ?? claudeSlug(cwd) };
     },
-    'session.start': async request => ({ agentSessionId: await there().start(request) }),
+    'session.start': async request => ({ agentSessionId: await here(there().start(request)) }),
     'session.prompt': async request => {
-      await there().prompt(request);
+      await here(there().prompt(request));
       return {};
     },
     'session.place': async request => ({ path: await there().place(request) }),
@@ -81,12 +90,12 @@ export function sessionHandlers(
       return { found, open: (await presence?.seen(agent, id)) ?? null };
     },
     'presence.check': async ({ agent, agentSessionId }) => ({
-      open: (await presence?.check(agent, agentSessionId)) ?? null,
+      open: presence === undefined ? null : ((await here(presence.check(agent, agentSessionId))) ?? null),
     }),
     'history.search': async request => (await past?.search(request)) ?? { results: [], nextCursor: null },
     'history.usage': async filter => (await past?.usage(filter)) ?? noUsage(),
     'history.memory': async request => ({ files: (await past?.memory(request)) ?? null }),
-    'session.fork': async request => ({ agentSessionId: await there().fork(request) }),
+    'session.fork': async request => ({ agentSessionId: await here(there().fork(request)) }),
   };
 }
 

@@ -15,6 +15,7 @@ import type {
   Prompt,
   TurnEnd,
 } from './driver.ts';
+import { MaskedUpdates } from './masked-updates.ts';
 import { eventsOf, type SessionEvent } from './session-events.ts';
 import { type Told, ToldQueue } from './told.ts';
 
@@ -47,6 +48,7 @@ export class LiveSession implements DriverHost {
   readonly #opening: Opening;
   readonly #parts: LiveSessionParts;
   readonly #queue: ToldQueue;
+  readonly #masked: MaskedUpdates;
   readonly #pending = new Map<string, Pending>();
   /** Turns that the agent was given: none twice. */
   readonly #given = new Set<string>();
@@ -64,7 +66,8 @@ export class LiveSession implements DriverHost {
     this.agent = opening.agent;
     this.#opening = opening;
     this.#parts = parts;
-    const { log, tell } = parts;
+    const { log, tell, box } = parts;
+    this.#masked = new MaskedUpdates(() => box?.secrets() ?? []);
     this.#queue = new ToldQueue({
       sessionId: this.id,
       epoch: this.epoch,
@@ -163,12 +166,14 @@ export class LiveSession implements DriverHost {
 
   emit(update: AgentUpdate): void {
     this.#lastUsedAt = performance.now();
-    for (const told of eventsOf(update, { sessionId: this.id })) this.#tell(told);
+    for (const said of this.#masked.of(update)) {
+      for (const told of eventsOf(said, { sessionId: this.id })) this.#tell(told);
+    }
     if (update.kind === 'message') this.#messages += 1;
   }
 
   async ask(question: PermissionQuestion, signal: AbortSignal): Promise<PermissionAnswer> {
-    const { requestId, toolName, description, input, remember } = question;
+    const { requestId, toolName, description, input, remember } = this.#masked.question(question);
     const answered = Promise.withResolvers<PermissionAnswer>();
     const createdAt = Date.now();
     const request = {
@@ -237,7 +242,8 @@ export class LiveSession implements DriverHost {
     this.#cancelPending();
     this.#turn = undefined;
     this.#lastUsedAt = performance.now();
-    const { outcome, error, usage, durationMs } = end;
+    const { outcome, usage, durationMs } = end;
+    const error = end.error === undefined ? undefined : this.#masked.text(end.error);
     const result: JsonObject = {
       outcome,
       durationMs,
@@ -276,8 +282,9 @@ export class LiveSession implements DriverHost {
       this.#parts.box?.leave();
       this.#stopped.abort(new Error('the session is closed'));
       this.#status = as;
-      const body = { session: { id: this.id, status: as, ...(reason !== undefined && { statusReason: reason }) } };
-      this.#tell({ event: { type: 'session.updated', body }, patch: { status: as, statusReason: reason ?? null } });
+      const statusReason = reason === undefined ? undefined : this.#masked.text(reason);
+      const body = { session: { id: this.id, status: as, ...(statusReason !== undefined && { statusReason }) } };
+      this.#tell({ event: { type: 'session.updated', body }, patch: { status: as, statusReason: statusReason ?? null } });
       await this.#queue.flush();
       this.#queue.close();
       this.#parts.ended();

@@ -10,6 +10,7 @@ import type { AgentBoxes } from './boxes/agent-boxes.ts';
 import { unavailable } from './boxes/bring-program.ts';
 import type { Driver, PermissionAnswer, Prompt } from './driver.ts';
 import { LiveSession, type Opening } from './live-session.ts';
+import { agentUnavailable } from './unavailable.ts';
 import type { WarmAgents } from './warm-agents.ts';
 
 const PARK_LOOK_MS = 5_000;
@@ -59,6 +60,10 @@ export class LiveSessions {
     this.#options = options;
     this.#parking = setInterval(() => this.#parkIdle(), Math.min(PARK_LOOK_MS, options.parkAfterMs));
     this.#parking.unref();
+  }
+
+  get worker(): string {
+    return this.#options.worker;
   }
 
   get size(): number {
@@ -165,6 +170,7 @@ export class LiveSessions {
     cwd,
     atMessageId,
     title,
+    workspace,
   }: SessionWorkerRequest<'session.fork'>): Promise<string> {
     const driver = this.#driver(agent);
     if (driver.fork === undefined)
@@ -177,7 +183,15 @@ export class LiveSessions {
       ...(atMessageId !== null && { atMessageId }),
       ...(title !== null && { title }),
     };
-    return (await driver.fork(request)).agentSessionId;
+    if (workspace === undefined) return (await driver.fork(request)).agentSessionId;
+    const box = await this.#boxes(agent).open(driver, { sessionId: agentSessionId, hold: workspace });
+    try {
+      // The workspace stays where it is meanwhile, and the copy is worth a checkpoint.
+      box.works(true);
+      return (await driver.fork({ ...request, box })).agentSessionId;
+    } finally {
+      box.leave();
+    }
   }
 
   /** Ends all, as the worker leaves: they can be gone on with later. */
@@ -314,13 +328,10 @@ export class LiveSessions {
   #driver(kind: string): Driver {
     const driver = this.#options.drivers.find(one => one.kind === kind);
     if (driver !== undefined) return driver;
-    throw new AppError(
-      'AGENT_UNAVAILABLE',
-      `Agent ${kind} is not available on ${this.#options.worker}: not configured`,
-      {
-        hint: 'call list_agents_available; sessions.agents of the worker names what it may start',
-      },
-    );
+    throw agentUnavailable(kind, {
+      reason: 'not configured',
+      hint: 'call list_agents_available; sessions.agents of the worker names what it may start',
+    });
   }
 }
 

@@ -37,7 +37,7 @@ export class Uploads {
     return uploads;
   }
 
-  /** The path of the file, whole and under a name of ours. Throws FILE_NOT_FOUND when its bytes are kept no more. */
+  /** The path of the file, whole and under a name of ours. Throws FILE_NOT_FOUND when its bytes are kept no more, DISK_FULL. */
   async fetch(sessionId: string, { name, sha256, sizeBytes }: Attachment): Promise<string> {
     const folder = join(this.#options.directory, sessionId);
     const path = join(folder, `${sha256}${extname(name).replaceAll(/[^.a-zA-Z0-9]/g, '')}`);
@@ -49,15 +49,15 @@ export class Uploads {
     }
     const bytes = await this.#options.blobs.get(sha256);
     if (bytes === undefined) throw new AppError('FILE_NOT_FOUND', `the attachment ${name} is not there any more`);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     // An agent may be reading it, and never sees half of it.
     const draft = `${path}.${randomUUID()}`;
     try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
       await pipeline(bytes, createWriteStream(draft, { mode: 0o600 }));
       await rename(draft, path);
     } catch (error) {
       await rm(draft, { force: true });
-      throw error;
+      throw noRoom(error) ?? error;
     }
     return path;
   }
@@ -90,4 +90,14 @@ export class Uploads {
       this.#options.log.debug({ err: error }, 'old uploads were not all removed');
     }
   }
+}
+
+function noRoom(cause: unknown): AppError | undefined {
+  const isFull = cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
+  if (!isFull) return undefined;
+  return new AppError('DISK_FULL', 'the worker has no disk space left for the file', {
+    hint: 'ask the operator to free space where the worker keeps its files',
+    details: { reason: 'worker_storage' },
+    cause,
+  });
 }

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { claudeSlug, distinctSlug, repositoryNames, resumeCommand, sessionUid } from './identity.ts';
+import { claudeSlug, distinctSlug, repositoryNames, sessionUid } from './identity.ts';
 import { historyRoots } from './roots.ts';
 import { testPlace } from './transcripts-for-tests.ts';
 
@@ -27,11 +27,6 @@ test('slugs hold only letters, digits and dashes, and stay short', () => {
   assert.match(claudeSlug(long), /^[a-z-]{200}-[0-9a-z]+$/);
   assert.notEqual(claudeSlug(`${long}a`), claudeSlug(`${long}b`));
   assert.match(distinctSlug('/x/my/app'), /^-x-my-app~[0-9a-f]{6}$/);
-});
-
-test('a path that a shell would take apart is quoted', () => {
-  const command = resumeCommand('claude', { agentSessionId: 'a-b', cwd: `/it's here` });
-  assert.equal(command, `cd '/it'\\''s here' && claude --resume a-b`);
 });
 
 test('names of repository and worktree are read from files of git, from any folder below', async () => {

@@ -28,24 +28,6 @@ export function distinctSlug(path: string): string {
   return `${claudeSlug(path)}~${createHash('sha256').update(path).digest('hex').slice(0, 6)}`;
 }
 
-/** What a user types in a terminal to go on with a session; nothing for an agent that has no terminal program. */
-export function resumeCommand(
-  agent: HistoryAgent,
-  { agentSessionId, cwd }: { agentSessionId: string; cwd: string },
-): string {
-  if (agent === 'scripted') return '';
-  const id = quoted(agentSessionId);
-  const command = {
-    claude: `claude --resume ${id}`,
-    codex: `codex resume ${id}`,
-    gemini: `gemini --resume ${id}`,
-    opencode: `opencode --session ${id}`,
-  }[agent];
-  return cwd === '' ? command : `cd ${quoted(cwd)} && ${command}`;
-}
-
-const quoted = (text: string): string => (/^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
 export interface RepositoryNames {
   readonly repoName?: string;
   /** Of a linked worktree. */

@@ -5,6 +5,7 @@ import type { Log } from '../../../log/log.ts';
 import { operatorRule } from '../../../protocol/host-rules.ts';
 import { BoxdGone } from '../../sandbox/boxd/boxd.ts';
 import type { Lodging } from '../../sandbox/lodgings.ts';
+import type { Secret } from '../../sandbox/redaction.ts';
 import { PROXY_ENV } from '../../sandbox/tools/proxy-env.ts';
 import type { Workspaces } from '../../workspaces.ts';
 import type { AgentBox, Driver } from '../driver.ts';
@@ -34,6 +35,8 @@ interface Options {
 
 /** A place in a box for one session. */
 export interface SessionBox extends AgentBox {
+  /** Of the workspace: nothing that is told of the agent may hold them. */
+  secrets(): readonly Secret[];
   /** Whether a turn runs: meanwhile the workspace stays where it is. */
   works(isWorking: boolean): void;
   /** Puts a file where the agent can read it; its path there. */
@@ -56,7 +59,7 @@ export class AgentBoxes {
 
   /** The folder as the box knows it. Throws AGENT_UNAVAILABLE, INVALID_CWD, and NotHere for a workspace that is held elsewhere. */
   async check({ agent, cwd, hold }: { agent: string; cwd: string; hold: Hold }): Promise<string> {
-    await this.#options.programs.commandOf(agent);
+    await this.#options.programs.commandsOf(agent);
     const lodging = await this.#options.workspaces.get(hold).lodgings.open();
     try {
       const { path } = await lodging.boxd.list({ path: cwd, recursive: false, limit: 1 });
@@ -78,7 +81,7 @@ export class AgentBoxes {
   /** Throws like `check`, and SANDBOX_DIED. Whoever has it leaves it. */
   async open({ kind, boxed }: Driver, { sessionId, hold }: { sessionId: string; hold: Hold }): Promise<SessionBox> {
     const { programs, config, environment, log, workspaces } = this.#options;
-    const command = await programs.commandOf(kind);
+    const commands = await programs.commandsOf(kind);
     if (boxed === undefined) throw unavailable(kind, 'it does not run there');
     const lodging = await workspaces.get(hold).lodgings.open();
     const home = posix.join(HOMES, kind);
@@ -93,7 +96,7 @@ export class AgentBoxes {
       });
       return {
         key: `${hold.workspaceId} ${hold.epoch} ${lodging.generation}`,
-        command,
+        ...commands,
         environment: {
           ...PROXY_ENV,
           ...{ PATH, LANG: 'C.UTF-8', SHELL: '/bin/bash', USER: 'box' },
@@ -103,6 +106,7 @@ export class AgentBoxes {
         },
         processes: new BoxedProcesses({ boxd: lodging.boxd, log, gone: lodging.gone }),
         works: lodging.works,
+        secrets: lodging.secrets,
         bring: async ({ name, bytes }) => {
           const path = posix.join(home, 'uploads', sessionId, name);
           const script = 'mkdir -p -m 700 "$(dirname "$1")" && cat > "$1"';

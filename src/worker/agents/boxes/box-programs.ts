@@ -12,8 +12,10 @@ const FRESH_MS = 60_000;
 
 interface Found {
   readonly mounts: readonly ReadOnlyMount[];
-  readonly commands: ReadonlyMap<string, AgentBox['command'] | AppError>;
+  readonly commands: ReadonlyMap<string, Commands | AppError>;
 }
+
+type Commands = Pick<AgentBox, 'command' | 'forkCommand'>;
 
 interface Options {
   readonly drivers: readonly Driver[];
@@ -38,11 +40,12 @@ export class BoxPrograms {
   }
 
   async has(kind: string): Promise<boolean> {
-    return Array.isArray((await this.#look()).commands.get(kind));
+    const found = (await this.#look()).commands.get(kind);
+    return found !== undefined && !(found instanceof AppError);
   }
 
-  /** First words of the agent's command. Throws AGENT_UNAVAILABLE with the reason. */
-  async commandOf(kind: string): Promise<AgentBox['command']> {
+  /** First words of the agent's commands. Throws AGENT_UNAVAILABLE with the reason. */
+  async commandsOf(kind: string): Promise<Commands> {
     const found = (await this.#look()).commands.get(kind) ?? unavailable(kind, 'it does not run there');
     if (found instanceof AppError) throw found;
     return found;
@@ -58,14 +61,14 @@ export class BoxPrograms {
 
   async #find(): Promise<Found> {
     const { drivers, copies, log } = this.#options;
-    const commands = new Map<string, AgentBox['command'] | AppError>();
+    const commands = new Map<string, Commands | AppError>();
     const mounts: ReadOnlyMount[] = [];
     for (const { kind, boxed } of drivers) {
       if (boxed === undefined) continue;
       try {
-        const program = await boxed.program(join(AGENTS, kind));
-        mounts.push(...(await readableToBoxes(program.mounts, copies)));
-        commands.set(kind, program.command);
+        const { mounts: needed, ...program } = await boxed.program(join(AGENTS, kind));
+        mounts.push(...(await readableToBoxes(needed, copies)));
+        commands.set(kind, program);
       } catch (error) {
         const isKnown = error instanceof AppError;
         if (!isKnown) log.warn({ err: error, kind }, 'an agent cannot be brought into boxes');

@@ -123,13 +123,13 @@ test('an agent that cannot be brought keeps no other out', async () => {
     copies: join(root, 'copies'),
     log: silentLog,
   });
-  assert.deepEqual(await programs.commandOf('good'), ['/opt/boxswain/agents/good/bin/good']);
+  assert.deepEqual(await programs.commandsOf('good'), { command: ['/opt/boxswain/agents/good/bin/good'] });
   assert.equal((await programs.mounts()).length, 1);
   assert.deepEqual(await Promise.all(['good', 'broken', 'never'].map(kind => programs.has(kind))), [
     true,
     false,
     false,
   ]);
-  await assert.rejects(programs.commandOf('broken'), isUnavailable(/its program cannot be read$/));
-  await assert.rejects(programs.commandOf('never'), isUnavailable(/it does not run there$/));
+  await assert.rejects(programs.commandsOf('broken'), isUnavailable(/its program cannot be read$/));
+  await assert.rejects(programs.commandsOf('never'), isUnavailable(/it does not run there$/));
 });

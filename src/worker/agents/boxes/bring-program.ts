@@ -1,9 +1,10 @@
 import { open, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { z } from 'zod';
-import { AppError } from '../../../errors/app-error.ts';
+import type { AppError } from '../../../errors/app-error.ts';
 import type { ReadOnlyMount } from '../../sandbox/engine.ts';
 import type { BoxProgram } from '../driver.ts';
+import { agentUnavailable } from '../unavailable.ts';
 import { findProgram } from '../drivers/find-program.ts';
 
 /** In every box as it is. */
@@ -103,6 +104,7 @@ async function firstBytes(file: string): Promise<Buffer> {
 }
 
 export const unavailable = (kind: string, reason: string): AppError =>
-  new AppError('AGENT_UNAVAILABLE', `Agent ${kind} is not available in workspaces: ${reason}`, {
+  agentUnavailable(kind, {
+    reason: `not in workspaces: ${reason}`,
     hint: 'call list_agents_available: capabilities.inWorkspace tells which agents run in workspaces',
   });

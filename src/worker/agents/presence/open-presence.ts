@@ -9,6 +9,7 @@ import { endedAmong, ownAmong } from './own-processes.ts';
 import { Presence } from './presence.ts';
 import { PresenceTeller } from './presence-teller.ts';
 import { signsOfSessions } from './session-folder.ts';
+import { startingTerminals } from './starting-terminals.ts';
 
 /** The only agent that tells which of its sessions are open. */
 const AGENT = 'claude';
@@ -56,6 +57,10 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
       return listed.filter(({ pid }) => !ended.has(pid));
     },
     signs: () => signsOfSessions(config, processes.pids()),
+    async starting() {
+      const program = await findProgram(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
+      return program === undefined ? [] : await startingTerminals({ program, config, own: [process.pid] });
+    },
     ownPids: () => processes.pids(),
     ownAmong,
     changed(open) {

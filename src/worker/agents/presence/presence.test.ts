@@ -12,6 +12,7 @@ import type { OpenSession } from '../../../protocol/presence.ts';
 import { endedAmong, ownAmong } from './own-processes.ts';
 import { Presence } from './presence.ts';
 import { signsOfSessions } from './session-folder.ts';
+import type { StartingTerminal } from './starting-terminals.ts';
 
 const open = (agentSessionId: string, patch: Partial<OpenSession> = {}): OpenSession => ({
   ...{ agent: 'claude', agentSessionId, pid: 100, status: 'idle', since: 1 },
@@ -19,11 +20,18 @@ const open = (agentSessionId: string, patch: Partial<OpenSession> = {}): OpenSes
 });
 const isUnavailable = (error: unknown) => error instanceof AppError && error.code === 'AGENT_UNAVAILABLE';
 
+interface World {
+  signs: string;
+  listed: OpenSession[];
+  starting: StartingTerminal[];
+  own: number[];
+  looks: number;
+  fails: boolean;
+}
+
 /** What the agent would say, and how often it was asked. */
 function stage() {
-  const world: { signs: string; listed: OpenSession[]; own: number[]; looks: number; fails: boolean } = {
-    ...{ signs: 'first', listed: [], own: [], looks: 0, fails: false },
-  };
+  const world: World = { signs: 'first', listed: [], starting: [], own: [], looks: 0, fails: false };
   const changes: string[][] = [];
   const presence = new Presence({
     log: silentLog,
@@ -34,6 +42,7 @@ function stage() {
       return listed;
     },
     signs: async () => world.signs,
+    starting: async () => world.starting,
     ownPids: () => world.own,
     ownAmong: async (pids, roots) => new Set(pids.filter(pid => roots.includes(pid))),
     changed: now => changes.push(now.map(({ agentSessionId }) => agentSessionId)),
@@ -100,6 +109,27 @@ describe('presence', () => {
     world.signs = 'second';
     context.mock.timers.tick(1_000);
     await eventually(() => presence.open[0]?.status === 'busy');
+    await presence.close();
+  });
+
+  it('has a session open from the moment on that a terminal is being opened with it', async () => {
+    const { world, presence } = stage();
+    assert.equal(await presence.find('a'), undefined);
+    world.starting = [{ pid: 7, since: 5, opens: 'a' }];
+    for (const ask of [presence.find('a'), presence.check('a')]) assert.equal((await ask)?.pid, 7);
+    assert.equal(await presence.find('b'), undefined, 'it opens another');
+    await presence.close();
+  });
+
+  it('waits for a terminal that is being opened to say what it has open', async () => {
+    const { world, presence } = stage();
+    assert.equal(await presence.find('a'), undefined);
+    world.starting = [{ pid: 7, since: 5 }];
+    const found = presence.find('a');
+    world.listed = [open('a', { pid: 7 })];
+    world.signs = 'second';
+    world.starting = [];
+    assert.equal((await found)?.pid, 7);
     await presence.close();
   });
 

@@ -1,13 +1,20 @@
-import { AppError } from '../../../errors/app-error.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AppError } from '../../../errors/app-error.ts';
 import type { Log } from '../../../log/log.ts';
 import type { OpenSession } from '../../../protocol/presence.ts';
+import { agentUnavailable } from '../unavailable.ts';
+import type { StartingTerminal } from './starting-terminals.ts';
 
+const AGENT = 'claude';
 /** Asking an agent costs a start of its program; looking for signs of a change costs next to nothing. */
 const SIGNS_MS = 400;
 /** Signs may be others in a version to come: then presence is known at least so soon. */
 const LOOK_MS = 20_000;
 /** A transcript that grows says little: it asks for a look no more often than this. */
 const NUDGE_MS = 2_000;
+/** Between two looks whether a terminal that is being opened says by now what it has open, and for how long. */
+const STARTING_LOOK_MS = 50;
+const STARTING_LOOKS = 100;
 
 export interface PresenceOptions {
   readonly log: Log;
@@ -15,6 +22,8 @@ export interface PresenceOptions {
   list(signal: AbortSignal): Promise<OpenSession[] | undefined>;
   /** Another text whenever something may have changed. */
   signs(): Promise<string>;
+  /** Terminals that are being opened and do not say yet what they have open. */
+  starting(): Promise<readonly StartingTerminal[]>;
   /** Processes of ours, at this moment. */
   ownPids(): readonly number[];
   ownAmong(pids: readonly number[], roots: readonly number[]): Promise<Set<number>>;
@@ -58,9 +67,14 @@ export class Presence {
     return this.open.some(one => one.agentSessionId === agentSessionId);
   }
 
-  /** As of now: looks anew if anything may have changed. Throws AGENT_UNAVAILABLE when it cannot be told. */
+  /**
+   * As of now: waits for what is just being opened, and looks anew if anything may have changed. Throws AGENT_UNAVAILABLE when it
+   * cannot be told.
+   */
   async find(agentSessionId: string): Promise<OpenSession | undefined> {
     try {
+      const opening = await this.#opening(agentSessionId);
+      if (opening !== undefined) return opening;
       const last = this.#last;
       const isCurrent = last !== undefined && last.signs === (await this.#options.signs());
       const { open } = isCurrent && last.isCertain ? last : await this.#look();
@@ -83,6 +97,8 @@ export class Presence {
   /** As `find`, but looks anew whatever the signs are. */
   async check(agentSessionId: string): Promise<OpenSession | undefined> {
     try {
+      const opening = await this.#opening(agentSessionId);
+      if (opening !== undefined) return opening;
       return (await this.#look()).open.find(one => one.agentSessionId === agentSessionId);
     } catch (error) {
       throw cannotTell(error);
@@ -101,6 +117,18 @@ export class Presence {
     this.#closed.abort(new Error('presence is closed'));
     await this.#watching;
     await Promise.allSettled([this.#looking, this.#next]);
+  }
+
+  /** The terminal that is being opened with this session. Settles when no other that is being opened may turn out to have it. */
+  async #opening(agentSessionId: string): Promise<OpenSession | undefined> {
+    for (let looks = 0; looks < STARTING_LOOKS; looks += 1) {
+      const starting = await this.#options.starting();
+      const its = starting.find(({ opens }) => opens === agentSessionId);
+      if (its !== undefined) return { agent: AGENT, agentSessionId, pid: its.pid, status: 'idle', since: its.since };
+      if (starting.every(({ opens }) => opens !== undefined)) return undefined;
+      await delay(STARTING_LOOK_MS, undefined, { signal: this.#closed.signal });
+    }
+    return undefined;
   }
 
   #watch(): void {
@@ -179,7 +207,8 @@ export class Presence {
 }
 
 const cannotTell = (cause: unknown): AppError =>
-  new AppError('AGENT_UNAVAILABLE', 'Agent claude is not available: it does not tell which sessions are open', {
+  agentUnavailable(AGENT, {
+    reason: 'it does not tell which sessions are open',
     hint: 'update Claude Code: its command `claude agents --json` must work',
     cause,
   });

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { readlink } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError } from '../../../errors/app-error.ts';
 import { isProcessThere, type ProcessName, processNameOf } from '../../../ids/process-name.ts';
 import type { Log } from '../../../log/log.ts';
+import { agentUnavailable } from '../unavailable.ts';
 import {
   type AgentProcess,
   type AgentStarter,
@@ -47,7 +47,7 @@ export class AgentProcesses implements AgentStarter {
     const [error] = await Promise.race([once(child, 'spawn').then(() => []), once(child, 'error')]);
     if (error === undefined) return running;
     this.#log.warn({ kind: request.kind, error: String(error) }, 'an agent does not start');
-    throw new AppError('AGENT_UNAVAILABLE', `Agent ${request.kind} is not available: its program does not start`);
+    throw agentUnavailable(request.kind, { reason: 'its program does not start' });
   }
 
   /** For callers that may not wait between asking for a process and having it. Its `exited` tells when it does not start. */
@@ -80,11 +80,10 @@ export class AgentProcesses implements AgentStarter {
       this.#records.write(id, record);
     } catch (error) {
       this.#log.error({ err: error, kind: record.kind }, 'the process of an agent cannot be written down');
-      throw new AppError(
-        'AGENT_UNAVAILABLE',
-        `Agent ${record.kind} is not available: its process cannot be written down`,
-        { hint: 'look whether the disk of the worker is full' },
-      );
+      throw agentUnavailable(record.kind, {
+        reason: 'its process cannot be written down',
+        hint: 'look whether the disk of the worker is full',
+      });
     }
   }
 

@@ -85,9 +85,9 @@ export function createAcpDriver(options: AcpDriverOptions): Driver {
         throw error;
       }
     },
-    async fork({ agentSessionId, cwd, atMessageId }) {
+    async fork({ agentSessionId, cwd, atMessageId, box }) {
       if (atMessageId !== undefined) throw lacks(agent, 'fork at a message');
-      const { process, giveBack } = await use();
+      const { process, giveBack } = await use(box);
       try {
         const { fork, close } = process.hello.agentCapabilities?.sessionCapabilities ?? {};
         if (!fork) throw lacks(agent, 'fork');

@@ -2,6 +2,7 @@ import { methods } from '@agentclientprotocol/sdk';
 import { z } from 'zod';
 import { AppError } from '../../../../errors/app-error.ts';
 import type { OpenRequest } from '../../driver.ts';
+import { agentUnavailable } from '../../unavailable.ts';
 import type { AcpProcess } from './acp-process.ts';
 import type { AcpAgent } from './known-agents.ts';
 
@@ -56,7 +57,8 @@ function refused(error: unknown, agent: AcpAgent): unknown {
   const told = errorSchema.safeParse(error).data;
   if (error instanceof AppError || told === undefined) return error;
   if (told.code !== AUTH_REQUIRED) return undefined;
-  return new AppError('AGENT_UNAVAILABLE', `Agent ${agent.kind} is not available: nobody is logged in`, {
+  return agentUnavailable(agent.kind, {
+    reason: 'nobody is logged in',
     hint: `log in with ${agent.name} in a terminal on the worker`,
   });
 }
@@ -108,6 +110,4 @@ export const lacks = (agent: AcpAgent, feature: string): AppError =>
   new AppError('CAPABILITY_UNSUPPORTED', `${agent.kind} does not support ${feature}`);
 
 export const unavailable = (agent: AcpAgent, reason: string): AppError =>
-  new AppError('AGENT_UNAVAILABLE', `Agent ${agent.kind} is not available: ${reason}`, {
-    hint: `install ${agent.name}, and log in with it in a terminal`,
-  });
+  agentUnavailable(agent.kind, { reason, hint: `install ${agent.name}, and log in with it in a terminal` });

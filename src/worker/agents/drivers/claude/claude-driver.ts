@@ -1,12 +1,19 @@
+import { extname, join } from 'node:path';
 import { AppError } from '../../../../errors/app-error.ts';
 import type { Log } from '../../../../log/log.ts';
 import type { Driver, DriverHost, LiveAgent, OpenRequest, WarmRequest } from '../../driver.ts';
 import type { AgentProcesses } from '../../processes/agent-processes.ts';
+import { bringOurs } from '../../boxes/bring-ours.ts';
 import { bringProgram } from '../../boxes/bring-program.ts';
+import { forkInBox } from '../../boxes/fork-in-box.ts';
 import { findProgram } from '../find-program.ts';
 import { describeClaude } from './describe.ts';
 import { forkSession } from './fork.ts';
 import { type StartedClaude, startClaude, unavailable } from './start-claude.ts';
+
+/** Compiled as this file is. */
+const forkProgram = join(import.meta.dirname, `fork-program${extname(import.meta.filename)}`);
+const FORK_PACKAGES = ['@anthropic-ai/claude-agent-sdk', 'zod'];
 
 export interface ClaudeDriverOptions {
   readonly processes: AgentProcesses;
@@ -39,13 +46,12 @@ export function createClaudeDriver(options: ClaudeDriverOptions): Driver {
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
         DISABLE_AUTOUPDATER: '1',
       }),
-      program: base =>
-        bringProgram({
-          kind: 'claude',
-          program: options.program ?? environment.CLAUDE_BIN ?? 'claude',
-          path: environment.PATH,
-          base,
-        }),
+      async program(base) {
+        const program = options.program ?? environment.CLAUDE_BIN ?? 'claude';
+        const claude = await bringProgram({ kind: 'claude', program, path: environment.PATH, base });
+        const fork = await bringOurs(join(base, 'fork'), { program: forkProgram, packages: FORK_PACKAGES });
+        return { ...claude, forkCommand: fork.command, mounts: [...claude.mounts, ...fork.mounts] };
+      },
     },
     async open(request, host) {
       const { box } = request;
@@ -67,7 +73,8 @@ export function createClaudeDriver(options: ClaudeDriverOptions): Driver {
         open: (asked, host) => openIn(started, { request: asked, host }),
       };
     },
-    fork: request => forkSession(request, environment),
+    fork: ({ box, ...request }) =>
+      box === undefined ? forkSession(request, environment) : forkInBox('claude', { ...request, box }),
   };
 }
 

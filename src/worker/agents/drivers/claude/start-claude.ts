@@ -4,6 +4,7 @@ import { AppError } from '../../../../errors/app-error.ts';
 import type { Log } from '../../../../log/log.ts';
 import type { DriverHost, LiveAgent, OpenRequest, WarmRequest } from '../../driver.ts';
 import { type AgentProcess, type AgentStarter, exitText } from '../../processes/agent-process.ts';
+import { agentUnavailable } from '../../unavailable.ts';
 import { plainError } from '../plain-error.ts';
 import { ClaudeSession } from './claude-session.ts';
 import { InputQueue } from './input-queue.ts';
@@ -126,7 +127,8 @@ function notStarted(running: AgentProcess, exit: Awaited<AgentProcess['exited']>
 }
 
 export const unavailable = (reason: string): AppError =>
-  new AppError('AGENT_UNAVAILABLE', `Agent claude is not available: ${reason}`, {
+  agentUnavailable('claude', {
+    reason,
     hint: 'install Claude Code, run claude once and log in; or name the program in CLAUDE_BIN',
   });
 

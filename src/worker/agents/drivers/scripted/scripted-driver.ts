@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
-import { basename, dirname, extname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import { AppError } from '../../../../errors/app-error.ts';
 import type { AgentKind } from '../../../../protocol/sessions.ts';
-import { bringNode } from '../../boxes/bring-program.ts';
-import type { BoxProgram, Driver, DriverHost, LiveAgent, OpenRequest, WarmRequest } from '../../driver.ts';
+import { bringOurs } from '../../boxes/bring-ours.ts';
+import { forkInBox } from '../../boxes/fork-in-box.ts';
+import type { Driver, DriverHost, LiveAgent, OpenRequest, WarmRequest } from '../../driver.ts';
 import type { AgentProcess } from '../../processes/agent-process.ts';
 import type { AgentProcesses } from '../../processes/agent-processes.ts';
 import { ScriptedSession } from './scripted-session.ts';
@@ -13,7 +13,9 @@ import { forkTranscript } from './transcript.ts';
 const KIND = 'scripted';
 const MODELS = ['scripted'];
 /** Beside this file, and compiled as it is. */
-const program = join(import.meta.dirname, `agent${extname(import.meta.filename)}`);
+const besides = (name: string): string => join(import.meta.dirname, `${name}${extname(import.meta.filename)}`);
+const program = besides('agent');
+const PACKAGES = ['zod'];
 
 const described: AgentKind = {
   kind: KIND,
@@ -48,7 +50,17 @@ export function createScriptedDriver(options: { directory: string; processes: Ag
   return {
     kind: KIND,
     describe: async () => described,
-    boxed: { modelHosts: [], environment: () => ({}), program: bringScripted },
+    boxed: {
+      modelHosts: [],
+      environment: () => ({}),
+      async program(base) {
+        const { command: forkCommand } = await bringOurs(base, {
+          program: besides('fork-program'),
+          packages: PACKAGES,
+        });
+        return { ...(await bringOurs(base, { program, packages: PACKAGES })), forkCommand };
+      },
+    },
     open: async (request, host) => openIn(await begin(request, options), { request, host }),
     async warm(request) {
       const running = await begin(request, options);
@@ -58,9 +70,11 @@ export function createScriptedDriver(options: { directory: string; processes: Ag
         open: (asked, host) => openIn(running, { request: asked, host }),
       };
     },
-    fork: async ({ agentSessionId, atMessageId, title }) => ({
-      agentSessionId: forkTranscript(directory, { id: agentSessionId, atMessageId, title }),
-    }),
+    async fork({ box, ...request }) {
+      if (box !== undefined) return await forkInBox(KIND, { ...request, box });
+      const { agentSessionId: id, atMessageId, title } = request;
+      return { agentSessionId: forkTranscript(directory, { id, atMessageId, title }) };
+    },
   };
 }
 
@@ -95,20 +109,6 @@ async function openIn(
     await running.end({ graceMs: 0 });
     throw error;
   }
-}
-
-/** The agent is a part of ours: our sources, the one package that it imports, and Node. */
-async function bringScripted(base: string): Promise<BoxProgram> {
-  const sources = join(import.meta.dirname, '../../../..');
-  const app = join(base, 'app');
-  const node = await bringNode(base, undefined);
-  const within = join(app, basename(sources), relative(sources, program));
-  const mounts = [
-    { from: sources, to: join(app, basename(sources)) },
-    { from: join(sources, '../package.json'), to: join(app, 'package.json') },
-    { from: dirname(fileURLToPath(import.meta.resolve('zod/package.json'))), to: join(app, 'node_modules/zod') },
-  ];
-  return { command: [...node.command, within], mounts: [...node.mounts, ...mounts] };
 }
 
 function refuseUnknownModel({ model }: WarmRequest): void {

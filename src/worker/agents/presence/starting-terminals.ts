@@ -1,0 +1,89 @@
+import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ownAmong } from './own-processes.ts';
+
+/** By then a program has said what it has open, or is none that opens anything. */
+const STARTING_MS = 5_000;
+/** Of the kernel's clock, in which it tells when a process was started: the same on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+/** What makes it answer and end. */
+const PRINTS: ReadonlySet<string> = new Set(['-p', '--print']);
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const RESUMES: ReadonlySet<string> = new Set(['-r', '--resume']);
+
+/** A program of an agent in a terminal that was started a moment ago and has not said yet which session it has. */
+export interface StartingTerminal {
+  readonly pid: number;
+  /** Epoch milliseconds. */
+  readonly since: number;
+  /** The session that its command line names; undefined: it may become any. */
+  readonly opens?: string;
+}
+
+interface Where {
+  /** The agent's program. */
+  readonly program: string;
+  /** Its folder, where it says what is open. */
+  readonly config: string;
+  /** Processes whose descendants are no terminals. */
+  readonly own: readonly number[];
+}
+
+/**
+ * The terminals of this user whose agent is just starting, without what we have started ourselves. Nothing tells of those but the
+ * kernel: an agent says what it has open when it has loaded it, which is when it is too late to begin on the same session
+ * elsewhere. Empty outside of Linux.
+ */
+export async function startingTerminals({ program, config, own }: Where): Promise<StartingTerminal[]> {
+  const path = await realpath(program).catch(() => program);
+  const files = await readdir(join(config, 'sessions')).catch((): string[] => []);
+  const said = new Set(files.map(name => name.split('.')[0] ?? ''));
+  const pids = (await readdir('/proc').catch(() => [])).filter(name => /^\d+$/.test(name) && !said.has(name));
+  const looks = pids.map(async pid => ((await readlink(`/proc/${pid}/exe`).catch(() => '')) === path ? [pid] : []));
+  const running = (await Promise.all(looks)).flat();
+  if (running.length === 0) return [];
+  const found = await Promise.all(running.map(pid => startingAs(pid, config)));
+  const starting = found.filter(one => one !== undefined);
+  // What an agent starts in turn, such as its own search, opens nothing.
+  const owners = [...own, ...[...said].map(Number)];
+  const owned = await ownAmong(
+    starting.map(({ pid }) => pid),
+    owners,
+  );
+  return starting.filter(({ pid }) => !owned.has(pid));
+}
+
+async function startingAs(pid: string, config: string): Promise<StartingTerminal | undefined> {
+  const read = async (name: string) => await readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
+  const [stat = '', command = '', environment = ''] = await Promise.all(['stat', 'cmdline', 'environ'].map(read));
+  // The program's own name stands in brackets and may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [hasTerminal, startedAt] = [Number(fields[4]) !== 0, Number(fields[19]) / TICKS_PER_SECOND];
+  const variables = variablesOf(environment);
+  const itsConfig = variables.get('CLAUDE_CONFIG_DIR') ?? join(variables.get('HOME') ?? '/', '.claude');
+  const words = command.split('\0').flatMap(word => word.split(/^(--resume)=/).filter(part => part !== ''));
+  if (!hasTerminal || itsConfig !== config || words.some(word => PRINTS.has(word))) return undefined;
+  const ageMs = Math.max(0, (await uptimeSeconds()) - startedAt) * 1000;
+  const opens = sessionIn(words);
+  // One that names its session may take long before it says so, as when it asks its user something first.
+  if (Number.isNaN(ageMs) || (opens === undefined && ageMs > STARTING_MS)) return undefined;
+  return { pid: Number(pid), since: Math.round(Date.now() - ageMs), ...(opens !== undefined && { opens }) };
+}
+
+function sessionIn(words: readonly string[]): string | undefined {
+  const at = words.findIndex(word => RESUMES.has(word));
+  const named = at < 0 ? undefined : words[at + 1]?.toLowerCase();
+  return named !== undefined && UUID.test(named) ? named : undefined;
+}
+
+const variablesOf = (environment: string): Map<string, string> =>
+  new Map(
+    environment.split('\0').map(line => {
+      const at = line.indexOf('=');
+      return [line.slice(0, at), line.slice(at + 1)];
+    }),
+  );
+
+async function uptimeSeconds(): Promise<number> {
+  return Number.parseFloat(await readFile('/proc/uptime', 'utf8'));
+}
