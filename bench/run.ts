@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { scratchDirectory, startServer } from '../test/support/server.ts';
+import { auth } from './auth.ts';
 import { cell, echoThroughput } from './calls.ts';
 import { events } from './events.ts';
 import { history } from './history.ts';
@@ -12,7 +13,18 @@ import { routed } from './routed.ts';
 import { sessions } from './sessions.ts';
 import { type Bench, type Measurement, asTable } from './support/measure.ts';
 
-const benches: readonly Bench[] = [echoThroughput, cell, python, events, listing, routed, history, polling, sessions];
+const benches: readonly Bench[] = [
+  echoThroughput,
+  auth,
+  cell,
+  python,
+  events,
+  listing,
+  routed,
+  history,
+  polling,
+  sessions,
+];
 
 const wanted = process.argv.slice(2);
 const chosen = benches.filter(bench => wanted.length === 0 || wanted.includes(bench.name));

@@ -19,7 +19,7 @@ export interface RawClient {
 }
 
 /** A client with as little of its own as can be: one keep-alive agent, the current protocol revision, no validation. */
-export function rawClient(url: string, connections: number): RawClient {
+export function rawClient(url: string, connections: number, more: Record<string, string> = {}): RawClient {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const target = new URL('/mcp', url);
   let id = 0;
@@ -36,6 +36,7 @@ export function rawClient(url: string, connections: number): RawClient {
       'content-length': String(Buffer.byteLength(body)),
       'mcp-protocol-version': PROTOCOL_VERSION,
       'mcp-method': method,
+      ...more,
     };
     if (name) headers['mcp-name'] = name;
     return new Promise((resolve, reject) => {

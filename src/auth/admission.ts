@@ -103,16 +103,25 @@ function isAllowedHost(host: string, { hosts }: AdmissionPolicy): boolean {
   return hosts.has(host) || hosts.has(host.replace(/:\d+$/, ''));
 }
 
-const FORWARDING = new Set(['forwarded', 'via', 'x-real-ip', 'true-client-ip', 'x-client-ip', 'x-cluster-client-ip']);
+const FORWARDING = new Set([
+  ...['forwarded', 'via', 'cdn-loop', 'client-ip', 'true-client-ip'],
+  ...['x-client-ip', 'x-cluster-client-ip', 'x-remote-addr', 'x-remote-ip'],
+]);
 const FORWARDING_PREFIXES = [
-  'x-forwarded',
-  'cf-',
-  'tailscale-',
-  'x-envoy-',
-  'x-original-',
-  'x-amzn-',
-  'fly-',
-  'ngrok-',
+  ...['x-forwarded', 'x-real-', 'x-original-', 'x-proxy', 'x-tunnel-', 'x-envoy-', 'x-arr-'],
+  ...[
+    'cf-',
+    'fastly-',
+    'fly-',
+    'ngrok-',
+    'x-ngrok-',
+    'tailscale-',
+    'x-akamai-',
+    'x-amzn-',
+    'x-amz-cf-',
+    'x-appengine-',
+  ],
+  ...['x-azure-', 'x-nf-', 'x-vercel-'],
 ];
 
 function wasForwarded(headers: RequestFacts['headers']): boolean {

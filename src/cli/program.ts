@@ -179,6 +179,7 @@ function addOperations(program: Command, options: ProgramOptions): void {
 const GROUPS: Readonly<Record<string, string>> = {
   hooks: 'let Claude Code in your own terminals ask here for leave',
   fleet: 'agents of all providers: Coder, Codegen and local sessions',
+  tokens: 'make, list and revoke API tokens for scripts',
   task: 'look at, wait for and cancel tasks',
   workers: 'look at workers, drain and remove them',
 };

@@ -35,6 +35,7 @@ export const earlierNames: Readonly<Record<string, string>> = {
   CODEGEN_API_TOKEN: 'codegen.api_token',
   CODEGEN_ORG_ID: 'codegen.org_id',
   CODEGEN_BASE_URL: 'codegen.base_url',
+  AUTHKIT_URL: 'auth.issuer',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'telemetry.otlp_endpoint',
   ...Object.fromEntries(prefixed),
 };
@@ -81,12 +82,19 @@ export function parseSetting(key: ConfigKey, text: string, source: string): unkn
       .filter(item => item !== '');
   if (key.type === 'map') return Object.fromEntries(text.split(',').map(pair => splitPair(pair, source)));
   if (key.type === 'boolean') return parseBoolean(text, source);
+  if (key.path === 'log.level') return levelOf(text);
   if (key.type !== 'number') return text;
   const duration = key.path.endsWith('_seconds') ? /^(\d+)([smhd])$/.exec(text) : null;
   if (duration) return Number(duration[1]) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[duration[2] ?? 's'] ?? 1);
   const value = Number(text);
   if (Number.isNaN(value)) throw invalid(source, `"${text}" is not a number`);
   return value;
+}
+
+/** Levels as other programs write them: in any case, and with Python's name of one. */
+function levelOf(text: string): string {
+  const level = text.toLowerCase();
+  return level === 'warning' ? 'warn' : level;
 }
 
 function parseBoolean(text: string, source: string): boolean {

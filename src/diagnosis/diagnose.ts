@@ -2,6 +2,7 @@ import type { Check } from '../cli/doctor.ts';
 import type { JoinToken } from '../fabric/credentials/join-token.ts';
 import { natsServersOf } from '../joining.ts';
 import { readTokenFile } from '../tokens.ts';
+import { authChecks } from './auth.ts';
 import { failed, type Subject } from './checks.ts';
 import { contentChecks } from './contents.ts';
 import { fabricChecks, tokenCheck } from './fabric.ts';
@@ -29,6 +30,7 @@ export async function diagnose(subject: Subject, { version }: { version: string 
       ...general,
       ...(await recordChecks(config, async () => [])),
       await portCheck(config),
+      ...(await authChecks(config)),
       ...(await boxChecks(subject)),
       ...(await providerChecks(subject)),
     ];
@@ -39,7 +41,7 @@ export async function diagnose(subject: Subject, { version }: { version: string 
     await tokenCheck(config, token),
     ...(await fabricChecks(subject, token)),
     ...(isWorker ? [] : await recordChecks(config, store => memberChecks(store, version))),
-    ...(isWorker ? [] : [await portCheck(config)]),
+    ...(isWorker ? [] : [await portCheck(config), ...(await authChecks(config))]),
     ...(isWorker ? [] : await providerChecks(subject)),
     ...(await contentChecks(subject, { isWorker })),
     ...(isHub ? [] : (await boxChecks(subject)).map(check => (isWorker ? check : asAdvice(check)))),

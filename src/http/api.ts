@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
+import { scopesFor } from '../auth/challenge.ts';
 import { AppError } from '../errors/app-error.ts';
 import { errorResponse, responseOf } from './errors.ts';
+import { addApiTokenRoutes } from './routes/api-tokens.ts';
 import { addArtifactRoutes } from './routes/artifacts.ts';
 import type { Api, ApiParts, Bindings } from './routes/context.ts';
 import { addCodegenEventRoutes } from './routes/codegen-events.ts';
@@ -32,10 +34,17 @@ export function createApi(parts: ApiParts): Api {
   addSessionRoutes(api, parts);
   addSessionUploadRoutes(api, parts);
   addServerRoutes(api, parts);
+  addApiTokenRoutes(api, parts);
   // Before the routes of a worker, whose id could be anything.
   addWorkerTokenRoutes(api, parts);
   addWorkerRoutes(api, parts);
-  api.onError(error => responseOf(error, parts.log));
+  api.onError((error, { env }) => {
+    const response = responseOf(error, parts.log);
+    const scope = error instanceof AppError && error.code === 'INSUFFICIENT_SCOPE' && error.details.required_scope;
+    if (typeof scope === 'string' && env.stepUp)
+      response.headers.set('www-authenticate', env.stepUp(scopesFor(env.caller, [scope])));
+    return response;
+  });
   api.notFound(context => {
     const { method, path } = context.req;
     const allowed = METHODS.filter(one => api.router.match(one, path)[0].length > 0);

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Hono } from 'hono';
 import { admissionPolicy } from '../auth/admission.ts';
 import { silentLog } from '../log/log.ts';
+import { Guard } from './guard.ts';
 import { createListener } from './listener.ts';
 import type { Bindings } from './routes/context.ts';
 
@@ -21,6 +22,7 @@ test('a body that takes too long is cut, unless it is a content of a worker', as
     blobRoutes,
     hookRoutes: new Hono(),
     bodyTimeoutMs: 50,
+    guard: new Guard({ authenticator: undefined, isTokenRequired: false, publicUrl: undefined, log: silentLog }),
     log: silentLog,
     maxBodyBytes: 1000,
     transport: 'tcp',

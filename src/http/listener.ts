@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { type AdmissionPolicy, admit, type Refusal, refusedNames, type RequestFacts } from '../auth/admission.ts';
+import { type AdmissionPolicy, refusedNames, type RequestFacts } from '../auth/admission.ts';
 import type { Caller } from '../auth/caller.ts';
 import { BLOBS_PATH } from '../blobs/wire.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
 import { inScope } from '../telemetry/scope.ts';
 import { allowOrigin } from './cross-origin.ts';
-import { errorBody } from './errors.ts';
+import { answerDiscovery } from './discovery.ts';
+import { type Entry, type Guard, hasSeveral } from './guard.ts';
 import { createMcpHandler, type McpEndpoint } from './mcp-handler.ts';
+import type { OpenAnswers } from './open-answers.ts';
+import { refuse } from './refusals.ts';
 import { openRequest } from './request-scope.ts';
 import type { Api } from './routes/context.ts';
 import { HOOKS_PATH } from './routes/hooks.ts';
@@ -28,6 +31,9 @@ export interface ListenerParts {
   readonly transport: RequestFacts['transport'];
   /** Read at each request: the port is known only when the server listens. */
   readonly policy: () => AdmissionPolicy;
+  readonly guard: Guard;
+  /** Answers to callers with tokens; undefined where there are none. */
+  readonly open?: OpenAnswers;
 }
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
@@ -36,44 +42,62 @@ const MCP_PATH = /^\/mcp(?:\/x\/[^/]+)?$/;
 
 /** The way of every request: admitted or refused, then to MCP directly or to the routes. */
 export function createListener(parts: ListenerParts): Listener {
-  const { mcp, api, blobRoutes, hookRoutes, bodyTimeoutMs, log, maxBodyBytes, transport, policy } = parts;
+  const { mcp, api, blobRoutes, hookRoutes, bodyTimeoutMs, log, maxBodyBytes, transport, policy, guard, open } = parts;
   const mcpHandler = createMcpHandler({ mcp, log, maxBodyBytes });
   const callers = new WeakMap<object, Caller>();
   const apiHandler = getRequestListener(
-    (request, { incoming }) => {
+    async (request, { incoming }) => {
       const caller = callers.get(incoming);
       if (!caller) throw new Error('a request reached the routes without a caller');
-      return api.fetch(request, { caller });
+      return await api.fetch(request, { caller, stepUp: scopes => guard.stepUp(incoming, scopes) });
     },
     { overrideGlobalObjects: false },
   );
   const blobHandler = blobRoutes && getRequestListener(blobRoutes.fetch, { overrideGlobalObjects: false });
   const hookHandler = getRequestListener(hookRoutes.fetch, { overrideGlobalObjects: false });
-  return (request, response) => {
-    const path = pathOf(request);
-    const isMcp = path !== undefined && MCP_PATH.test(path);
-    if (path === undefined) return refuse(response, { refusal: BAD_TARGET, status: 400, isMcp });
-    if (blobHandler && path.startsWith(BLOBS_PATH)) return void blobHandler(request, response);
-    if (bodyTimeoutMs !== undefined) cutSlowBody(request, bodyTimeoutMs);
-    const { headers, socket } = request;
-    const facts = { transport, peer: socket.remoteAddress, headers, hasSeveralHosts: hasSeveralHosts(request) };
-    if (path === HOOKS_PATH) {
-      const refusal = refusedNames(facts, policy());
-      if (refusal) return refuse(response, { refusal, status: refusal.status, isMcp });
-      return inScope(openRequest(request, response, path), () => void hookHandler(request, response));
-    }
-    const foreign = refusedNames(facts, policy());
-    if (foreign === undefined && allowOrigin(request, response, path)) return;
-    const admission = admit(facts, policy());
-    if ('refusal' in admission) {
-      return refuse(response, { refusal: admission.refusal, status: admission.refusal.status, isMcp });
-    }
+  const serve = (request: IncomingMessage, response: ServerResponse, { path, entry }: Served) => {
+    const isMcp = MCP_PATH.test(path);
+    if ('refused' in entry) return refuse(response, entry.refused, { isMcp });
+    const { caller, token } = entry;
+    if (token !== undefined) open?.add(request, response, token);
     inScope(openRequest(request, response, path), () => {
-      if (isMcp) return mcpHandler(request, response, admission.caller);
-      callers.set(request, admission.caller);
+      if (isMcp) {
+        const stepUp = (scopes: readonly string[]) => guard.stepUp(request, scopes);
+        return mcpHandler(request, response, { caller, stepUp, hasNoEnd: () => open?.markStream(response) });
+      }
+      callers.set(request, caller);
       void apiHandler(request, response);
     });
   };
+  return (request, response) => {
+    const path = pathOf(request);
+    if (path === undefined) return refuse(response, { error: BAD_TARGET, status: 400 }, { isMcp: false });
+    const isMcp = MCP_PATH.test(path);
+    if (blobHandler && path.startsWith(BLOBS_PATH)) return void blobHandler(request, response);
+    if (bodyTimeoutMs !== undefined) cutSlowBody(request, bodyTimeoutMs);
+    const { headers, socket } = request;
+    const facts = { transport, peer: socket.remoteAddress, headers, hasSeveralHosts: hasSeveral(request, 'host') };
+    const foreign = refusedNames(facts, policy());
+    if (foreign) {
+      const error = new AppError(foreign.code, foreign.message, { hint: foreign.hint });
+      return refuse(response, { error, status: foreign.status }, { isMcp });
+    }
+    if (path === HOOKS_PATH) {
+      return inScope(openRequest(request, response, path), () => void hookHandler(request, response));
+    }
+    if (allowOrigin(request, response, path) || answerDiscovery(request, response, { guard, path })) return;
+    const entry = guard.enter(request, facts, policy());
+    if (!(entry instanceof Promise)) return serve(request, response, { path, entry });
+    void entry.then(settled => {
+      // Nobody waits for the answer any more.
+      if (!socket.destroyed) serve(request, response, { path, entry: settled });
+    });
+  };
+}
+
+interface Served {
+  readonly path: string;
+  readonly entry: Entry;
 }
 
 /** What the server does by itself where no route takes long uploads. */
@@ -82,43 +106,13 @@ function cutSlowBody(request: IncomingMessage, timeoutMs: number): void {
   for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer));
 }
 
-const BAD_TARGET = {
-  code: 'VALIDATION_ERROR',
-  message: 'the request target must be a path',
+const BAD_TARGET = new AppError('VALIDATION_ERROR', 'the request target must be a path', {
   hint: 'this is not a proxy',
-} as const;
+});
 
 /** Only the origin form `/path?query`: the absolute form names a host that is not the one that was checked. */
 function pathOf({ url = '' }: IncomingMessage): string | undefined {
   if (!url.startsWith('/') || url.startsWith('//')) return undefined;
   const end = url.search(/[?#]/);
   return end === -1 ? url : url.slice(0, end);
-}
-
-/** Node keeps the first of several Host headers and says nothing. */
-function hasSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
-  let count = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at];
-    if (name?.length === 4 && name.toLowerCase() === 'host') count++;
-  }
-  return count > 1;
-}
-
-interface Refused {
-  readonly refusal: Omit<Refusal, 'status' | 'code'> & { readonly code: Refusal['code'] | 'VALIDATION_ERROR' };
-  readonly status: number;
-  readonly isMcp: boolean;
-}
-
-/** Answers before the body is read, so the connection cannot be used again. */
-function refuse(response: ServerResponse, { refusal, status, isMcp }: Refused): void {
-  const error = new AppError(refusal.code, refusal.message, { hint: refusal.hint });
-  const data = error.toShape();
-  const body = isMcp
-    ? { jsonrpc: '2.0', error: { code: -32000, message: refusal.message, data }, id: null }
-    : errorBody(error);
-  const challenge = status === 401 ? { 'www-authenticate': 'Bearer realm="boxswain"' } : {};
-  response.writeHead(status, { 'content-type': 'application/json', connection: 'close', ...challenge });
-  response.end(JSON.stringify(body));
 }

@@ -7,8 +7,11 @@ import type { Log } from '../log/log.ts';
 
 /** MCP as a fetch handler; the caller is admitted before it is asked, and `body`, that of a POST, was read and capped. */
 export interface McpEndpoint {
-  fetch(request: Request, options: { authInfo?: AuthInfo; body?: string }): Promise<Response>;
+  fetch(request: Request, options: { authInfo?: AuthInfo; body?: string; stepUp?: StepUp }): Promise<Response>;
 }
+
+/** Makes the value of `WWW-Authenticate` for a caller whose next token must have all these scopes. */
+type StepUp = (scopes: readonly string[]) => string;
 
 export interface McpHandlerParts {
   readonly mcp: McpEndpoint;
@@ -16,23 +19,33 @@ export interface McpHandlerParts {
   readonly maxBodyBytes: number;
 }
 
-export type McpHandler = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void;
+/** Who asks, and how to tell of what the request turned out to be. */
+export interface Asking {
+  readonly caller: Caller;
+  readonly stepUp: StepUp;
+  /** The answer goes on until the client ends it. */
+  hasNoEnd(): void;
+}
+
+export type McpHandler = (request: IncomingMessage, response: ServerResponse, asking: Asking) => void;
 
 /**
  * From Node's request to MCP and back. The body is read here, and handed over as text: put into a web `Request` and taken out
  * again it would go through two streams, which costs more than serving a small call does.
  */
 export function createMcpHandler({ mcp, log, maxBodyBytes }: McpHandlerParts): McpHandler {
-  const callers = new WeakMap<object, Caller>();
+  const asked = new WeakMap<object, Asking>();
   const listener = getRequestListener(
     async (request, { incoming }) => {
-      const caller = callers.get(incoming);
-      if (!caller || !isHttp1(incoming)) throw new Error('a request reached MCP without a caller');
+      const asking = asked.get(incoming);
+      if (!asking || !isHttp1(incoming)) throw new Error('a request reached MCP without a caller');
       try {
-        const authInfo = authInfoOf(caller);
+        const authInfo = authInfoOf(asking.caller);
         if (incoming.method !== 'POST') return await mcp.fetch(request, { authInfo });
         const body = await readBody(incoming, maxBodyBytes);
-        return body === undefined ? tooLarge(maxBodyBytes) : await mcp.fetch(request, { authInfo, body });
+        if (body === undefined) return tooLarge(maxBodyBytes);
+        if (body.includes(SUBSCRIPTION)) asking.hasNoEnd();
+        return await mcp.fetch(request, { authInfo, body, stepUp: asking.stepUp });
       } catch (error) {
         log.error({ err: error }, 'an MCP request failed');
         return refusal(500, { code: -32603, message: 'Internal server error' });
@@ -40,11 +53,14 @@ export function createMcpHandler({ mcp, log, maxBodyBytes }: McpHandlerParts): M
     },
     { overrideGlobalObjects: false },
   );
-  return (request, response, caller) => {
-    callers.set(request, caller);
+  return (request, response, asking) => {
+    asked.set(request, asking);
     void listener(request, response);
   };
 }
+
+/** Taken from the text: a call that happens to say so is treated like one, which only ends it with its token. */
+const SUBSCRIPTION = '"subscriptions/listen"';
 
 const isHttp1 = (incoming: object): incoming is IncomingMessage => 'complete' in incoming;
 

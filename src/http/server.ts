@@ -1,8 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AdmissionPolicy, admissionPolicy } from '../auth/admission.ts';
+import { apiTokenSource } from '../auth/api-tokens.ts';
+import { createAuthenticator } from '../auth/authenticate.ts';
+import { audiencesOf, resourceAt } from '../auth/resource.ts';
 import { listenOnSocket } from '../auth/unix-socket.ts';
+import type { TokenSource } from '../auth/verdict.ts';
 import type { WorkerTokens } from '../auth/worker-tokens.ts';
+import { authSchema } from '../config/auth.ts';
 import type { Config } from '../config/config.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Hub } from '../hub/hub.ts';
@@ -10,7 +15,9 @@ import type { Log } from '../log/log.ts';
 import { createMcp, type McpOptions } from '../mcp/mcp.ts';
 import type { Operation } from '../operations/operation.ts';
 import { createApi } from './api.ts';
+import { Guard } from './guard.ts';
 import { createListener } from './listener.ts';
+import { OpenAnswers } from './open-answers.ts';
 import { type BlobRoutesOptions, createBlobRoutes } from './routes/blobs.ts';
 import { createHookRoutes } from './routes/hooks.ts';
 
@@ -20,7 +27,9 @@ export interface HttpOptions {
   readonly operations: readonly Operation[];
   /** What `{command, args}` on `/mcp` is answered with. */
   readonly commands?: readonly Operation[];
-  readonly config: Pick<Config, 'http'>;
+  readonly config: Pick<Config, 'http'> & Partial<Pick<Config, 'auth'>>;
+  /** Judge tokens before the issuers of the configuration do. */
+  readonly tokenSources?: readonly TokenSource[];
   readonly log: Log;
   readonly version: string;
   /** Also listens here, for the user of this machine; see `listenOnSocket`. */
@@ -31,6 +40,8 @@ export interface HttpOptions {
   readonly tokens?: WorkerTokens;
   /** Ends the server and starts it anew, once what was asked is answered; undefined: it cannot. */
   readonly restart?: () => void;
+  /** Epoch milliseconds, for the times of tokens; tests move it on. */
+  readonly now?: () => number;
   /** Further settings of MCP; tests mount fixtures through them. */
   readonly mcp?: Pick<McpOptions, 'extend' | 'bus' | 'sessions'>;
 }
@@ -75,8 +86,40 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   // The server cannot tell routes apart, and contents of workers may take longer than other bodies.
   const bodyTimeoutMs = blobRoutes ? LIMITS.requestTimeout : undefined;
   const hookRoutes = createHookRoutes({ hub, log, closing: closing.signal });
-  const shared = { mcp, api, blobRoutes, hookRoutes, bodyTimeoutMs, log, maxBodyBytes };
+  const auth = config.auth ?? authSchema.parse({});
   let policy: AdmissionPolicy | undefined;
+  const authenticator = await createAuthenticator({
+    config: auth,
+    audiences: () => audiencesFor(config.http, policy ?? NOBODY),
+    sources: [
+      apiTokenSource(hub.apiTokens),
+      ...(options.tokenSources ?? []),
+    ],
+    now: options.now,
+  });
+  const guard = new Guard({
+    authenticator,
+    isTokenRequired: auth.required,
+    publicUrl: config.http.public_url,
+    log,
+  });
+  const open = new OpenAnswers(authenticator, { log });
+  const revoked = () => {
+    authenticator.forget();
+    void open.look();
+  };
+  hub.apiTokens.onRevoked(revoked);
+  const shared = {
+    mcp,
+    api,
+    blobRoutes,
+    hookRoutes,
+    bodyTimeoutMs,
+    log,
+    maxBodyBytes,
+    guard,
+    open,
+  };
   const tcp = makeServer(createListener({ ...shared, transport: 'tcp', policy: () => policy ?? NOBODY }));
   const { address, port } = await listenOnPort(tcp, config.http);
   policy = admissionPolicy({
@@ -84,8 +127,11 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
     port,
     ...namesOf(config.http),
   });
-  if (!policy.isBoundToLoopback) {
-    log.warn({ address, port }, 'listening beyond loopback without credentials: every request is refused with 401');
+  if (!policy.isBoundToLoopback && authenticator.issuers.length === 0) {
+    log.warn(
+      { address, port },
+      'listening beyond loopback without an authorization server: only API tokens are let in',
+    );
   }
   if (blobRoutes) tcp.requestTimeout = 0;
   const servers = [tcp];
@@ -104,6 +150,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`,
     async close({ graceMs = GRACE_MS } = {}) {
       closing.abort();
+      open.close();
       const closed = closeAll(servers, graceMs);
       await Promise.race([mcp.settled(), closed]);
       await mcp.close();
@@ -119,6 +166,13 @@ function namesOf({ public_url, allowed_hosts, allowed_origins }: Config['http'])
     allowedHosts: [...allowed_hosts, ...(own ? [own.host] : [])],
     allowedOrigins: [...allowed_origins, ...(own ? [own.origin] : [])],
   };
+}
+
+/** What tokens may name as their audience: the address that others use, where it is told, else every one that is answered. */
+function audiencesFor({ public_url }: Config['http'], { hosts }: AdmissionPolicy): string[] {
+  if (public_url !== undefined) return audiencesOf(resourceAt(public_url));
+  const addresses = [...hosts].flatMap(host => [`http://${host}`, `https://${host}`]);
+  return addresses.filter(address => URL.canParse(address)).flatMap(address => audiencesOf(resourceAt(address)));
 }
 
 /** Until the port is known, and for the unix socket, which asks for no policy. */

@@ -22,6 +22,7 @@ import { answeredPlainly, wantsPlainAnswer } from './plain-answers.ts';
 import { ActiveCalls, RunningCalls } from './running-calls.ts';
 import { EVERYTHING, selectionOf } from './selection.ts';
 import { createServer, type ServerParts } from './server.ts';
+import { refusedForScope, type StepUp } from './step-up.ts';
 import { Sessions } from './sessions.ts';
 
 export interface McpOptions {
@@ -41,8 +42,8 @@ export interface McpOptions {
 
 /** MCP over Streamable HTTP, both eras at one address. The body must have been capped, and the caller admitted. */
 export interface Mcp {
-  /** `body` is the text of the request's body where it was read already. */
-  fetch(request: Request, options: { authInfo?: AuthInfo; body?: string }): Promise<Response>;
+  /** `body` is the text of the request's body where it was read already; `stepUp`: how a caller is asked for more scopes. */
+  fetch(request: Request, options: { authInfo?: AuthInfo; body?: string; stepUp?: StepUp }): Promise<Response>;
   readonly sessionCount: number;
   /** Resolves when no call runs and all are answered. */
   settled(): Promise<void>;
@@ -100,8 +101,8 @@ export function createMcp(options: McpOptions): Mcp {
   };
 
   return {
-    async fetch(request, { authInfo, body: text }) {
-      if (!authInfo) return jsonRpcError(401, -32000, 'Unauthorized: Bearer token required');
+    async fetch(request, { authInfo, body: text, stepUp }) {
+      if (!authInfo) return jsonRpcError(401, -32001, 'Unauthorized: Bearer token required');
       const refusal = refusedSelection(request);
       if (refusal) return refusal;
       const caller = callerOf(authInfo);
@@ -113,6 +114,8 @@ export function createMcp(options: McpOptions): Mcp {
       const body = parseBody(text ?? (await request.text()));
       if ('refusal' in body) return body.refusal;
       const parsedBody = body.value;
+      const forbidden = refusedForScope(parsedBody, { catalogue: catalogueFor(request), caller, stepUp });
+      if (forbidden) return forbidden;
       const command = commandIn(parsedBody);
       if (command) {
         const { signal } = request;

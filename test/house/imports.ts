@@ -35,6 +35,7 @@ const MAY: Readonly<Record<string, { values: readonly string[]; types?: readonly
   // Looks at everything, as what stands in src/ itself wires everything.
   diagnosis: {
     values: [
+      'auth',
       'cli',
       'store',
       'blobs',

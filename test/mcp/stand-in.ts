@@ -112,15 +112,20 @@ export interface TestServer {
 
 /** A listening server over the stand-in hub. */
 export async function startTestServer(
-  options: Pick<HttpOptions, 'mcp' | 'socketPath'> & {
+  options: Pick<HttpOptions, 'mcp' | 'socketPath' | 'now' | 'authServer'> & {
     http?: Record<string, unknown>;
+    auth?: Record<string, unknown>;
     log?: Log;
     operations?: (all: readonly Operation[], hub: StandInHub) => readonly Operation[];
   } = {},
 ): Promise<TestServer> {
   const hub = standInHub();
   const watch = new Watch();
-  const config = configSchema.parse({ directory: '/nonexistent', http: { port: 0, ...options.http } });
+  const config = configSchema.parse({
+    directory: '/nonexistent',
+    http: { port: 0, ...options.http },
+    auth: options.auth,
+  });
   const all = standInOperations(watch);
   const server = await startHttp({
     hub,
@@ -130,6 +135,8 @@ export async function startTestServer(
     version: '0.0.0-test',
     socketPath: options.socketPath,
     mcp: options.mcp,
+    now: options.now,
+    authServer: options.authServer,
   });
   return {
     url: server.url,

@@ -11,6 +11,8 @@ import { requestIdHere } from '../../telemetry/scope.ts';
 /** What comes with each request beside the request itself. */
 export interface Bindings {
   readonly caller: Caller;
+  /** Makes the value of `WWW-Authenticate` for a caller whose next token must have all these scopes. */
+  readonly stepUp?: (scopes: readonly string[]) => string;
 }
 export type Api = Hono<{ Bindings: Bindings }>;
 export type ApiContext = Context<{ Bindings: Bindings }>;

@@ -1,0 +1,56 @@
+import { readSecretFile } from '../auth/secret-file.ts';
+import { metadataReader } from '../auth/issuers/metadata.ts';
+import { isLoopback } from '../auth/admission.ts';
+import type { Check } from '../cli/doctor.ts';
+import { type IssuerConfig, issuersOf } from '../config/auth.ts';
+import type { Config } from '../config/config.ts';
+import { failed } from './checks.ts';
+
+/** Who is let in, and whether those who judge tokens can be asked. */
+export async function authChecks(config: Config): Promise<Check[]> {
+  const issuers = issuersOf(config.auth);
+  return [modeCheck(config, issuers), ...(await Promise.all(issuers.map(issuerCheck)))];
+}
+
+function modeCheck({ http, auth }: Config, issuers: readonly IssuerConfig[]): Check {
+  const local = auth.required || !isLoopback(nameless(http.host)) ? 'nobody without a token' : 'direct local requests';
+  const tokens = ['API tokens', ...issuers.map(({ name }) => `tokens of ${name}`)].join(', ');
+  const check = { name: 'auth', detail: `let in: ${local}; ${tokens}` };
+  const isRemote = issuers.length > 0 || !isLoopback(nameless(http.host));
+  if (isRemote && http.public_url === undefined) {
+    const fix = 'set http.public_url to the address that clients use: tokens are for that address';
+    return { ...check, state: 'warn', detail: `${check.detail}; the public address is not told`, fix };
+  }
+  const isPlain = http.public_url?.startsWith('http:') === true && !isLoopback(new URL(http.public_url).hostname);
+  if (isPlain) {
+    const fix = 'put a proxy with TLS in front, and its https address into http.public_url';
+    return { ...check, state: 'warn', detail: `${check.detail}; tokens travel over plain http`, fix };
+  }
+  return { ...check, state: 'ok' };
+}
+
+async function issuerCheck({ name: issuerName, issuer, introspection, userinfo }: IssuerConfig): Promise<Check> {
+  const name = `issuer ${issuerName}`;
+  try {
+    if (introspection) await readSecretFile(introspection.client_secret_file, 'introspection.client_secret_file');
+    const { jwks_uri, introspection_endpoint, userinfo_endpoint } = await metadataReader(issuer)();
+    const isBlind = introspection !== undefined && introspection_endpoint === undefined;
+    const ways = [
+      ...(jwks_uri === undefined ? [] : ['signed tokens']),
+      ...(introspection === undefined || isBlind ? [] : ['introspection']),
+      ...(userinfo_endpoint !== undefined && (userinfo ?? (jwks_uri === undefined && !introspection))
+        ? ['userinfo']
+        : []),
+    ];
+    if (ways.length === 0 || isBlind) {
+      const fix = 'see auth.issuers in docs/configuration.md: introspection, or userinfo';
+      return { name, state: 'fail', detail: `${issuer} has no way to judge tokens that is configured`, fix };
+    }
+    return { name, state: 'ok', detail: `${issuer}: ${ways.join(', ')}` };
+  } catch (error) {
+    return failed(name, error, 'check auth.issuer, and that this machine reaches it');
+  }
+}
+
+/** `localhost` is the one name that is loopback everywhere. */
+const nameless = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host);
