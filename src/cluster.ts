@@ -55,7 +55,7 @@ export async function startHub({
   const trust = await openTrust(config, { token, signal });
   if (trust) started.defer(() => trust.close());
   const id = nameOf(identity);
-  const shared = new SharedLimits();
+  const shared = new SharedLimits({ records: store.budgets });
   const providers = await openProviders(config, { shared, keeper });
   const parts = { id, store, blobs, fabric, config, log, keeper, version, shared, providers };
   const hub = await createHub(parts);

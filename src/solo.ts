@@ -52,7 +52,7 @@ export async function startSolo({
     log.info({ worker }, 'gave up a worker whose process is gone');
   const bus = createInProcessBus();
   const hubId = randomUUID();
-  const shared = new SharedLimits();
+  const shared = new SharedLimits({ records: store.budgets });
   const hub = await createHub({
     id: hubId,
     store,

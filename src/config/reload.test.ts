@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configSchema } from './config.ts';
 import { configKeys } from './keys.ts';
-import { takeOver } from './reload.ts';
+import { inForceWhen, takeOver } from './reload.ts';
 
 const configOf = (part: object = {}) => configSchema.parse({ directory: '/d', ...part });
 
@@ -23,6 +23,16 @@ test('what can be taken over is in force for whoever holds the configuration, th
   });
   assert.deepEqual(sandbox.git.hosts, ['git.example']);
   assert.deepEqual([config.worker.slots, config.worker.labels, config.http.port], [3, { zone: 'b' }, 4097]);
+});
+
+test('it is said when a value is in force in a server that runs', () => {
+  assert.deepEqual(['coder.url', 'codegen.api_token', 'fleet.watch', 'log.level', 'http.port'].map(inForceWhen), [
+    undefined,
+    undefined,
+    'on SIGHUP',
+    'on SIGHUP',
+    'when it is restarted',
+  ]);
 });
 
 test('the same configuration changes nothing', () => {

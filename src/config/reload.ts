@@ -20,7 +20,11 @@ const RELOADABLE = [
   'sandbox.default_ttl_seconds',
   'tasks.retention_seconds',
   'tasks.queue_per_workspace',
+  'fleet',
 ];
+
+/** Those that are looked up at each call, wherever they were changed. */
+const LIVE = ['coder', 'codegen'];
 
 export interface Reloaded {
   /** Keys whose new values are in force. */
@@ -48,8 +52,15 @@ export function takeOver(config: Config, fresh: Config): Reloaded {
   return reloaded;
 }
 
-const isReloadable = (path: string): boolean =>
-  RELOADABLE.some(known => path === known || path.startsWith(`${known}.`));
+const isAmong = (known: readonly string[], path: string): boolean =>
+  known.some(name => path === name || path.startsWith(`${name}.`));
+const isReloadable = (path: string): boolean => isAmong([...RELOADABLE, ...LIVE], path);
+
+/** When a value that was stored is in force in a server that runs; undefined for one that it looks up at each call. */
+export function inForceWhen(path: string): string | undefined {
+  if (isAmong(LIVE, path)) return undefined;
+  return isReloadable(path) ? 'on SIGHUP' : 'when it is restarted';
+}
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 

@@ -1,7 +1,7 @@
 import type { Check } from '../cli/doctor.ts';
 import { createCodegenClient } from '../providers/codegen/codegen-client.ts';
 import { codegenCredentials } from '../providers/codegen/credentials.ts';
-import { createCoderProvider } from '../providers/coder/create-coder-provider.ts';
+import { ConfiguredCoder } from '../providers/coder/configured-coder.ts';
 import { SharedLimits } from '../providers/http/shared-limits.ts';
 import { attempted, type Subject } from './checks.ts';
 
@@ -17,7 +17,7 @@ async function coderChecks({ config }: Subject): Promise<Check[]> {
   const { url, session_token: token, token_file: file } = config.coder;
   if (url === undefined && token === undefined && file === undefined) return [];
   return await attempted('coder', 'set CODER_URL and CODER_SESSION_TOKEN', async () => {
-    const coder = await createCoderProvider(config, { shared: new SharedLimits() });
+    const coder = await new ConfiguredCoder({ settings: async () => config, shared: new SharedLimits() }).current();
     if (!coder) {
       const missing = url === undefined ? 'CODER_URL' : 'CODER_SESSION_TOKEN';
       return [{ name: 'coder', state: 'warn', detail: `${missing} is not set`, fix: `set ${missing}` }];

@@ -1,4 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
+import { isOutcomeUnknown } from '../providers/http/failures.ts';
 import type { JsonObject } from '../store/rows.ts';
 import type { IdempotencyKey, IdempotencyStore } from '../store/store.ts';
 import { type CallIds, callIds } from '../ids/call-ids.ts';
@@ -21,7 +22,8 @@ interface Held {
 
 /**
  * Runs something once per (caller, operation, key), within this process and across all that share the store. When the hub that
- * ran it is gone, a repeat runs it again with the same ids, and finds what the first attempt has made.
+ * ran it is gone, or it failed and may have done something upstream, a repeat runs it again with the same ids, and finds what the first
+ * attempt has made.
  */
 export class OnceKeeper implements Idempotency {
   readonly #owner: string;
@@ -84,7 +86,9 @@ export class OnceKeeper implements Idempotency {
     try {
       result = await work();
     } catch (error) {
-      await this.#store.forget(key, { owner: this.#owner });
+      const options = { owner: this.#owner };
+      // What may have been done upstream all the same is looked for by the next attempt, which has the same ids.
+      await (isOutcomeUnknown(error) ? this.#store.release(key, options) : this.#store.forget(key, options));
       throw error;
     }
     await this.#store.finish(key, result);

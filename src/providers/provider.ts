@@ -91,6 +91,8 @@ export interface CreateAgent {
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly preset?: string;
   readonly displayName?: string;
+  /** Of the call that it is made for, the same in every attempt at it. */
+  readonly callId?: string;
 }
 
 /** What a provider says of itself without being asked over the network. */
@@ -106,6 +108,9 @@ export interface ProviderHealth {
 interface Waiting {
   readonly signal: AbortSignal;
 }
+
+/** The providers that are configured at this moment; each is the same while its credentials are. */
+export type ProviderSource = () => Promise<readonly AgentProvider[]>;
 
 /**
  * One provider of agents. All methods throw AppError of the contract: AGENT_NOT_FOUND (unknown id, for every method that takes a
@@ -133,7 +138,10 @@ export interface AgentProvider {
    * be said whether it was made.
    */
   create(request: CreateAgent, options: Waiting): Promise<Agent>;
-  /** The agent that an earlier `create` with this request made, known by name and prompt: for calls whose maker died. */
+  /**
+   * The agent that an earlier `create` of the same call made, for calls whose maker died: known by its name and prompt, or, where agents
+   * have no names of their own, by `callId`. Undefined too where `create` itself finds it.
+   */
   findCreated(request: CreateAgent, options: Waiting): Promise<Agent | undefined>;
 
   /**

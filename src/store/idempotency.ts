@@ -94,6 +94,16 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
         .execute();
     },
 
+    async release(key, { owner }) {
+      await db.kysely
+        .updateTable('idempotency')
+        .set({ owner: null })
+        .where(eb => eb.and(whole(key)))
+        .where('result', 'is', null)
+        .where('owner', '=', owner)
+        .execute();
+    },
+
     prune: () =>
       pruneInSteps(async limit => {
         const expired = db.kysely

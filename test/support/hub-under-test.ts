@@ -55,7 +55,8 @@ export async function openBench() {
       const id = `hub-${hubs.length + 1}`;
       const fabric = bus.connect({ hub: id });
       const parts = { id, store, blobs, fabric, config: config(extra), log: silentLog };
-      const hub = await createHub({ ...parts, providers, timing: { ...quiet, ...timing } });
+      const source = providers && (async () => providers);
+      const hub = await createHub({ ...parts, providers: source, timing: { ...quiet, ...timing } });
       hubs.push(hub);
       return hub;
     },

@@ -30,6 +30,7 @@ export class AgentFinder {
     caller: Caller,
   ): Promise<FoundAgent> {
     const { name, id } = split(given, asked, 'agent_id');
+    await this.#providers.refresh();
     const ref = { user: name === 'local' ? caller.id : user, id };
     if (name !== undefined) return { provider: this.#providers.of(name, caller), ref };
     const guessed = await this.#guess(id, caller);
@@ -43,6 +44,7 @@ export class AgentFinder {
     caller: Caller,
   ): Promise<{ provider: AgentProvider; id: string }> {
     const { name, id } = split(given, asked, 'workspace_id');
+    await this.#providers.refresh();
     if (name !== undefined) return { provider: this.#providers.of(name, caller), id };
     const guessed = id.startsWith('ws_') ? 'local' : await this.#guess(id, caller);
     if (!this.#providers.has(guessed)) throw workspaceNotThere(id);

@@ -1,4 +1,5 @@
 import { AppError } from '../../errors/app-error.ts';
+import { unlessAborted } from '../../providers/http/unless-aborted.ts';
 import type { Agent, AgentProvider, ProviderName } from '../../providers/provider.ts';
 import type { Foundation } from '../foundation.ts';
 
@@ -9,6 +10,8 @@ export interface ListedAgents {
 }
 
 interface Flight {
+  /** Other credentials see other agents. */
+  readonly provider: AgentProvider;
   readonly startedAt: number;
   readonly list: Promise<ListedAgents>;
 }
@@ -37,7 +40,8 @@ export class AgentLists {
     if (provider.name === 'local') return await this.#list(provider, { includeInactive, signal });
     const key = keyOf(provider.name, includeInactive);
     const known = this.#flights.get(key);
-    const isYoung = known !== undefined && performance.now() - known.startedAt < this.#foundation.timing.agentsMs;
+    const isOurs = known?.provider === provider;
+    const isYoung = isOurs && performance.now() - known.startedAt < this.#foundation.timing.agentsMs;
     const flight = isYoung && !isFresh ? known : this.#begin(provider, { key, includeInactive });
     return await unlessAborted(flight.list, signal);
   }
@@ -52,7 +56,7 @@ export class AgentLists {
     const { signal } = this.#foundation.background;
     const startedAt = performance.now();
     const list = this.#list(provider, { includeInactive, signal });
-    const flight = { startedAt, list };
+    const flight = { provider, startedAt, list };
     this.#flights.set(key, flight);
     list.catch(() => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
@@ -67,19 +71,6 @@ export class AgentLists {
 }
 
 const keyOf = (provider: ProviderName, includeInactive: boolean): string => `${provider} ${includeInactive}`;
-
-/** Throws the reason of the signal when that comes first. */
-async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  signal.throwIfAborted();
-  const { promise: gone, reject } = Promise.withResolvers<never>();
-  const leave = () => reject(signal.reason);
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([promise, gone]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
-}
 
 /** What a caller is told of a provider that failed, in the words of the error. */
 export function warningOf(provider: ProviderName, error: unknown): FleetWarning {

@@ -44,6 +44,7 @@ export class Delivery {
   async deliver(): Promise<number> {
     const tasks = await this.#foundation.store.tasks.unfinishedOf(FLEET);
     if (tasks.length === 0) return 0;
+    await this.#parts.providers.refresh();
     const hubs = new Set(await this.#foundation.store.hubs.live());
     const lines = new Map<string, QueuedInput[]>();
     for (const task of tasks) {

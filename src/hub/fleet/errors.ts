@@ -24,9 +24,11 @@ export const workspaceNotThere = (id: string): AppError =>
   });
 
 export const agentOffline = ({ id, status, updatedAt }: Pick<Agent, 'id' | 'status' | 'updatedAt'>): AppError =>
-  new AppError('AGENT_OFFLINE', `Agent ${id} is ${status}${updatedAt === null ? '' : ` since ${updatedAt}`}`, {
-    details: { agent_id: id, status },
-  });
+  new AppError(
+    'AGENT_OFFLINE',
+    `Agent ${id} is ${status === 'error' ? 'failed' : status}${updatedAt === null ? '' : ` since ${updatedAt}`}`,
+    { details: { agent_id: id, status } },
+  );
 
 export const agentBusy = ({ id, status }: Pick<Agent, 'id' | 'status'>): AppError =>
   new AppError('AGENT_BUSY', `Agent ${id} is busy`, { details: { agent_id: id, status } });

@@ -23,7 +23,7 @@ export interface NamedAgent {
   readonly provider: Asked;
 }
 
-export type NewAgent = Omit<CreateAgent, 'parameters'> & {
+export type NewAgent = Omit<CreateAgent, 'parameters' | 'callId'> & {
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly provider: Asked;
   readonly whenBusy: 'queue' | 'error';
@@ -91,6 +91,7 @@ export class FleetDesk {
   /** To the agent that has this name, where there is one; else a new one is made, once, whatever the hub dies of on the way. */
   async create(request: NewAgent, call: Call): Promise<Made> {
     const { idempotencyKey: key, provider: asked, whenBusy, ...wanted } = request;
+    await this.#parts.providers.refresh();
     const provider = this.#parts.providers.of(asked === 'all' ? this.#usual(wanted.name) : asked, call.caller);
     const args = toJsonObject({ ...wanted, provider: provider.name, whenBusy });
     const once = { caller: call.caller, operation: CREATE, key, args };
@@ -134,10 +135,11 @@ export class FleetDesk {
     const { store } = this.#foundation;
     const taskId = ids?.taskId();
     const begun = taskId === undefined ? undefined : await store.tasks.get(taskId);
+    const request = taskId === undefined ? wanted : { ...wanted, callId: taskId };
     // An earlier attempt was about to make it.
     if (begun?.operation === CREATE) {
-      const made = await provider.findCreated(wanted, { signal });
-      return await this.#made(made ?? (await provider.create(wanted, { signal })), { call, taskId });
+      const made = await provider.findCreated(request, { signal });
+      return await this.#made(made ?? (await this.#tryToMake(request, { provider, call, taskId })), { call, taskId });
     }
     const { user, name, prompt } = wanted;
     const existing = await provider.findByName({ user, name, signal });
@@ -147,7 +149,7 @@ export class FleetDesk {
         await store.tasks.insert(row);
         await store.tasks.start(taskId, { worker: this.#foundation.id, epoch: 0, sequence: 0 });
       }
-      return await this.#made(await this.#tryToMake(wanted, { provider, call, taskId }), { call, taskId });
+      return await this.#made(await this.#tryToMake(request, { provider, call, taskId }), { call, taskId });
     }
     if (existing.status === 'offline' || existing.status === 'error') throw agentOffline(existing);
     const to = { agent: existing, provider, ref: { user, id: existing.id } };

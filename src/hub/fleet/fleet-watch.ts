@@ -35,7 +35,10 @@ export class FleetWatch {
   async look(): Promise<void> {
     const { store, id, timing, background, config } = this.#foundation;
     const isDue = performance.now() - this.#lookedAt >= timing.agentsMs * WATCH_SHARE;
-    if (isDue) this.#lookedAt = performance.now();
+    if (isDue) {
+      this.#lookedAt = performance.now();
+      await this.#parts.providers.refresh();
+    }
     const [stored, { isOverCapacity }] = await Promise.all([store.fleet.looks(), store.fleet.state()]);
     const befores = new Map([...stored].map(([name, look]) => [name, storedLook(look)]));
     const { signal } = background;

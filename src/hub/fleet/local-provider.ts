@@ -70,7 +70,7 @@ export class LocalProvider implements AgentProvider {
     return { entries: localLogs(messages, agent.id), snapshot: false, snapshotAt: null };
   }
 
-  async create({ prompt, name, displayName, template }: CreateAgent, { signal }: Waiting): Promise<Agent> {
+  async create({ prompt, name, displayName, template, callId }: CreateAgent, { signal }: Waiting): Promise<Agent> {
     const { desk, caller } = this.#parts;
     const request = {
       agent: template ?? desk.defaultAgent,
@@ -78,14 +78,15 @@ export class LocalProvider implements AgentProvider {
       prompt,
       title: displayName,
       permissionMode: 'default' as const,
+      ...(callId !== undefined && { idempotencyKey: callId }),
     };
     const { id } = await desk.create(request, callOf(caller, signal));
     return await this.get({ user: caller.id, id });
   }
 
-  async findCreated({ name, prompt }: CreateAgent): Promise<Agent | undefined> {
-    const agents = await this.#parts.sessions.list(this.#parts.caller, { includeInactive: false });
-    return agents.find(agent => agent.workspaceName === name && agent.initialPrompt === prompt);
+  /** `create` of the same call finds it, whatever became of it since. */
+  async findCreated(): Promise<undefined> {
+    return undefined;
   }
 
   async send(

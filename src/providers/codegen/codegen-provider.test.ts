@@ -141,10 +141,10 @@ test('logs are told oldest first, up to the newest thousand', async t => {
   assert.deepEqual((await provider.logs(ref(few.id), { source: 'agent', signal })).entries, []);
 });
 
-test('a created run has its repository, and is found again by its request', async t => {
+test('a created run has its repository, and is found again by the call that it was made for', async t => {
   const { fake, provider } = await setUp(t);
   const { id: repoId } = fake.runs.addRepo('o/r');
-  const request = { user: 'me', prompt: 'do it', name: 'O/R' };
+  const request = { user: 'me', prompt: 'do it', name: 'O/R', callId: 'one' };
   assert.equal(await provider.findByName({ user: 'me', name: 'O/R', signal }), undefined);
   assert.equal(await provider.findCreated(request, { signal }), undefined);
   const made = await provider.create(request, { signal });
@@ -153,7 +153,7 @@ test('a created run has its repository, and is found again by its request', asyn
   const [seen] = fake.requests.all.filter(({ kind }) => kind === 'createRun');
   assert.equal(JSON.parse(JSON.stringify(seen?.body)).repo_id, repoId);
   assert.equal((await provider.findCreated(request, { signal }))?.id, made.id);
-  assert.equal(await provider.findCreated({ ...request, prompt: 'else' }, { signal }), undefined);
+  assert.equal(await provider.findCreated({ ...request, callId: 'another' }, { signal }), undefined);
 });
 
 test('failure 7 of the fleet: a creation whose answer is lost is found, not repeated', async t => {

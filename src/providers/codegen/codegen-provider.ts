@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../errors/app-error.ts';
 import type { CircuitStatus } from '../http/circuit-breaker.ts';
@@ -52,10 +52,10 @@ export function createCodegenProvider(options: CodegenProviderOptions): AgentPro
   };
 
   /** Among the newest, by what creation wrote into the metadata. */
-  const madeWith = async (key: string, value: string, signal: AbortSignal): Promise<CodegenRun | undefined> => {
+  const madeFor = async (call: string, signal: AbortSignal): Promise<CodegenRun | undefined> => {
     const client = await clientNow();
     const { items } = await client.listRuns({ skip: 0, limit: NEWEST }, { signal });
-    return items.find(run => run.metadata[key] === value);
+    return items.find(run => run.metadata.boxswain_call === call);
   };
 
   return {
@@ -96,8 +96,8 @@ export function createCodegenProvider(options: CodegenProviderOptions): AgentPro
       const client = await clientNow();
       const { repo, near } = await client.findRepo(request.name, { signal });
       if (!repo) throw repoNotFound(request, near);
-      const call = randomUUID();
-      const metadata = { repo: repo.fullName, boxswain_call: call, boxswain_request: requestHash(request) };
+      const call = request.callId ?? randomUUID();
+      const metadata = { repo: repo.fullName, boxswain_call: call };
       const named = request.displayName === undefined ? metadata : { ...metadata, display_name: request.displayName };
       try {
         const run = await client.createRun({ prompt: request.prompt, repoId: repo.id, metadata: named }, { signal });
@@ -107,7 +107,7 @@ export function createCodegenProvider(options: CodegenProviderOptions): AgentPro
         for (const waitMs of lookAfterMs) {
           await delay(waitMs, undefined, { signal });
           // A look that fails is one without a finding.
-          const run = await madeWith('boxswain_call', call, signal).catch(() => undefined);
+          const run = await madeFor(call, signal).catch(() => undefined);
           if (run) return { ...agentOf(run), initialPrompt: request.prompt };
         }
         throw lost(error);
@@ -115,7 +115,7 @@ export function createCodegenProvider(options: CodegenProviderOptions): AgentPro
     },
 
     async findCreated(request, { signal }) {
-      const run = await madeWith('boxswain_request', requestHash(request), signal);
+      const run = request.callId === undefined ? undefined : await madeFor(request.callId, signal);
       return run && { ...agentOf(run), initialPrompt: request.prompt };
     },
 
@@ -150,13 +150,6 @@ export function createCodegenProvider(options: CodegenProviderOptions): AgentPro
 }
 
 const NO_LOGS: AgentLogs = { entries: [], snapshot: false, snapshotAt: null };
-
-/** The same request has the same hash, whoever makes it. */
-const requestHash = ({ name, prompt }: CreateAgent): string =>
-  createHash('sha256')
-    .update(JSON.stringify([name.toLowerCase(), prompt]))
-    .digest('hex')
-    .slice(0, 32);
 
 /** What is told of a run is told of an agent. */
 async function asAgent<T>(agent: AgentRef, ask: () => Promise<T>): Promise<T> {

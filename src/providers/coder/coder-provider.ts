@@ -4,7 +4,15 @@ import { factsOfChat, factsOfTask } from './agents.ts';
 import { capabilitiesOfChat, chatCapabilities } from './chat-status.ts';
 import { flattened } from './chats-api.ts';
 import { type Apis, CoderServer, type CoderServerOptions, type Found } from './coder-server.ts';
-import { type CreationParts, createChat, createTask, findChat, findTask, type LookTimes } from './creation.ts';
+import {
+  type CreationParts,
+  createChat,
+  createTask,
+  findChat,
+  findOrderedTask,
+  findTask,
+  type LookTimes,
+} from './creation.ts';
 import { deleteWorkspace } from './deletion.ts';
 import { aboutAgent } from './failures.ts';
 import { entriesOfAgent, entriesOfChat, entriesOfTask, merged } from './logs.ts';
@@ -106,7 +114,8 @@ export class CoderProvider implements AgentProvider {
   async findCreated(request: CreateAgent, { signal }: Waiting): Promise<Agent | undefined> {
     return await this.#server.use(signal, async apis => {
       const { tasks, chats } = this.#makers(apis);
-      const task = tasks && (await findTask(request, { tasks, signal }));
+      const parts = tasks && { ...this.#parts(signal), tasks };
+      const task = parts && ((await findTask(request, parts)) ?? (await findOrderedTask(request, parts)));
       if (task) return this.#server.taskAgent(task);
       const chat = chats && (await findChat(request, { chats, signal }));
       const [agent] = await this.#server.chatAgents(chat ? [chat] : [], signal);

@@ -19,6 +19,8 @@ export interface CoderServerOptions {
   readonly firstRetryMs?: number;
   readonly api: ApiChoice;
   readonly shared: SharedLimits;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
 }
 
 /** What the server has, as it is now. */
@@ -46,7 +48,7 @@ export class CoderServer {
   readonly #generations: Generations;
   #names: { byId: ReadonlyMap<string, UpstreamWorkspace>; at: number } = { byId: new Map(), at: 0 };
 
-  constructor({ url, token, timeoutMs, maxRetries, firstRetryMs = 500, api, shared }: CoderServerOptions) {
+  constructor({ url, token, timeoutMs, maxRetries, firstRetryMs = 500, api, shared, now }: CoderServerOptions) {
     this.#url = url;
     this.#upstream = new Upstream({
       service: coderService,
@@ -60,7 +62,7 @@ export class CoderServer {
       shared,
     });
     this.workspaces = new WorkspacesApi({ upstream: this.#upstream });
-    this.#generations = new Generations({ upstream: this.#upstream, api });
+    this.#generations = new Generations({ upstream: this.#upstream, api, now });
   }
 
   health(): ProviderHealth {

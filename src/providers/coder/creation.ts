@@ -32,8 +32,7 @@ export async function createTask(
 ): Promise<UpstreamTask> {
   const { tasks, signal } = parts;
   const template = await templateOf(request, parts);
-  if (request.parameters !== undefined && Object.keys(request.parameters).length > 0)
-    return await createTaskInWorkspace(request, { ...parts, template });
+  if (hasParameters(request)) return await createTaskInWorkspace(request, { ...parts, template });
   const { user, prompt, name, displayName, preset } = request;
   const body = {
     template_version_id: template.active_version_id,
@@ -47,6 +46,8 @@ export async function createTask(
     parts,
   });
 }
+
+const hasParameters = ({ parameters = {} }: CreateAgent): boolean => Object.keys(parameters).length > 0;
 
 /** The task of that name, if it was made with that prompt. */
 export async function findTask(
@@ -62,25 +63,31 @@ export async function findTask(
   }
 }
 
+/** The task of a workspace that an earlier attempt has ordered with this prompt; undefined where there is none, or none of it. */
+export async function findOrderedTask(
+  request: CreateAgent,
+  parts: CreationParts & { tasks: TasksApi },
+): Promise<UpstreamTask | undefined> {
+  if (!hasParameters(request)) return undefined;
+  const { user, name, prompt } = request;
+  const workspace = await parts.workspaces.named({ user, name }, parts.signal);
+  const task = workspace && (await taskOfWorkspace(workspace, { ...parts, user }));
+  return task?.initial_prompt === prompt ? task : undefined;
+}
+
 /** Coder makes a task of a workspace whose template asks for an `AI Prompt`. */
 async function createTaskInWorkspace(
   request: CreateAgent,
   parts: CreationParts & { tasks: TasksApi; template: UpstreamTemplate },
 ): Promise<UpstreamTask> {
-  const { tasks, template, workspaces, looks, signal } = parts;
+  const { template, workspaces, signal } = parts;
   const { user, prompt } = request;
   const workspace = await createWorkspace(request, {
     ...parts,
     values: [...parameterValues(request.parameters ?? {}), { name: 'AI Prompt', value: prompt }],
   });
-  const until = performance.now() + looks.taskMs;
-  for (let waitMs = looks.everyMs; ; waitMs = Math.min(waitMs * 2, 8 * looks.everyMs)) {
-    const all = await tasks.list({ owner: user, signal });
-    const task = all.find(each => each.workspace_id === workspace.id);
-    if (task) return task;
-    if (performance.now() + waitMs > until) break;
-    await delay(waitMs, undefined, { signal });
-  }
+  const task = await taskOfWorkspace(workspace, { ...parts, user });
+  if (task) return task;
   await workspaces.build(workspace.id, { transition: 'delete', byStatus: aboutWorkspace(workspace.id), signal });
   throw new AppError(
     'CAPABILITY_UNSUPPORTED',
@@ -90,6 +97,20 @@ async function createTaskInWorkspace(
       details: { capabilities: ['create'], template_name: template.name, workspace_name: request.name },
     },
   );
+}
+
+/** Waits for it; undefined when none comes in time. */
+async function taskOfWorkspace(
+  { id }: UpstreamWorkspace,
+  { tasks, user, looks, signal }: CreationParts & { tasks: TasksApi; user: string },
+): Promise<UpstreamTask | undefined> {
+  const until = performance.now() + looks.taskMs;
+  for (let waitMs = looks.everyMs; ; waitMs = Math.min(waitMs * 2, 8 * looks.everyMs)) {
+    const all = await tasks.list({ owner: user, signal });
+    const task = all.find(each => each.workspace_id === id);
+    if (task || performance.now() + waitMs > until) return task;
+    await delay(waitMs, undefined, { signal });
+  }
 }
 
 /** Makes a chat that is bound to a workspace: that of this name, or a new one from the template. */

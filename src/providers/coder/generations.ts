@@ -1,3 +1,4 @@
+import { unlessAborted } from '../http/unless-aborted.ts';
 import type { Upstream } from '../http/upstream.ts';
 import { isNotThere } from './failures.ts';
 import { chatListSchema, taskListSchema, type UpstreamTask } from './upstream.ts';
@@ -25,6 +26,8 @@ export interface Probed {
 export type ApiChoice = 'auto' | 'tasks-v2' | 'tasks-experimental' | 'chats';
 
 const HOLDS_MS = 600_000;
+/** What the server lacked, and would be used if it had it, is asked for again after so long: a server may gain it and lose nothing. */
+const LACKS_MS = 30_000;
 const TASKS = ['/api/v2/tasks', '/api/experimental/tasks'] as const;
 const CHATS = ['/api/v2/chats', '/api/experimental/chats'] as const;
 const CHOICES: Readonly<Record<ApiChoice, { tasks: readonly (typeof TASKS)[number][]; chats: typeof CHATS | [] }>> = {
@@ -36,24 +39,32 @@ const CHOICES: Readonly<Record<ApiChoice, { tasks: readonly (typeof TASKS)[numbe
 
 /**
  * Which generation of Coder's API a server has, found out once and known for ten minutes, or until something that should be there is
- * not: servers are upgraded while we run.
+ * not: servers are upgraded while we run. What is not there is looked for again after half a minute, by whoever asks next.
  */
 export class Generations {
   readonly #upstream: Upstream;
   readonly #api: ApiChoice;
   readonly #now: () => number;
   #known: { generation: Generation; until: number } | undefined;
+  #lacksUntil = 0;
   #probing: Promise<Probed> | undefined;
+  #looking: Promise<void> | undefined;
 
-  constructor({ upstream, api, now = Date.now }: { upstream: Upstream; api: ApiChoice; now?: () => number }) {
+  constructor({
+    upstream,
+    api,
+    now = Date.now,
+  }: { upstream: Upstream; api: ApiChoice; now?: (() => number) | undefined }) {
     this.#upstream = upstream;
     this.#api = api;
     this.#now = now;
   }
 
   async current(signal: AbortSignal): Promise<Probed> {
-    if (this.#known && this.#known.until > this.#now()) return { generation: this.#known.generation };
-    return await this.#probe(signal);
+    if (this.#known === undefined || this.#known.until <= this.#now()) return await this.#probe(signal);
+    if (this.#lacksUntil <= this.#now()) this.#beginLook();
+    if (this.#looking !== undefined) await unlessAborted(this.#looking, signal);
+    return { generation: this.#known.generation };
   }
 
   /**
@@ -74,17 +85,42 @@ export class Generations {
   }
 
   /** One probing for all who wait for one; it goes on when one of them goes away. */
-  #probe(signal: AbortSignal): Promise<Probed> {
-    signal.throwIfAborted();
+  async #probe(signal: AbortSignal): Promise<Probed> {
     this.#probing ??= this.#ask().finally(() => {
       this.#probing = undefined;
     });
-    const probing = this.#probing;
-    return new Promise((resolve, reject) => {
-      const leave = () => reject(signal.reason);
-      signal.addEventListener('abort', leave, { once: true });
-      probing.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    return await unlessAborted(this.#probing, signal);
+  }
+
+  /** One look for what the server may have by now, which all calls that come meanwhile wait for. */
+  #beginLook(): void {
+    this.#lacksUntil = this.#now() + LACKS_MS;
+    this.#looking = this.#askForMore().finally(() => {
+      this.#looking = undefined;
     });
+  }
+
+  async #askForMore(): Promise<void> {
+    const known = this.#known;
+    if (known === undefined) return;
+    const { tasks, chats } = known.generation;
+    const choice = CHOICES[this.#api];
+    const [moreTasks, moreChats] = await Promise.all([
+      this.#gained(before(choice.tasks, tasks), taskListSchema),
+      this.#gained(before(choice.chats, chats), chatListSchema),
+    ]);
+    // What a whole probing has found meanwhile is newer.
+    if (this.#known !== known) return;
+    const generation = { tasks: moreTasks ?? tasks, chats: moreChats ?? chats };
+    this.#known = { generation, until: known.until };
+  }
+
+  /** The first of these that is there by now. A look that fails finds nothing, and is not repeated: the call itself will tell. */
+  async #gained<Path extends string>(paths: readonly Path[], reads: z.ZodType): Promise<Path | undefined> {
+    const { signal } = new AbortController();
+    const looks = paths.map(path => this.#upstream.request({ method: 'GET', path, reads, isSafe: false, signal }));
+    const ends = await Promise.allSettled(looks);
+    return paths[ends.findIndex(({ status }) => status === 'fulfilled')];
   }
 
   async #ask(): Promise<Probed> {
@@ -102,6 +138,7 @@ export class Generations {
     }
     const generation = { tasks: tasks?.path ?? null, chats: chats?.path ?? null };
     this.#known = { generation, until: this.#now() + HOLDS_MS };
+    this.#lacksUntil = this.#now() + LACKS_MS;
     return { generation, fresh: { tasks: tasks?.items ?? [], chats: chats?.items ?? [] } };
   }
 
@@ -126,5 +163,17 @@ export class Generations {
     return undefined;
   }
 }
+
+/** Those that would be used rather than this one; all, where there is none. */
+const before = <Path extends string>(paths: readonly Path[], known: string | null): readonly Path[] =>
+  known === null
+    ? paths
+    : paths.slice(
+        0,
+        Math.max(
+          0,
+          paths.findIndex(path => path === known),
+        ),
+      );
 
 const nameOf = (api: ApiChoice): string => (api === 'auto' ? 'tasks-v2, tasks-experimental, chats' : api);

@@ -30,6 +30,14 @@ export class BudgetSpent extends Error {
   }
 }
 
+/** Who may send a request now. */
+export interface Budget {
+  /** Waits for a place. Rejects with BudgetSpent as soon as it is certain that none comes in time. */
+  take(options: TakeOptions): Promise<Place>;
+  /** Lets nothing of this window pass for so long: the other side has said that it has had enough. */
+  pause(name: string, forMs: number): void;
+}
+
 interface Waiter {
   readonly windows: readonly Window[];
   readonly deadline: number;
@@ -41,7 +49,7 @@ interface Waiter {
  * Sliding windows of requests that are shared by all who use one token. A request counts from before it is sent until a whole window
  * after its answer has come: whenever within that time it has reached the other side, the other side never sees more than the rule.
  */
-export class RateBudget {
+export class RateBudget implements Budget {
   readonly #windows = new Map<string, Window>();
   readonly #now: () => number;
   #waiting: Waiter[] = [];
@@ -52,7 +60,7 @@ export class RateBudget {
     for (const [name, rule] of Object.entries(rules)) this.#windows.set(name, new Window(rule));
   }
 
-  /** Waits for a place, first come, first served. Rejects with BudgetSpent as soon as it is certain that none comes in time. */
+  /** First come, first served. */
   take({ windows: names, mostWaitMs, signal }: TakeOptions): Promise<Place> {
     const windows = names.map(name => this.#windowOf(name));
     return new Promise((resolve, reject) => {
@@ -84,7 +92,6 @@ export class RateBudget {
     });
   }
 
-  /** Lets nothing of this window pass for so long: the other side has said that it has had enough. */
   pause(name: string, forMs: number): void {
     this.#windowOf(name).pauseUntil(this.#now() + forMs);
     this.#pump();

@@ -32,7 +32,8 @@ test('what a server has is known for ten minutes, and then asked again', async t
   const asked = fake.count();
   now = 599_999;
   await generations.current(t.signal);
-  assert.equal(fake.count(), asked);
+  const again = fake.requests.slice(asked).map(({ pathname }) => pathname);
+  assert.deepEqual(again, ['/api/v2/chats'], 'only what it lacked');
   fake.upgrade({ tasks: null, chats: 'v2' });
   now = 600_001;
   assert.deepEqual((await generations.current(t.signal)).generation, { tasks: null, chats: '/api/v2/chats' });
@@ -78,4 +79,53 @@ test('a thousand agents are listed with one request, a thousand chats with those
   const known = chats.fake.count();
   await chats.provider.list({ includeInactive: false, signal: t.signal });
   assert.equal(chats.fake.count(), known + 1);
+});
+
+test('a server that gains chats, or newer tasks, and keeps what it had is followed within one minute', async t => {
+  let now = 0;
+  const { fake, provider, signal } = await coderUnderTest(t, {
+    generation: { tasks: 'experimental', chats: null },
+    now: () => now,
+  });
+  fake.fleet.addTask();
+  const kinds = async () =>
+    (await provider.list({ includeInactive: false, signal })).map(({ metadata }) => metadata.kind).sort();
+  assert.deepEqual(await kinds(), ['task']);
+  const before = fake.count();
+  await kinds();
+  assert.equal(fake.count(), before + 1, 'what is known is not asked again at once');
+  fake.fleet.addChat();
+  fake.upgrade({ tasks: 'v2', chats: 'experimental' });
+  now = 59_000;
+  assert.deepEqual(await kinds(), ['chat', 'task']);
+  const found = fake.requests.slice(before + 1).filter(({ status }) => status === 200);
+  const paths = new Set(found.map(({ pathname }) => pathname));
+  assert.ok(paths.has('/api/v2/tasks') && paths.has('/api/experimental/chats'));
+  assert.ok(!paths.has('/api/experimental/tasks'), 'the newer ones are used instead');
+});
+
+test('a server that loses nothing and gains nothing is asked for more at most twice a minute, by one of all who call', async t => {
+  let now = 0;
+  const { fake, generations } = await generationsOf(t, 'auto', () => now);
+  fake.upgrade({ tasks: 'v2', chats: null });
+  await generations.current(t.signal);
+  const probed = fake.count();
+  now = 30_000;
+  const found = await Promise.all(Array.from({ length: 20 }, () => generations.current(t.signal)));
+  for (const { generation } of found) assert.deepEqual(generation, { tasks: '/api/v2/tasks', chats: null });
+  assert.equal(fake.count(), probed + 2, 'chats are looked for in both places, once');
+});
+
+test('a look for more that fails leaves what is known in use', async t => {
+  let now = 0;
+  const { fake, generations } = await generationsOf(t, 'auto', () => now);
+  fake.upgrade({ tasks: 'v2', chats: null });
+  await generations.current(t.signal);
+  fake.always({ status: 503 });
+  now = 30_000;
+  assert.equal((await generations.current(t.signal)).generation.tasks, '/api/v2/tasks');
+  const asked = fake.count();
+  await generations.current(t.signal);
+  assert.equal(fake.count(), asked, 'and is not repeated at once');
+  fake.always();
 });
