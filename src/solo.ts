@@ -14,12 +14,15 @@ import { registerRenderers } from './operations/sandbox/renderers.ts';
 import { SharedLimits } from './providers/http/shared-limits.ts';
 import { addGauges, createEngine, openBlobs, openStore, prepareDirectory, servedBy, siteOf } from './parts.ts';
 import { announce, giveUpTheDead } from './presence.ts';
+import type { Store } from './store/store.ts';
 import type { EngineReport } from './worker/sandbox/engine.ts';
 import { createWorker } from './worker/worker.ts';
 
 /** Hub and worker in one process, with SQLite, a directory of blobs, and nothing beside them. */
 export interface Solo {
   readonly hub: Hub;
+  /** Users who sign in here. */
+  readonly store: Pick<Store, 'signIn'>;
   /** What this process serves: without an engine that works, the sandbox toolset is not among it. */
   readonly operations: readonly Operation[];
   readonly engine: EngineReport;
@@ -50,7 +53,7 @@ export async function startSolo({
   const notes = join(directory, 'workers');
   for (const worker of await giveUpTheDead(notes, store))
     log.info({ worker }, 'gave up a worker whose process is gone');
-  const bus = createInProcessBus();
+  const bus = createInProcessBus({ isDirect: true });
   const hubId = randomUUID();
   const shared = new SharedLimits({ records: store.budgets });
   const hub = await createHub({
@@ -93,6 +96,7 @@ export async function startSolo({
     log.warn({ engine: report.name, remedy: report.remedy }, 'no sandbox engine works, the sandbox toolset is off');
   return {
     hub,
+    store,
     operations: servedBy(config, report.works),
     engine: report,
     reload: async ({ worker: { slots, labels } }) => worker?.change({ slots, labels }),

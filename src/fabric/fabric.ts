@@ -1,7 +1,16 @@
+import type { LocalServers } from './local-servers.ts';
+
 /** How hub and worker talk: at most once, may lose, order kept per sender and subject, at most 256 KiB a message. */
 export interface Fabric {
+  /** Where all parties are in one process: what they offer each other directly. A call of it keeps the rules of `request` by `limited`. */
+  readonly local?: {
+    readonly servers: LocalServers;
+    /** Who asks, as a receiver of its messages would be told. */
+    readonly name: string;
+    limited<Value>(to: Address, answer: Promise<Value>, options: RequestOptions): Promise<Value>;
+  };
   /** Throws NobodyThere at once when nobody serves the address, RequestTimeout when no answer came. */
-  request(to: Address, body: Uint8Array, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Uint8Array>;
+  request(to: Address, body: Uint8Array, options: RequestOptions): Promise<Uint8Array>;
   /** Answers of all that serve the address, until `deadlineMs` or until everyone in `expect` answered. */
   gather(
     to: Address,
@@ -13,6 +22,11 @@ export interface Fabric {
   publish(topic: string, body: Uint8Array): void;
   subscribe(topic: string, heard: (body: Uint8Array) => void): Promise<Closer>;
   close(): Promise<void>;
+}
+
+export interface RequestOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
 }
 
 export type Address = { readonly worker: string } | { readonly workers: 'all' } | { readonly hub: 'any' };

@@ -5,8 +5,10 @@ import {
   MAX_MESSAGE_BYTES,
   MessageTooLarge,
   NobodyThere,
+  type RequestOptions,
   RequestTimeout,
 } from './fabric.ts';
+import { LocalServers } from './local-servers.ts';
 import {
   describe,
   type Identity,
@@ -29,11 +31,14 @@ export interface InProcessBus {
 /**
  * A fabric inside one process that behaves as one over a network: bytes are copied, delivery is asynchronous and in
  * order, a handler that throws answers nothing, an unheard message is lost. `onError` hears what a handler threw; without
- * it the failure is a warning of the process.
+ * it the failure is a warning of the process. With `isDirect` the parties may also offer each other what needs no messages.
  */
-export function createInProcessBus(options: { onError?: (error: unknown) => void } = {}): InProcessBus {
+export function createInProcessBus(
+  options: { onError?: (error: unknown) => void; isDirect?: boolean } = {},
+): InProcessBus {
   const bus = new Bus(options.onError ?? (error => process.emitWarning(toError(error))));
-  return { connect: identity => new InProcessFabric(bus, identity) };
+  const servers = options.isDirect === true ? new LocalServers() : undefined;
+  return { connect: identity => new InProcessFabric(bus, { identity, servers }) };
 }
 
 /** Who serves which subject and who hears which topic. */
@@ -111,22 +116,46 @@ class InProcessFabric implements Fabric {
   readonly #closers = new Set<() => void>();
   readonly #closed = new AbortController();
 
-  constructor(bus: Bus, identity: Identity) {
+  readonly local: Fabric['local'];
+
+  constructor(bus: Bus, { identity, servers }: { identity: Identity; servers: LocalServers | undefined }) {
     this.#bus = bus;
     this.#identity = identity;
+    this.local = servers && {
+      servers,
+      name: nameOf(identity),
+      limited: (to, answer, options) =>
+        this.#limited(to, options, (resolve, reject) => {
+          answer.then(resolve, reject);
+        }),
+    };
   }
 
-  async request(
-    to: Address,
-    body: Uint8Array,
-    { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
-  ): Promise<Uint8Array> {
+  async request(to: Address, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     this.#refuse(body);
     refuseForeignRequest(this.#identity, to);
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     const receivers = this.#bus.receivers(to);
     if (receivers.length === 0) throw new NobodyThere(`nobody serves ${describe(to)}`);
-    return await new Promise((resolve, reject) => {
+    return await this.#limited(to, options, (resolve, reject) => {
+      const message = { from: nameOf(this.#identity), body };
+      for (const server of receivers) {
+        // Settling twice does nothing, so the first answer wins and later ones are dropped.
+        this.#bus.deliver(server, message, answer => {
+          if (answer instanceof Error) reject(answer);
+          else resolve(answer.body);
+        });
+      }
+    });
+  }
+
+  /** Settles as what `start` begins, but no later than the options and the end of this fabric let it. */
+  #limited<Value>(
+    to: Address,
+    { timeoutMs, signal }: RequestOptions,
+    start: (resolve: (value: Value) => void, reject: (error: unknown) => void) => void,
+  ): Promise<Value> {
+    return new Promise((resolve, reject) => {
       const settle = (act: () => void) => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
@@ -141,13 +170,10 @@ class InProcessFabric implements Fabric {
       );
       signal?.addEventListener('abort', aborted, { once: true });
       this.#closers.add(closed);
-      const message = { from: nameOf(this.#identity), body };
-      for (const server of receivers) {
-        // Settling twice does nothing, so the first answer wins and later ones are dropped.
-        this.#bus.deliver(server, message, answer =>
-          settle(() => (answer instanceof Error ? reject(answer) : resolve(answer.body))),
-        );
-      }
+      start(
+        value => settle(() => resolve(value)),
+        error => settle(() => reject(error)),
+      );
     });
   }
 

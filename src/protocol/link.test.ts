@@ -12,16 +12,8 @@ import { NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
 import { createInProcessBus } from '../fabric/in-process.ts';
 import { currentScope, inScope } from '../telemetry/scope.ts';
 import { decodeMessage, encodeMessage, ProtocolError, SPILL_BYTES } from './envelope.ts';
-import {
-  askHub,
-  askWorker,
-  type HubHandlers,
-  type Link,
-  NotHere,
-  serveHub,
-  serveWorker,
-  type WorkerHandlers,
-} from './link.ts';
+import { hubHandlers, workerHandlers } from '../../test/support/unused-handlers.ts';
+import { askHub, askWorker, type Link, NotHere, serveHub, serveWorker, type WorkerHandlers } from './link.ts';
 
 let directory: string;
 let blobs: Blobs;
@@ -43,54 +35,6 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-const unused = async () => {
-  throw new Error('not expected to be asked');
-};
-const workerHandlers = (some: Partial<WorkerHandlers>): WorkerHandlers => ({
-  'presence.check': unused,
-  'history.since': unused,
-  'agents.describe': unused,
-  'session.check': unused,
-  'session.start': unused,
-  'session.prompt': unused,
-  'session.place': unused,
-  'session.interrupt': unused,
-  'session.stop': unused,
-  'session.answer': unused,
-  'session.fork': unused,
-  'history.projects': unused,
-  'history.sessions': unused,
-  'history.messages': unused,
-  'history.search': unused,
-  'history.usage': unused,
-  'history.memory': unused,
-  'workspace.open': unused,
-  'workspace.release': unused,
-  'workspace.close': unused,
-  'workspace.inspect': unused,
-  'run.submit': unused,
-  'run.await': unused,
-  'run.cancel': unused,
-  'file.do': unused,
-  'worker.status': unused,
-  ...some,
-});
-const hubHandlers = (some: Partial<HubHandlers>): HubHandlers => ({
-  'session.told': unused,
-  'presence.told': unused,
-  'transcripts.grew': unused,
-  'worker.join': unused,
-  'worker.beat': unused,
-  'worker.change': unused,
-  'worker.leave': unused,
-  'run.started': unused,
-  'run.ended': unused,
-  'box.changed': unused,
-  'workspace.recovered': unused,
-  'checkpoint.taken': unused,
-  'egress.seen': unused,
-  ...some,
-});
 const onError = (error: unknown, { reference }: { reference: string }) => void errors.push({ error, reference });
 const serving = (some: Partial<WorkerHandlers>) =>
   serveWorker(worker, { worker: 'w1', handlers: workerHandlers(some), onError });

@@ -83,13 +83,23 @@ async function workspaceOf<Output extends z.ZodType<Record<string, unknown>>>(
   return hub.workspaces.resolve(chosen.workspace_id, context, where);
 }
 
-const specLimits = z.looseObject({ limits: z.looseObject({ wall_seconds: z.number() }) });
+const specLimits = z.object({ limits: z.object({ wall_seconds: z.number() }) });
+/** Known workspaces keep their records, and each call asks. */
+const wallSeconds = new WeakMap<object, number>();
+
+function wallSecondsOf(spec: WorkspaceRecord['spec']): number {
+  const known = wallSeconds.get(spec);
+  if (known !== undefined) return known;
+  const { wall_seconds } = specLimits.parse(spec).limits;
+  wallSeconds.set(spec, wall_seconds);
+  return wall_seconds;
+}
 
 function timeoutOf<Output extends z.ZodType<Record<string, unknown>>>(
   { input, usualTimeoutSeconds }: JobCall<Output>,
   workspace: WorkspaceRecord,
 ): number {
-  const { wall_seconds } = specLimits.parse(workspace.spec).limits;
+  const wall_seconds = wallSecondsOf(workspace.spec);
   if (input.timeout_seconds === undefined) return Math.min(usualTimeoutSeconds, wall_seconds);
   if (input.timeout_seconds <= wall_seconds) return input.timeout_seconds;
   throw badArgument(
