@@ -5,7 +5,7 @@ import { requirements as sandbox } from './sandbox/requirements.ts';
 import { requirements as sessions } from './sessions/requirements.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-const VERIFICATION = /(?<![.\w])(overMcp|overTwo|once)\(\s*'([^']+)'/g;
+const VERIFICATION = /(?<![.\w])(overMcp|overTwo|overRecords|once)\(\s*'([^']+)'/g;
 
 /** Ids that the files of a manifest verify, and how; those that are no tests are declared by one that is. */
 async function verifiedIds(folder: string): Promise<Map<string, string>> {

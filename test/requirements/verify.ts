@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { type RunningServer, scratchDirectory } from '../support/server.ts';
-import { isCluster, startTarget, type Target, type TargetOptions } from '../support/target.ts';
+import { isCluster, sharedTarget, type Target, type TargetOptions } from '../support/target.ts';
 import { connectWire, type Peer as McpPeer, type WireName } from '../support/wires.ts';
 import type { Requirement } from './requirement.ts';
 
@@ -23,8 +23,12 @@ export interface Given<Wire extends string, Peer extends Connection> {
   readonly peer: Peer;
   readonly wire: Wire;
   readonly url: string;
+  /** What the http wires reach, and stdio wires that attach. */
+  readonly target: Target;
   /** Another connection on the same wire, closed afterwards. */
   another(): Promise<Peer>;
+  /** Ends the server and starts it again on its records. What was connected before is void, `peer` too. */
+  restart(): Promise<void>;
 }
 
 /** How the requirements of one contract are verified. */
@@ -44,13 +48,18 @@ export const connectMcp = async (wire: WireName, { url, directory, env }: Place)
 type OtherVerification = (server: RunningServer, target: Target) => Promise<void>;
 
 export interface Declaring<Wire extends string, Subject> {
-  overWires(id: string, verification: (subject: Subject) => Promise<void>, wires: readonly Wire[]): void;
+  /** `isAttached`: stdio wires attach to the server, in solo mode too, so that its records are those of every wire. */
+  overWires(
+    id: string,
+    verification: (subject: Subject) => Promise<void>,
+    options: { wires: readonly Wire[]; isAttached?: boolean },
+  ): void;
   /** With a running server at hand. */
   once(id: string, verification: OtherVerification): void;
 }
 
-/** What hangs fails by its name and holds up no other. */
-const VERIFICATION = { timeout: 120_000 };
+/** What hangs fails by its name and holds up no other; a slow machine may be given more. */
+const VERIFICATION = { timeout: 1000 * Number(process.env.BOXSWAIN_TEST_VERIFICATION_SECONDS ?? 120) };
 const HOOK = { timeout: 90_000 };
 
 /** Part of the name of the wires to verify on, such as `http`; for a short form of the whole. */
@@ -67,7 +76,7 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
 ): void {
   describe(title, () => {
     const left: (() => Promise<unknown>)[] = [];
-    const peers = new Map<Wire, Peer>();
+    const peers = new Map<string, Peer>();
     let env: Record<string, string> = {};
     let started: Target | undefined;
     let attached = 0;
@@ -83,11 +92,15 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
       left.push(made.remove);
       return made.path;
     };
-    const connect = (wire: Wire) => manifest.connect(wire, { url: target().server.url, directory, env });
-    const peerOf = async (wire: Wire) => {
-      const peer = peers.get(wire) ?? (await connect(wire));
-      peers.set(wire, peer);
-      return peer;
+    const connect = (wire: Wire, isAttached: boolean) => {
+      const { url, directory: own } = target().server;
+      return manifest.connect(wire, { url, env, directory: isAttached ? async () => own : directory });
+    };
+    const restart = async () => {
+      await allOf([...peers.values()].map(peer => () => peer.close()));
+      peers.clear();
+      await target().server.stop();
+      await target().again();
     };
     const requirementOf = (id: string): Requirement => {
       const found = manifest.requirements.find(requirement => requirement.id === id);
@@ -99,7 +112,7 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
       const { close, ...options } = await manifest.prepare();
       if (close) left.push(close);
       env = options.env ?? {};
-      started = await startTarget(options);
+      started = await sharedTarget(options);
     }, HOOK);
     after(async () => {
       await allOf([...peers.values()].map(peer => () => peer.close()));
@@ -109,24 +122,27 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
     after(() => allOf(left), HOOK);
 
     declare({
-      overWires: (id, verification, wires) => {
+      overWires: (id, verification, { wires, isAttached = false }) => {
         const { text } = requirementOf(id);
         for (const wire of wires.filter(name => name.includes(WIRES))) {
           test(`${id}: ${text} (${wire})`, VERIFICATION, async ({ signal }) => {
-            const peer = await peerOf(wire);
+            const name = `${wire}${isAttached ? ', attached' : ''}`;
+            const peer = peers.get(name) ?? (await connect(wire, isAttached));
+            peers.set(name, peer);
             const others: Peer[] = [];
             const another = async () => {
-              const made = await connect(wire);
+              const made = await connect(wire, isAttached);
               others.push(made);
               return made;
             };
-            const { subject, end } = await manifest.subject({ peer, wire, url: target().server.url, another });
+            const given = { peer, wire, url: target().server.url, target: target(), another, restart };
+            const { subject, end } = await manifest.subject(given);
             await allOf([
               () => Promise.race([verification(subject), rejectedBy(signal)]),
               () => end?.(),
               () => allOf(others.map(other => () => other.close())),
               // A peer that did not answer in time is not given to the next verification.
-              () => (signal.aborted && peers.delete(wire) ? peer.close() : undefined),
+              () => (signal.aborted && peers.delete(name) ? peer.close() : undefined),
             ]);
           });
         }

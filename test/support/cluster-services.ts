@@ -34,12 +34,16 @@ export async function startClusterServices({ isDurable = false } = {}): Promise<
   const authority = await Authority.open(join(directory, 'authority'));
   const config = await natsServerConfig(authority, { resolverDirectory: join(directory, 'resolver') });
   // The test's own server chooses its ports.
-  const nats = await startNats({ config: () => config.replace(/^listen: .*$/m, '') });
-  started.defer(() => nats.close());
-  const postgres = await startPostgres({ isDurable });
-  started.defer(() => postgres.close());
-  const s3 = await startS3({});
-  started.defer(() => s3.close());
+  const kept = async <Service extends { close(): Promise<void> }>(starting: Promise<Service>) =>
+    started.adopt(await starting, service => service.close());
+  const starting = [
+    kept(startNats({ config: () => config.replace(/^listen: .*$/m, '') })),
+    kept(startPostgres({ isDurable })),
+    kept(startS3({})),
+  ] as const;
+  // What has started is ended, also when another has not.
+  await Promise.allSettled(starting);
+  const [nats, postgres, s3] = await Promise.all(starting);
   const databaseUrl = await postgres.createDatabase();
   const shared = {
     BOXSWAIN_STORE_URL: databaseUrl,

@@ -77,8 +77,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     running.workers.push(worker);
     return worker;
   };
-  for (let i = 0; i < hubs; i++) await startHub();
-  for (let i = 0; i < workers; i++) await startWorker();
+  // The first makes the tables.
+  if (hubs > 0) await startHub();
+  const others = Array.from({ length: hubs - 1 }, () => startHub());
+  await allSettled([...others, ...Array.from({ length: workers }, () => startWorker())]);
+  running.hubs.sort(byName);
+  running.workers.sort(byName);
   const { nats, postgres } = services;
   const open = started.move();
   held = open;
@@ -91,8 +95,20 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     ...running,
     startHub,
     startWorker,
-    close: () => open.disposeAsync(),
+    async close() {
+      // Workers first: they say good-bye to a hub.
+      for (const group of [running.workers, running.hubs]) await allSettled(group.map(role => role.stop()));
+      await open.disposeAsync();
+    },
   };
 }
+
+/** Throws the first failure, when nothing goes on any more. */
+async function allSettled(steps: readonly Promise<unknown>[]): Promise<void> {
+  for (const settled of await Promise.allSettled(steps)) if (settled.status === 'rejected') throw settled.reason;
+}
+
+const byName = (a: RunningRole, b: RunningRole): number =>
+  a.directory.localeCompare(b.directory, 'en', { numeric: true });
 
 export const isRunning = ({ child }: RunningRole): boolean => child.exitCode === null && child.signalCode === null;

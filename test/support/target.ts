@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { after } from 'node:test';
 import Database from 'better-sqlite3';
 import pg from 'pg';
 import { type Cluster, isRunning, startCluster } from './cluster.ts';
@@ -36,6 +37,20 @@ export interface TargetOptions {
 
 export function startTarget(options: TargetOptions = {}): Promise<Target> {
   return isCluster ? startClusterTarget(options) : startSoloTarget(options);
+}
+
+const shared = new Map<string, Promise<Target>>();
+after(async () => {
+  for (const target of shared.values()) await (await target).close();
+});
+
+/** In a cluster, files that one process runs share it where they want the same; it ends with the process. */
+export async function sharedTarget(options: TargetOptions): Promise<Target> {
+  if (!isCluster) return await startTarget(options);
+  const wanted = JSON.stringify([options.env, options.workers]);
+  const target = shared.get(wanted) ?? startTarget(options);
+  shared.set(wanted, target);
+  return { ...(await target), close: async () => {} };
 }
 
 async function startSoloTarget({ env = {} }: TargetOptions): Promise<Target> {

@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
-import { startPackageIndex } from '../../support/package-index.ts';
 import type { CallResult } from '../../support/wires.ts';
+import { upstreamEnv } from './upstreams.ts';
 import { type McpSubject, verifications } from './verify.ts';
-
-const index = await startPackageIndex();
-after(() => index.close());
-const env = async () => ({
-  BOXSWAIN_SANDBOX_PYTHON_INDEX_URLS: index.url,
-  BOXSWAIN_SANDBOX_PRIVATE_HOSTS: new URL(index.url).host,
-});
 
 const HELLO = 'print("Hello from Boxswain")\nprint("2 + 2 =", 2 + 2)\n';
 const ZIP = "import zipfile\nwith zipfile.ZipFile('artifacts/hello-package.zip', 'w') as z: z.write('hello.py')";
@@ -232,5 +224,5 @@ verifications(
         assert.match(version, /^\d/);
     });
   },
-  { env },
+  { env: upstreamEnv },
 );

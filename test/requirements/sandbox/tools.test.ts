@@ -1,22 +1,6 @@
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
-import { startGitServer } from '../../support/git-server.ts';
-import { startPackageIndex } from '../../support/package-index.ts';
+import { git, upstreamEnv } from './upstreams.ts';
 import { verifications } from './verify.ts';
-
-const index = await startPackageIndex();
-const git = await startGitServer();
-after(async () => {
-  await index.close();
-  await git.close();
-});
-
-const env = async () => ({
-  BOXSWAIN_SANDBOX_PYTHON_INDEX_URLS: index.url,
-  BOXSWAIN_SANDBOX_PRIVATE_HOSTS: [index.url, git.url('normal.git')].map(url => new URL(url).host).join(','),
-  BOXSWAIN_SANDBOX_GIT_HOSTS: new URL(git.url('normal.git')).hostname,
-  BOXSWAIN_SANDBOX_GIT_ALLOW_HTTP: 'true',
-});
 
 const UNITTEST = `import unittest
 class Sums(unittest.TestCase):
@@ -143,5 +127,5 @@ sys.exit(1)
       assert.equal((await fails('lint_check')).code, 'TOOL_NOT_INSTALLED');
     });
   },
-  { env },
+  { env: upstreamEnv },
 );

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isCluster } from '../../support/target.ts';
 import { type Peer, type WireName, wireNames } from '../../support/wires.ts';
 import { connectMcp, type Declaring, type Given, declareVerifications } from '../verify.ts';
 import { requirements } from './requirements.ts';
@@ -19,22 +20,25 @@ export interface Verifier {
   readonly once: Declaring<WireName, McpSubject>['once'];
 }
 
+/** In a cluster every file wants the same settings, so that those of one process share it. */
+const common = isCluster ? (await import('./upstreams.ts')).upstreamEnv : {};
+
 const createdSchema = z.looseObject({ workspace_id: z.string() });
 
 /** Declares the verifications of one file of the sandbox contract. */
 export function verifications(
   title: string,
   declare: (verifier: Verifier) => void,
-  { env, workers }: { workers?: number; env?: () => Promise<Record<string, string>> } = {},
+  { env = {}, workers }: { env?: Readonly<Record<string, string>>; workers?: number } = {},
 ): void {
   const manifest = {
     requirements,
     connect: connectMcp,
     subject: subjectOf,
-    prepare: async () => ({ env: (await env?.()) ?? {}, workers }),
+    prepare: async () => ({ env: { ...common, ...env }, workers }),
   };
   declareVerifications(title, manifest, ({ overWires, once }) =>
-    declare({ overMcp: (id, verification) => overWires(id, verification, wireNames), once }),
+    declare({ overMcp: (id, verification) => overWires(id, verification, { wires: wireNames }), once }),
   );
 }
 

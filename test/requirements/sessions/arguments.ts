@@ -10,6 +10,8 @@ export interface Argument {
   readonly clamped?: readonly [number, number];
   readonly oneOf?: readonly string[];
   readonly kind?: 'text' | 'object' | 'list';
+  /** What a list may hold. */
+  readonly element?: unknown;
 }
 
 interface Tool {
@@ -32,6 +34,7 @@ const prompt = {
   slug: hidden,
   when_open: { oneOf: ['error', 'fork', 'queue', 'wait'], default: 'error' },
   when_busy: { oneOf: ['queue', 'interrupt', 'error'], default: 'queue' },
+  attachments: { kind: 'list', element: { fileId: 'up_x' }, bounds: [0, 10], isHidden: true },
   idempotency_key,
 } as const;
 
@@ -126,6 +129,8 @@ export const tools: Readonly<Record<string, Tool>> = {
       timeout_ms: { default: 5000, clamped: [0, 30_000] },
       max_events: { default: 200, bounds: [1, 1000] },
       types: { kind: 'list' },
+      agent_ids: { kind: 'list', isHidden: true },
+      severity_min: { oneOf: ['info', 'warning', 'critical'], isHidden: true },
     },
   },
   get_health: { hints: 'RI', args: {} },

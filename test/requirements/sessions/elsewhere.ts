@@ -80,6 +80,8 @@ const terminals = [
     ],
     ['hooks.down', 'with the server down the terminal works as before', 'with the server down'],
     ['hooks.removed', 'hooks remove undoes what install did', 'the hooks are removed'],
+    ['hooks.channel', 'channel.present of a session whose hooks reach the server', 'its session shows that its hooks'],
+    ['hooks.killed', 'a killed server leaves the dialog to the terminal', 'a server that is killed while it holds'],
   ]),
   ...rowsOf('test/sessions/hooks.test.ts', ['http'])([
     ['hooks.hold', 'the reply is held until answered, in the form of the contract', 'a request for leave is held'],
@@ -87,6 +89,10 @@ const terminals = [
     ['hooks.origin', 'Host and Origin are checked', 'a hook of a page'],
     ['hooks.size', 'at most 1 MiB', 'a hook of more than 1 MiB'],
     ['hooks.revoked', 'a revoked token is void', 'a token that was revoked'],
+  ]),
+  ...rowsOf('src/hub/sessions/terminals/terminal-requests.test.ts', ['process'])([
+    ['hooks.caller', 'a hook token belongs to one caller, who alone sees its requests', 'is nobody else’s'],
+    ['hooks.expired', 'what nobody answers is left to the terminal after hold_seconds', 'that nobody answers is left'],
   ]),
 ];
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { runCli } from '../../support/server.ts';
-import type { Grounds, SessionVerifier } from './verify.ts';
+import type { Grounds } from './grounds.ts';
+import type { SessionVerifier } from './verify.ts';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
@@ -79,10 +80,11 @@ export function declareErrors({ once }: SessionVerifier, grounds: () => Grounds)
       WORKER_NOT_FOUND: ['list', '--worker-id', 'w'],
       INVALID_CWD: ['create', '--agent', 'scripted', '--cwd', '/nowhere'],
     };
-    for (const [code, words] of Object.entries(runs)) {
+    const told = Object.entries(runs).map(async ([code, words]) => {
       const { code: exit, stdout, stderr } = await runCli(['sessions', ...words, ...at]);
       assert.deepEqual([exit, stdout], [exits[code], ''], code);
       assert.match(stderr, new RegExp(`^error: .* \\[${code}\\]\\nhint: .+\\n$`), code);
-    }
+    });
+    await Promise.all(told);
   });
 }

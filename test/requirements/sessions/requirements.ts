@@ -54,6 +54,49 @@ const rules: Requirement[] = [
   mcp('rule.live_ids', 'messages and parts read from a session have the ids that its events had'),
 ];
 
+const prompts: Requirement[] = [
+  mcp('prompt.attachments', 'uploaded files go with a prompt, ten at most, bit for bit'),
+  mcp('prompt.resumed', 'a session that was disposed of resumes with its mode, model and memory'),
+  mcp('prompt.failed', 'a session whose agent has ended is failed, says why, and resumes with the next prompt'),
+  mcp('tool.create_session.workspace', 'with workspace_id the agent works in that workspace, cwd being relative to it'),
+  mcp('rule.slugs', 'slugs are looked up and never taken for paths; a project is where its sessions were'),
+  mcp('rule.pages', 'pages of every list have the entries of the whole list, each once'),
+];
+
+const permissions: Requirement[] = [
+  mcp('permission.expires', 'what nobody answers for an hour is denied with a message that says so'),
+  mcp('permission.remember_always', 'leave for always holds for the next session of the project and for no other'),
+  mcp('permission.lacks', 'what an agent lacks is CAPABILITY_UNSUPPORTED, and the request waits on'),
+  mcp('permission.arguments', 'message goes with deny, updated_input with allow; of another session it is unknown'),
+];
+
+const streams: Requirement[] = [
+  mcp('events.fields', 'each type of event is told and has its fields; the first one is session.created'),
+  mcp('events.waits', 'a poll returns at the first matching event, or empty after its time'),
+  mcp('events.task', 'the stream of a task is read from its beginning; a cursor belongs to its stream'),
+  mcp('events.workspace', 'the stream of a workspace tells what becomes of it'),
+  mcp('events.fleet', 'the stream of the fleet is read by agent and by severity'),
+  mcp('events.gap', 'a cursor older than seven days gives the oldest event that is kept, and gap'),
+  mcp('state.restart', 'state, sessions and what was said survive a restart'),
+];
+
+const places: Requirement[] = [
+  mcp('rule.warnings', 'lists name a worker that does not answer, and have what the others have'),
+  mcp('failure.17.workers', 'every tool reaches the sessions of every worker'),
+  mcp(
+    'mirror.open',
+    'a session open in a terminal is mirror; a prompt is refused with the choices, nothing is written',
+  ),
+  mcp('prompt.expired', 'a prompt that waited for a terminal for a day has expired, is told of, and ends its turn'),
+];
+
+const settings: Requirement[] = [
+  machine('environment.earlier', 'variables of the earlier system work under both prefixes; ours win'),
+  machine('environment.claude', 'CLAUDE_CONFIG_DIR is where transcripts of Claude Code are'),
+  machine('configuration.keys', 'the keys of the contract exist, with its defaults, and are shown by config show'),
+  machine('configuration.sessions', 'the default agent, leave for bypassPermissions and the time for answers are set'),
+];
+
 const errors: Requirement[] = [
   http('error.http', 'each error has its status, code, message, hint and form over HTTP'),
   cli('error.cli', 'each error has its exit code, message and hint on the command line'),
@@ -69,16 +112,29 @@ const history: Requirement[] = [
   mcp('failure.01', 'get_project_memory gives the files of a project that has memory, and [] for one that has none'),
   mcp('failure.09', 'tokens once per message id over whole transcripts, recorded costs, unpriced sessions counted'),
   mcp('history.forked', 'a session that only a transcript tells of is read, renamed and listed by its new title'),
+  mcp('history.memory_all', 'include all adds instructions and rules; 256 KiB of a file; over HTTP and CLI too'),
+  mcp('history.untouched', 'nothing that is asked changes what agents wrote'),
+  mcp('usage.fresh', 'usage follows what is recorded within ten seconds'),
   machine('history.appended', 'a line that an agent appends is found, after a torn one too'),
 ];
 
-const surfaces: Requirement[] = [cli('cli.verbs', 'every verb of boxswain sessions works, and boxswain health')];
+const surfaces: Requirement[] = [
+  http('http.events', 'GET /api/events: server.connected first, data only, id a cursor, goes on after Last-Event-ID'),
+  cli('cli.verbs', 'every verb of boxswain sessions works, and boxswain health'),
+  cli('cli.follow', 'events --follow prints each event as a line of JSON, until it is interrupted'),
+  cli('cli.hooks', 'hooks install shows the change, asks, keeps a copy; remove undoes it'),
+];
 
 export const requirements: readonly Requirement[] = [
   ...tools,
   ...rules,
+  ...prompts,
+  ...permissions,
+  ...streams,
+  ...places,
   ...errors,
   ...history,
   ...surfaces,
+  ...settings,
   ...verifiedElsewhere,
 ];

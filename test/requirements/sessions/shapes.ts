@@ -22,10 +22,13 @@ const validFor = (args: Readonly<Record<string, Argument>>) =>
   Object.fromEntries(requiredOf(args).map(name => [name, VALID[name]]));
 
 /** Values that must be refused. */
-function* refusedOf({ bounds, oneOf, clamped, kind }: Argument): Generator<unknown> {
+function* refusedOf({ bounds, oneOf, clamped, kind, element }: Argument): Generator<unknown> {
   if (bounds !== undefined) {
     const [least, most] = bounds;
-    for (const size of [least - 1, most + 1]) yield kind === 'text' ? 'x'.repeat(size) : size;
+    for (const size of [least - 1, most + 1]) {
+      if (kind === undefined) yield size;
+      else if (size >= 0) yield kind === 'text' ? 'x'.repeat(size) : Array.from({ length: size }, () => element);
+    }
     if (kind === undefined) yield least + 0.5;
   }
   if (clamped !== undefined) yield clamped[0] + 0.5;

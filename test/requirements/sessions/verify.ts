@@ -1,15 +1,15 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
-import { scratchDirectory } from '../../support/server.ts';
 import { type CallOptions, type CallResult, type Peer, type WireName, wireNames } from '../../support/wires.ts';
 import { connectMcp, type Declaring, declareVerifications, type Given, type Manifest, type Place } from '../verify.ts';
+import { type Grounds, prepareGrounds } from './grounds.ts';
 import { requirements } from './requirements.ts';
 
 export type SessionWire = WireName | 'http, operations';
 const everyWire: readonly SessionWire[] = [...wireNames, 'http, operations'];
 /** One of each transport and protocol era, for what does not depend on how it is asked. */
 const twoWires: readonly SessionWire[] = ['stdio, legacy', 'http, modern'];
+const oneServer: readonly SessionWire[] = [...twoWires, 'http, operations'];
 
 /** Whoever calls tools: a client of MCP, or of `POST /api/operations/{tool}`, which gives no texts. */
 export interface ToolCaller extends Pick<Peer, 'call' | 'ok' | 'fails' | 'close'> {
@@ -31,14 +31,9 @@ export interface SessionVerifier {
   overMcp(id: string, verification: (subject: SessionSubject) => Promise<void>): void;
   /** Over one wire of each transport and era. */
   overTwo(id: string, verification: (subject: SessionSubject) => Promise<void>): void;
+  /** The same and as an operation of HTTP, all at one server: `target` has the records of whatever is asked. */
+  overRecords(id: string, verification: (subject: SessionSubject) => Promise<void>): void;
   readonly once: Declaring<SessionWire, SessionSubject>['once'];
-}
-
-/** Where agents work and keep their records, for all of a file's verifications. */
-export interface Grounds {
-  readonly projects: string;
-  /** Writes below the home of the user whose agents these are; in a cluster that of `worker-1`. */
-  home(path: string, content: string | Buffer): Promise<string>;
 }
 
 const createdSchema = z.looseObject({ sessionId: z.string() });
@@ -60,33 +55,18 @@ export function verifications(
       wire === 'http, operations' ? operationsCaller(place.url) : connectMcp(wire, place),
     subject: async (given: Given<SessionWire, ToolCaller>) => subjectOf(given, join(there().projects, 'shop')),
     async prepare() {
-      const scratch = await scratchDirectory();
-      const projects = join(scratch.path, 'projects');
-      const homeOf = (name: string) => join(scratch.path, 'homes', name);
-      await mkdir(join(projects, 'shop'), { recursive: true });
-      const made: Grounds = {
-        projects,
-        async home(path, content) {
-          const file = join(homeOf('worker-1'), path);
-          await mkdir(dirname(file), { recursive: true });
-          await writeFile(file, content);
-          return file;
-        },
-      };
+      const { grounds: made, options } = await prepareGrounds();
       grounds = made;
-      for (const name of ['worker-1', 'worker-2']) await mkdir(homeOf(name), { recursive: true });
       await before?.(made);
-      const shared = { BOXSWAIN_SESSIONS_ROOTS: projects, HOME: homeOf('worker-1'), ...env };
-      // Of several machines each has a home of its own.
-      const envOf = (name: string): Record<string, string> => (name.startsWith('worker') ? { HOME: homeOf(name) } : {});
-      return { env: shared, envOf, workers: 2, close: scratch.remove };
+      return { ...options, env: { ...options.env, ...env } };
     },
   };
   declareVerifications(title, manifest, ({ overWires, once }) =>
     declare(
       {
-        overMcp: (id, verification) => overWires(id, verification, everyWire),
-        overTwo: (id, verification) => overWires(id, verification, twoWires),
+        overMcp: (id, verification) => overWires(id, verification, { wires: everyWire }),
+        overTwo: (id, verification) => overWires(id, verification, { wires: twoWires }),
+        overRecords: (id, verification) => overWires(id, verification, { wires: oneServer, isAttached: true }),
         once,
       },
       there,
@@ -125,7 +105,8 @@ const errorSchema = z.object({
   details: z.record(z.string(), z.unknown()),
 });
 
-function operationsCaller(url: string): ToolCaller {
+/** Asks the operations over HTTP. */
+export function operationsCaller(url: string): ToolCaller {
   const call = async (
     tool: string,
     args: Record<string, unknown> = {},
