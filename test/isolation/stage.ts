@@ -28,8 +28,8 @@ export const callerOf = (id: string, more: Partial<Caller> = {}): Caller => ({
   ...more,
 });
 
-/** Everything is real: hub, worker, boxes, the scripted agent, records on disk. */
-export async function openStage() {
+/** Everything is real: hub, worker, boxes, the scripted agent, records on disk. Callers may do as much as they like, but for `limits`. */
+export async function openStage(limits: object = {}) {
   const scratch = await scratchDirectory();
   const [directory, home, project] = ['data', 'home', 'project'].map(name => join(scratch.path, name));
   assert.ok(directory !== undefined && home !== undefined && project !== undefined);
@@ -38,7 +38,7 @@ export async function openStage() {
   const solo = await startSolo({
     config: configSchema.parse({
       directory,
-      limits: { workspaces: plenty, sessions: 100, tasks: plenty, calls_per_minute: plenty, concurrent_calls: plenty },
+      limits: { workspaces: plenty, sessions: 100, tasks: plenty, calls_per_minute: plenty, ...limits },
       // Nothing is to change by itself meanwhile.
       sessions: { roots: [scratch.path], agents: { scripted: {} }, park_after_seconds: 86_400 },
       sandbox: { spare_boxes: 0, idle_stop_seconds: 86_400, default_ttl_seconds: 86_400 },

@@ -1,5 +1,6 @@
 import type { Caller } from '../../auth/caller.ts';
-import type { ShareKind, ShareStore } from '../../store/sharing/store.ts';
+import { AppError } from '../../errors/app-error.ts';
+import type { ShareAccess, ShareStore } from '../../store/sharing/store.ts';
 
 /** Whose transcripts of the machines' own agents are: the user of this installation. */
 export const MACHINE_USER = 'local';
@@ -26,11 +27,15 @@ export class Sharing {
     this.#shares = shares;
   }
 
-  /** Nothing that is done inside a workspace is anybody's but its owner's; who may use the workspace may use that. */
+  /**
+   * Nothing that is done inside a workspace is anybody's but its owner's; who may use the workspace may use that. Throws POLICY_DENIED
+   * where it is shared for reading, and that is not enough.
+   */
   async mayUseWorkspace({ id, caller: owner }: Owned, asker: Asker): Promise<boolean> {
     return owner === asker.id || (await this.#isGranted('workspace', id, asker));
   }
 
+  /** Throws POLICY_DENIED like `mayUseWorkspace`. */
   async mayUseSession({ id, caller: owner }: Owned, asker: Asker): Promise<boolean> {
     if (owner === asker.id || (await this.#isGranted('session', id, asker))) return true;
     return owner === MACHINE_USER && (await this.mayUseHistory(asker));
@@ -38,11 +43,18 @@ export class Sharing {
 
   /** Transcripts of sessions that nobody has directed from here. */
   async mayUseHistory(asker: Asker): Promise<boolean> {
-    return asker.id === MACHINE_USER || (await this.#isGranted('history', ALL_HISTORY, asker));
+    if (asker.id === MACHINE_USER) return true;
+    return isEnough(await this.#shares.access({ kind: 'history', target: ALL_HISTORY }, asker), asker);
   }
 
-  async #isGranted(kind: ShareKind, target: string, asker: Asker): Promise<boolean> {
+  async #isGranted(kind: 'workspace' | 'session', target: string, asker: Asker): Promise<boolean> {
     const access = await this.#shares.access({ kind, target }, asker);
-    return access === 'write' || (access === 'read' && asker.isReadOnly === true);
+    if (access === undefined || isEnough(access, asker)) return access !== undefined;
+    throw new AppError('POLICY_DENIED', `${kind} ${target} is shared with you for reading only`, {
+      hint: 'ask its owner to share it with access write',
+    });
   }
 }
+
+const isEnough = (access: ShareAccess | undefined, { isReadOnly }: Asker): boolean =>
+  access === 'write' || (access === 'read' && isReadOnly === true);
