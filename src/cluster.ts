@@ -24,11 +24,14 @@ import {
   siteOf,
 } from './parts.ts';
 import { hubToken, readTokenFile } from './tokens.ts';
+import type { Store } from './store/store.ts';
 import { createWorker } from './worker/worker.ts';
 
 export interface RunningHub {
   readonly id: string;
   readonly hub: Hub;
+  /** Users who sign in here. */
+  readonly store: Pick<Store, 'signIn'>;
   readonly operations: readonly Operation[];
   /** Contents for workers that have no blob service of their own; undefined where the hub cannot tell whom to trust. */
   readonly workerBlobs?: BlobRoutesOptions;
@@ -67,6 +70,7 @@ export async function startHub({
   return {
     id,
     hub,
+    store,
     operations: servedBy(config, true),
     ...(trust && {
       workerBlobs: { blobs, verifyWorker: (header, request) => trust.checker.check(header, request) },

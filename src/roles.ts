@@ -22,6 +22,7 @@ import { uploadOf } from './operations/sessions/uploads.ts';
 import { commandsOf, hookAccessOf } from './parts.ts';
 import { reloadOnHangUp } from './reload.ts';
 import { onPort, untilEnded } from './restarting.ts';
+import { createSignInRoles, openSignIn } from './sign-in.ts';
 import { type Solo, startSolo } from './solo.ts';
 import { startTracing } from './telemetry/tracing.ts';
 import { createTokenRoles, workerTokens } from './tokens.ts';
@@ -148,6 +149,7 @@ export function createRoles({ version, env }: RoleOptions): Roles {
     attack: async flags => runAttacksOn(await configure(flags)),
     ...createTransferRoles(configure),
     ...createTokenRoles(configure),
+    ...createSignInRoles(configure),
     hookAccess: async flags => hookAccessOf((await configure(flags)).config),
   };
 }
@@ -165,7 +167,7 @@ interface Doors {
 
 /** Everything through which a hub is reached: MCP and HTTP on a port, and both sockets of this machine. */
 async function openDoors(
-  { hub, operations }: Pick<Solo, 'hub' | 'operations'>,
+  { hub, operations, store }: Pick<Solo, 'hub' | 'operations' | 'store'>,
   { config, log, version, started, blobs, tokens, restart }: Doors,
 ): Promise<{ url: string }> {
   const sockets = socketsOf(config);
@@ -179,6 +181,7 @@ async function openDoors(
     blobs,
     tokens,
     restart,
+    authServer: await openSignIn(config, { store, log }),
     socketPath: sockets.http,
   });
   started.defer(() => http.close());

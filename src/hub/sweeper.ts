@@ -73,6 +73,7 @@ export class Sweeper {
     await store.pollPositions.prune(sessionsBefore);
     await store.uploads.prune(before);
     await store.idempotency.prune();
+    await store.signIn.prune();
     await store.checkpoints.prune();
     await store.artifacts.prune();
   }

@@ -102,14 +102,13 @@ export class Interactions {
   async #show({ response, interaction }: Turn, refused: Partial<Refused>): Promise<void> {
     const action = `${this.#mount}${INTERACTION}/${interaction.uid}`;
     const asking = await this.#asking(interaction);
+    const formTarget = formTargetOf(paramsSchema.parse(interaction.params).redirect_uri);
     const { problem, given: name, status } = refused;
     if (interaction.prompt.name === 'login') {
-      return sendPage(response, signInPage(asking, { action, problem, name }), { status });
+      return sendPage(response, signInPage(asking, { action, formTarget, problem, name }), { status });
     }
     const { user, granted, refused: beyond } = await this.#scopes(interaction);
-    const { redirect_uri } = paramsSchema.parse(interaction.params);
-    const form = { action, user, scopes: granted, refused: beyond, formTarget: formTargetOf(redirect_uri) };
-    sendPage(response, consentPage(asking, form));
+    sendPage(response, consentPage(asking, { action, user, scopes: granted, refused: beyond, formTarget }));
   }
 
   async #asking({ params }: Interaction): Promise<Asking> {

@@ -34,9 +34,13 @@ export interface Asking {
   readonly place: string;
 }
 
-export function signInPage(asking: Asking, form: { action: string; problem?: string; name?: string }): Page {
+export function signInPage(
+  asking: Asking,
+  form: { action: string; formTarget: string; problem?: string; name?: string },
+): Page {
   return {
     title: 'Sign in',
+    formTarget: form.formTarget,
     body: html`<h1>Sign in to Boxswain</h1>
 ${introduction(asking)}
 ${form.problem === undefined ? '' : html`<p class="problem" role="alert" id="problem">${form.problem}</p>`}
@@ -63,8 +67,8 @@ export function consentPage(
     formTarget: form.formTarget,
     body: html`<h1>Allow access to Boxswain?</h1>
 ${introduction(asking)}
-<p>You are signed in as <strong>${user}</strong>.
-<form class="inline" method="post" action="${action}/switch"><button class="plain" type="submit">Sign in as somebody else</button></form></p>
+<div>You are signed in as <strong>${user}</strong>.
+<form class="inline" method="post" action="${action}/switch"><button class="plain" type="submit">Sign in as somebody else</button></form></div>
 ${scopes.length === 0 ? html`<p class="problem">Your account may do nothing of what is asked for.</p>` : html`<p>It will be able to:</p>${list(scopes)}`}
 ${refused.length === 0 ? '' : html`<p>It asks for more than your account may do, and will not get:</p>${list(refused)}`}
 ${

@@ -4,16 +4,14 @@ import type { Store } from '../../store/store.ts';
 import { knownScopes } from '../caller.ts';
 import { canonical, type Resource } from '../resource.ts';
 import { createAdapter } from './adapter.ts';
-import { fetchDocument, type FetchGuards } from './fetch-document.ts';
+import { ClientDocuments } from './client-documents.ts';
+import type { FetchGuards } from './fetch-document.ts';
 import type { ServerKeys } from './keys.ts';
-import { Limiter } from './limiter.ts';
 import { errorPage, sendPage } from './pages.ts';
 import { isSafeRedirect } from './redirects.ts';
 
 const HOUR = 60 * 60;
 const DAY = 24 * HOUR;
-/** Of clients that register themselves, and of documents about them that are fetched; at each hub. */
-const CLIENTS_PER_MINUTE = 30;
 /** The draft of client-id metadata documents that the library implements. */
 const DOCUMENTS_DRAFT = 'draft-02';
 
@@ -44,7 +42,7 @@ export function settingsOf({ store, keys, config, issuer, resource, guards, revo
   const mount = new URL(issuer).pathname.replace(/\/$/, '');
   const isHttps = issuer.startsWith('https:');
   const cookie = { httpOnly: true, sameSite: 'lax', secure: isHttps, signed: true } as const;
-  const fetches = new Limiter(CLIENTS_PER_MINUTE);
+  const documents = new ClientDocuments(guards);
   return {
     adapter: createAdapter({ store, returnTo: uid => `${issuer}${ROUTES.authorization}/${uid}`, revoked }),
     jwks: { keys: keys.signing },
@@ -75,7 +73,7 @@ export function settingsOf({ store, keys, config, issuer, resource, guards, revo
       clientIdMetadataDocument: {
         enabled: config.registration,
         ack: DOCUMENTS_DRAFT,
-        allowFetch: () => fetches.take(),
+        allowFetch: (_context, address) => documents.mayAsk(address),
         allowClient: (_context, client) => (client.redirectUris ?? []).every(isSafeRedirect),
         cacheDuration: { min: 60, max: DAY },
       },
@@ -116,7 +114,7 @@ export function settingsOf({ store, keys, config, issuer, resource, guards, revo
     issueRefreshToken: async (_context, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,
     clientBasedCORS: () => true,
-    fetch: input => fetchDocument(String(input), guards),
+    fetch: input => documents.get(String(input)),
     fetchResponseBodyLimits: { 'client_id metadata document': 32 * 1024 },
     interactions: { policy: alwaysConsent(), url: (_context, { uid }) => `${mount}${INTERACTION}/${uid}` },
     // Each consent has a grant of its own, so that what is revoked is one installation of a client and not all of them.
@@ -146,6 +144,7 @@ function alwaysConsent(): interactionPolicy.DefaultPolicy {
     oidc.result?.consent === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
   );
   checks.add(always);
+  checks.remove('native_client_prompt');
   // Scopes are granted for the resource, never for the account alone.
   checks.remove('op_scopes_missing');
   return policy;
