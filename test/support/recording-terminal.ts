@@ -38,4 +38,11 @@ export class RecordingTerminal implements Terminal {
     this.stderr += question;
     return this.typed;
   }
+
+  /** What its user types unseen, one after the other. */
+  readonly secrets: string[] = [];
+  async askSecret(question: string): Promise<string> {
+    this.stderr += question;
+    return this.secrets.shift() ?? '';
+  }
 }
