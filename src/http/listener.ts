@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type AdmissionPolicy, refusedNames, type RequestFacts } from '../auth/admission.ts';
-import type { Caller } from '../auth/caller.ts';
+import { asReader, type Caller } from '../auth/caller.ts';
+import type { AuthServer } from '../auth/server/auth-server.ts';
 import { BLOBS_PATH } from '../blobs/wire.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Log } from '../log/log.ts';
@@ -32,8 +33,12 @@ export interface ListenerParts {
   /** Read at each request: the port is known only when the server listens. */
   readonly policy: () => AdmissionPolicy;
   readonly guard: Guard;
+  /** Nothing is changed, whoever asks. */
+  readonly isReadOnly?: boolean;
   /** Answers to callers with tokens; undefined where there are none. */
   readonly open?: OpenAnswers;
+  /** Asks its visitors itself who they are. */
+  readonly authServer?: Pick<AuthServer, 'owns' | 'handle'>;
 }
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
@@ -43,6 +48,7 @@ const MCP_PATH = /^\/mcp(?:\/x\/[^/]+)?$/;
 /** The way of every request: admitted or refused, then to MCP directly or to the routes. */
 export function createListener(parts: ListenerParts): Listener {
   const { mcp, api, blobRoutes, hookRoutes, bodyTimeoutMs, log, maxBodyBytes, transport, policy, guard, open } = parts;
+  const { isReadOnly = false, authServer } = parts;
   const mcpHandler = createMcpHandler({ mcp, log, maxBodyBytes });
   const callers = new WeakMap<object, Caller>();
   const apiHandler = getRequestListener(
@@ -58,7 +64,8 @@ export function createListener(parts: ListenerParts): Listener {
   const serve = (request: IncomingMessage, response: ServerResponse, { path, entry }: Served) => {
     const isMcp = MCP_PATH.test(path);
     if ('refused' in entry) return refuse(response, entry.refused, { isMcp });
-    const { caller, token } = entry;
+    const { token } = entry;
+    const caller = isReadOnly || asksForNoChange(request) ? asReader(entry.caller) : entry.caller;
     if (token !== undefined) open?.add(request, response, token);
     inScope(openRequest(request, response, path), () => {
       if (isMcp) {
@@ -85,6 +92,9 @@ export function createListener(parts: ListenerParts): Listener {
     if (path === HOOKS_PATH) {
       return inScope(openRequest(request, response, path), () => void hookHandler(request, response));
     }
+    if (authServer?.owns(path)) {
+      return inScope(openRequest(request, response, path), () => authServer.handle(request, response));
+    }
     if (allowOrigin(request, response, path) || answerDiscovery(request, response, { guard, path })) return;
     const entry = guard.enter(request, facts, policy());
     if (!(entry instanceof Promise)) return serve(request, response, { path, entry });
@@ -93,6 +103,14 @@ export function createListener(parts: ListenerParts): Listener {
       if (!socket.destroyed) serve(request, response, { path, entry: settled });
     });
   };
+}
+
+const TRUE = /^(?:true|1|yes|on)$/i;
+
+/** `X-MCP-Readonly`, of a request in whatever form. */
+function asksForNoChange({ headers }: IncomingMessage): boolean {
+  const value = headers['x-mcp-readonly'];
+  return typeof value === 'string' && TRUE.test(value.trim());
 }
 
 interface Served {

@@ -4,6 +4,7 @@ import { type AdmissionPolicy, admissionPolicy } from '../auth/admission.ts';
 import { apiTokenSource } from '../auth/api-tokens.ts';
 import { createAuthenticator } from '../auth/authenticate.ts';
 import { audiencesOf, resourceAt } from '../auth/resource.ts';
+import type { AuthServer } from '../auth/server/auth-server.ts';
 import { listenOnSocket } from '../auth/unix-socket.ts';
 import type { TokenSource } from '../auth/verdict.ts';
 import type { WorkerTokens } from '../auth/worker-tokens.ts';
@@ -27,9 +28,11 @@ export interface HttpOptions {
   readonly operations: readonly Operation[];
   /** What `{command, args}` on `/mcp` is answered with. */
   readonly commands?: readonly Operation[];
-  readonly config: Pick<Config, 'http'> & Partial<Pick<Config, 'auth'>>;
+  readonly config: Pick<Config, 'http'> & Partial<Pick<Config, 'auth' | 'read_only'>>;
   /** Judge tokens before the issuers of the configuration do. */
   readonly tokenSources?: readonly TokenSource[];
+  /** The built-in one; undefined: there is none, and its paths are no routes. */
+  readonly authServer?: AuthServer;
   readonly log: Log;
   readonly version: string;
   /** Also listens here, for the user of this machine; see `listenOnSocket`. */
@@ -87,14 +90,17 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const bodyTimeoutMs = blobRoutes ? LIMITS.requestTimeout : undefined;
   const hookRoutes = createHookRoutes({ hub, log, closing: closing.signal });
   const auth = config.auth ?? authSchema.parse({});
+  const { authServer } = options;
   let policy: AdmissionPolicy | undefined;
   const authenticator = await createAuthenticator({
     config: auth,
     audiences: () => audiencesFor(config.http, policy ?? NOBODY),
     sources: [
       apiTokenSource(hub.apiTokens),
+      ...(authServer ? [authServer.source] : []),
       ...(options.tokenSources ?? []),
     ],
+    ownIssuers: authServer && [authServer.issuer],
     now: options.now,
   });
   const guard = new Guard({
@@ -106,9 +112,11 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const open = new OpenAnswers(authenticator, { log });
   const revoked = () => {
     authenticator.forget();
-    void open.look();
+    void open.look({ streamsOnly: true });
   };
   hub.apiTokens.onRevoked(revoked);
+  authServer?.onRevoked(revoked);
+  const isReadOnly = config.read_only;
   const shared = {
     mcp,
     api,
@@ -119,6 +127,8 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
     maxBodyBytes,
     guard,
     open,
+    isReadOnly,
+    authServer,
   };
   const tcp = makeServer(createListener({ ...shared, transport: 'tcp', policy: () => policy ?? NOBODY }));
   const { address, port } = await listenOnPort(tcp, config.http);

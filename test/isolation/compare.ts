@@ -33,10 +33,12 @@ export async function assertAlike(
 
 export const codeOf = (answer: Answer): string => ('error' in answer ? String(answer.error.code) : 'ok');
 
-/** Longest first: some handles contain others. Texts of JSON in JSON have them too. */
+/** Longest first: some handles contain others. Some are shown cut, without what stands before them, or in small letters. */
 function without(text: string, handles: readonly string[]): string {
   const known = [...new Set(handles.flatMap(handle => [handle, handle.replace(/^[a-z]+:/, ''), handle.slice(0, 64)]))];
-  return known.sort((a, b) => b.length - a.length).reduce((left, handle) => left.replaceAll(handle, '<handle>'), text);
+  return known
+    .sort((a, b) => b.length - a.length)
+    .reduce((left, handle) => left.replaceAll(new RegExp(handle.replaceAll(/[^\w-]/g, '\\$&'), 'gi'), '<handle>'), text);
 }
 
 /** What differs between any two calls: ids of what they make and of themselves, times, durations, figures of use. */

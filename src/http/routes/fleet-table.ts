@@ -1,15 +1,19 @@
-import type { SessionRoute } from './session-table.ts';
+import { type OperationRoute, routesWith } from './operation-route.ts';
 
 /** Agents of all providers. */
-export const fleetRoutes: readonly SessionRoute[] = [
-  { at: 'GET /api/agents', operation: 'list_all_agents', status: 200 },
-  { at: 'POST /api/agents', operation: 'create_new_agent_task', status: 201 },
-  { at: 'GET /api/agents/:agent_id', operation: 'get_agent_details_by_id', status: 200 },
-  { at: 'GET /api/agents/:agent_id/logs', operation: 'get_agent_execution_logs', status: 200 },
-  { at: 'POST /api/agents/:agent_id/input', operation: 'send_input_to_agent', status: 202 },
-  { at: 'POST /api/agents/:agent_id/pause', operation: 'pause_agent', status: 202 },
-  { at: 'POST /api/agents/:agent_id/resume', operation: 'resume_agent', status: 202 },
-  { at: 'POST /api/agents/:agent_id/interrupt', operation: 'interrupt_agent', status: 202 },
-  { at: 'DELETE /api/agents/workspaces/:workspace_id', operation: 'delete_agent_workspace', status: 202 },
-  { at: 'GET /api/fleet/status', operation: 'get_fleet_status_metrics', status: 200 },
+export const fleetRoutes: readonly OperationRoute[] = [
+  ...routesWith(200, [
+    ['GET /api/agents', 'list_all_agents'],
+    ['GET /api/agents/:agent_id', 'get_agent_details_by_id'],
+    ['GET /api/agents/:agent_id/logs', 'get_agent_execution_logs'],
+    ['GET /api/fleet/status', 'get_fleet_status_metrics'],
+  ]),
+  ...routesWith(201, [['POST /api/agents', 'create_new_agent_task']]),
+  ...routesWith(202, [
+    ['POST /api/agents/:agent_id/input', 'send_input_to_agent'],
+    ['POST /api/agents/:agent_id/pause', 'pause_agent'],
+    ['POST /api/agents/:agent_id/resume', 'resume_agent'],
+    ['POST /api/agents/:agent_id/interrupt', 'interrupt_agent'],
+    ['DELETE /api/agents/workspaces/:workspace_id', 'delete_agent_workspace'],
+  ]),
 ];

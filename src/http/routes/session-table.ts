@@ -1,58 +1,43 @@
-type Json = Record<string, unknown>;
+import { type OperationRoute, routesWith } from './operation-route.ts';
 
-/** One route of `/api` that is an operation under another spelling. */
-export interface SessionRoute {
-  /** Method and path; what stands in the path under a name becomes the argument of that name. */
-  readonly at: `${'GET' | 'POST' | 'PATCH' | 'DELETE'} /api/${string}`;
-  readonly operation: string;
-  /** Of a success; 204 has no body. */
-  readonly status: 200 | 201 | 202 | 204;
-  /** The part of the output that is the body; absent: all of it. */
-  readonly body?: string;
-  /** Arguments of the operation, where they are not what came in query, body and path under the same names. */
-  readonly argumentsOf?: (given: Json) => Json;
-}
+type Json = Record<string, unknown>;
 
 /** Names that the earlier system's clients use. Longer pages, because it knew none. */
 const everything = (limit: number) => (given: Json) => ({ limit, ...given });
 
+const searched = ({ q, ...given }: Json): Json => ({ ...(q !== undefined && { query: q }), ...given });
+
+const patched = ({ if_version, ...patch }: Json): Json => ({ ...(if_version !== undefined && { if_version }), patch });
+
 /** The routes of CodeZ, with its statuses and bodies, and those that came with this program. */
-export const sessionRoutes: readonly SessionRoute[] = [
-  { at: 'GET /api/projects', operation: 'list_projects', status: 200, body: 'projects', argumentsOf: everything(1000) },
-  {
-    at: 'GET /api/projects/:slug/sessions',
-    operation: 'list_sessions',
-    status: 200,
-    body: 'sessions',
-    argumentsOf: everything(200),
-  },
-  { at: 'POST /api/projects/:slug/sessions', operation: 'create_session', status: 201 },
-  { at: 'GET /api/projects/:slug/memory', operation: 'get_project_memory', status: 200, body: 'files' },
-  { at: 'GET /api/sessions/:session_id', operation: 'get_session', status: 200 },
-  { at: 'PATCH /api/sessions/:session_id', operation: 'rename_session', status: 200 },
-  { at: 'DELETE /api/sessions/:session_id', operation: 'dispose_session', status: 204 },
-  { at: 'POST /api/sessions/:session_id/prompt', operation: 'send_prompt', status: 202 },
-  { at: 'POST /api/sessions/:session_id/abort', operation: 'abort_session', status: 204 },
-  { at: 'POST /api/sessions/:session_id/fork', operation: 'fork_session', status: 201 },
-  { at: 'POST /api/sessions/:session_id/permission', operation: 'respond_permission', status: 202 },
-  {
-    at: 'GET /api/search',
-    operation: 'search_sessions',
-    status: 200,
-    argumentsOf: ({ q, ...given }) => ({ ...(q !== undefined && { query: q }), ...given }),
-  },
-  { at: 'GET /api/permissions', operation: 'list_permissions', status: 200 },
-  { at: 'GET /api/agents/available', operation: 'list_agents_available', status: 200 },
-  { at: 'GET /api/state', operation: 'get_state', status: 200 },
-  {
-    at: 'PATCH /api/state',
-    operation: 'update_state',
-    status: 200,
-    argumentsOf: ({ if_version, ...patch }) => ({ ...(if_version !== undefined && { if_version }), patch }),
-  },
-  { at: 'GET /api/observability/stats', operation: 'get_observability', status: 200 },
-  // Figures are never older than ten seconds, so that a snapshot is nothing else than a look.
-  { at: 'POST /api/observability/snapshot', operation: 'get_observability', status: 200 },
-  { at: 'GET /api/health', operation: 'get_health', status: 200 },
-  { at: 'GET /api/health/details', operation: 'get_health_details', status: 200 },
+export const sessionRoutes: readonly OperationRoute[] = [
+  ...routesWith(200, [
+    ['GET /api/projects', 'list_projects', { body: 'projects', argumentsOf: everything(1000) }],
+    ['GET /api/projects/:slug/sessions', 'list_sessions', { body: 'sessions', argumentsOf: everything(200) }],
+    ['GET /api/projects/:slug/memory', 'get_project_memory', { body: 'files' }],
+    ['GET /api/sessions/:session_id', 'get_session'],
+    ['PATCH /api/sessions/:session_id', 'rename_session'],
+    ['GET /api/search', 'search_sessions', { argumentsOf: searched }],
+    ['GET /api/permissions', 'list_permissions'],
+    ['GET /api/agents/available', 'list_agents_available'],
+    ['GET /api/state', 'get_state'],
+    ['PATCH /api/state', 'update_state', { argumentsOf: patched }],
+    ['GET /api/observability/stats', 'get_observability'],
+    // Figures are never older than ten seconds, so that a snapshot is nothing else than a look.
+    ['POST /api/observability/snapshot', 'get_observability'],
+    ['GET /api/health', 'get_health'],
+    ['GET /api/health/details', 'get_health_details'],
+  ]),
+  ...routesWith(201, [
+    ['POST /api/projects/:slug/sessions', 'create_session'],
+    ['POST /api/sessions/:session_id/fork', 'fork_session'],
+  ]),
+  ...routesWith(202, [
+    ['POST /api/sessions/:session_id/prompt', 'send_prompt'],
+    ['POST /api/sessions/:session_id/permission', 'respond_permission'],
+  ]),
+  ...routesWith(204, [
+    ['DELETE /api/sessions/:session_id', 'dispose_session'],
+    ['POST /api/sessions/:session_id/abort', 'abort_session'],
+  ]),
 ];

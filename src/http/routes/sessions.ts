@@ -3,7 +3,9 @@ import { queryArguments, readArguments } from '../request.ts';
 import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
 import { finderOf } from './operations.ts';
 import { fleetRoutes } from './fleet-table.ts';
-import { type SessionRoute, sessionRoutes } from './session-table.ts';
+import type { OperationRoute } from './operation-route.ts';
+import { sessionRoutes } from './session-table.ts';
+import { shareRoutes } from './share-table.ts';
 
 type Json = Record<string, unknown>;
 
@@ -13,7 +15,7 @@ const NEEDLESS = ['slug', 'cwd'];
 /** Sessions, and agents of all providers, over HTTP: each route is an operation under another spelling. */
 export function addSessionRoutes(api: Api, parts: ApiParts): void {
   const find = finderOf(parts);
-  for (const route of [...sessionRoutes, ...fleetRoutes]) {
+  for (const route of [...sessionRoutes, ...fleetRoutes, ...shareRoutes]) {
     const [method = '', path = ''] = route.at.split(' ');
     api.on(method, path, async context => {
       const operation = find(route.operation);
@@ -30,7 +32,10 @@ interface Asked {
 }
 
 /** What stands in the path wins over the body, and that over the query. */
-async function argumentsOf({ argumentsOf }: SessionRoute, { operation, context, maxBodyBytes }: Asked): Promise<Json> {
+async function argumentsOf(
+  { argumentsOf }: OperationRoute,
+  { operation, context, maxBodyBytes }: Asked,
+): Promise<Json> {
   const body = context.req.method === 'GET' ? {} : await readArguments(context.req.raw, maxBodyBytes);
   const path: Json = { ...context.req.param() };
   const given = { ...renamed(queryArguments(context.req.raw, operation), operation), ...renamed(body, operation) };
@@ -49,7 +54,7 @@ function renamed(given: Json, { input }: Operation): Json {
 }
 
 /** A list that is the whole body leaves no room for what comes with it, which then stands in headers. */
-function answerOf({ status, body }: SessionRoute, output: Json): Response {
+function answerOf({ status, body }: OperationRoute, output: Json): Response {
   if (status === 204) return new Response(null, { status });
   const headers = new Headers({ 'x-content-type-options': 'nosniff' });
   if (body === undefined) return Response.json(output, { status, headers });
