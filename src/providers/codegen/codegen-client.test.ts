@@ -1,50 +1,16 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import {
-  type FakeCodegen,
-  type FakeCodegenOptions,
-  startFakeCodegen,
-} from '../../../test/support/fake-codegen/fake-codegen.ts';
+import { test } from 'node:test';
+import { codegenClient, failsWith } from '../../../test/support/codegen-client.ts';
 import { HTML_ERROR } from '../../../test/support/fake-codegen/troubles.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { isOutcomeUnknown } from '../http/failures.ts';
 import { SharedLimits } from '../http/shared-limits.ts';
-import { type CodegenClient, type CodegenClientOptions, codegenRules, createCodegenClient } from './codegen-client.ts';
-
-interface Setup {
-  readonly fake: FakeCodegen;
-  readonly client: CodegenClient;
-}
-
-/** Patient enough that a busy machine is no failure, and quick to repeat. */
-async function setUp(
-  t: TestContext,
-  options: Partial<CodegenClientOptions> = {},
-  fakeOptions: FakeCodegenOptions = {},
-): Promise<Setup> {
-  const fake = await startFakeCodegen(fakeOptions);
-  t.after(() => fake.close());
-  const { origin: baseUrl, orgId, token } = fake;
-  const client = createCodegenClient(
-    { baseUrl, orgId, token },
-    { shared: new SharedLimits(), firstRetryMs: 10, ...options },
-  );
-  return { fake, client };
-}
+import { createCodegenClient } from './codegen-client.ts';
 
 const { signal } = new AbortController();
 
-const failsWith =
-  (code: string, details: Record<string, unknown> = {}) =>
-  (error: unknown) => {
-    assert.ok(error instanceof AppError);
-    assert.equal(error.code, code);
-    for (const [name, value] of Object.entries(details)) assert.deepEqual(error.details[name], value);
-    return true;
-  };
-
 test('a run is created with everything that was given, and read as it is', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   const input = {
     prompt: 'Write tests',
     metadata: { task_id: 'a' },
@@ -68,7 +34,7 @@ test('a run is created with everything that was given, and read as it is', async
 });
 
 test('a complete run is resumed on the right path, and any run is stopped', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   const { id } = fake.runs.add({ status: 'COMPLETE', result: 'done' });
   const resumed = await client.resumeRun({ agentRunId: id, prompt: 'go on' }, { signal });
   assert.equal(resumed.status, 'ACTIVE');
@@ -78,7 +44,7 @@ test('a complete run is resumed on the right path, and any run is stopped', asyn
 });
 
 test('pages of runs are given as the service gives them, null metadata as none, unknown words as they are', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   fake.runs.add({ status: 'DREAMING', metadata: null, source_type: null, github_pull_requests: null });
   fake.runs.add({
     github_pull_requests: [{ id: 5, title: null, url: 'https://github.com/o/r/pull/5', created_at: 'x' }],
@@ -97,14 +63,14 @@ test('pages of runs are given as the service gives them, null metadata as none, 
 });
 
 test('an enumeration that has grown and fields that are new pass', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   const { id } = fake.runs.add();
   fake.troubles.next('getRun', { lie: body => ({ ...Object(body), source_type: 'TELEPATHY', novelty: { a: 1 } }) });
   assert.equal((await client.getRun(id, { signal })).sourceType, 'TELEPATHY');
 });
 
 test('a field that is missing or of another type is reported by its name', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   fake.troubles.next('listRuns', {
     lie: () => ({ items: [{ organization_id: 1 }], total: 1, page: 1, size: 1, pages: 1 }),
   });
@@ -121,7 +87,7 @@ test('a field that is missing or of another type is reported by its name', async
 });
 
 test('logs come from the alpha path, from the other where that is gone, and are passed unchanged', async t => {
-  const { fake, client } = await setUp(t, {}, { logPaths: ['plain'] });
+  const { fake, client } = await codegenClient(t, { fake: { logPaths: ['plain'] } });
   const { id } = fake.runs.add();
   const entry = {
     message_type: 'NOVEL',
@@ -145,7 +111,7 @@ test('logs come from the alpha path, from the other where that is gone, and are 
 });
 
 test('repositories are found in any case, asked for once, and near names are told of one that is not there', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   for (let at = 0; at < 150; at++) fake.runs.addRepo(`other/thing-${at}`);
   const { id } = fake.runs.addRepo('Zeeeepa/codegen.py');
   const [found, again] = await Promise.all([
@@ -163,7 +129,7 @@ test('repositories are found in any case, asked for once, and near names are tol
 
 test('repositories are asked for again after ten minutes, and after a failure', async t => {
   const clock = { now: 0 };
-  const { fake, client } = await setUp(t, { now: () => clock.now });
+  const { fake, client } = await codegenClient(t, { now: () => clock.now });
   fake.troubles.next('listRepos', { status: 500 });
   await assert.rejects(client.findRepo('a/b', { signal }), failsWith('CODEGEN_API_ERROR', { status_code: 500 }));
   await client.findRepo('a/b', { signal });
@@ -175,7 +141,7 @@ test('repositories are asked for again after ten minutes, and after a failure', 
 });
 
 test('each refusal of the service has its code, and none of them is repeated', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   const cases = [
     [401, { detail: 'bad token' }, 'AUTHENTICATION_FAILED', 'Authentication failed. Check CODEGEN_API_TOKEN.'],
     [403, { message: 'no access' }, 'AUTHENTICATION_FAILED', 'Authentication failed. Check CODEGEN_API_TOKEN.'],
@@ -204,7 +170,7 @@ test('each refusal of the service has its code, and none of them is repeated', a
 });
 
 test('what the service found wrong is in the details, by field', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   const detail = [{ loc: ['body', 'repo_id'], msg: 'Input should be a valid integer', type: 'int_type' }];
   fake.troubles.next('createRun', { status: 422, body: { detail } });
   const fields = [{ loc: ['body', 'repo_id'], msg: 'Input should be a valid integer' }];
@@ -212,7 +178,7 @@ test('what the service found wrong is in the details, by field', async t => {
 });
 
 test('an HTML page in place of an answer is reported, not taken for one', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   fake.troubles.next('getMe', { body: HTML_ERROR });
   await assert.rejects(client.getMe({ signal }), {
     code: 'CODEGEN_API_ERROR',
@@ -221,7 +187,7 @@ test('an HTML page in place of an answer is reported, not taken for one', async 
 });
 
 test('a listing that fails twice and then answers succeeds', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   fake.troubles.next('listRuns', { status: 503, body: HTML_ERROR });
   fake.troubles.next('listRuns', { cuts: 'before' });
   assert.equal((await client.listRuns({ skip: 0, limit: 10 }, { signal })).total, 0);
@@ -229,7 +195,7 @@ test('a listing that fails twice and then answers succeeds', async t => {
 });
 
 test('a creation whose answer is lost, or that a proxy failed, is not repeated, and known to be uncertain', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   for (const trouble of [{ cuts: 'after' }, { status: 502, body: HTML_ERROR }, { lie: () => ({}) }] as const) {
     fake.troubles.next('createRun', trouble);
     const before = fake.requests.count();
@@ -241,7 +207,7 @@ test('a creation whose answer is lost, or that a proxy failed, is not repeated, 
 });
 
 test('nobody there is NETWORK_ERROR, and certainly nothing was done', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   await fake.close();
   await assert.rejects(client.createRun({ prompt: 'x' }, { signal }), (error: unknown) => {
     assert.ok(error instanceof AppError);
@@ -252,131 +218,8 @@ test('nobody there is NETWORK_ERROR, and certainly nothing was done', async t =>
   });
 });
 
-test('failure 8: a hanging upstream ends in NETWORK_ERROR within its timeout and stops no other call', async t => {
-  const { fake, client } = await setUp(t, { timeoutMs: 2000 });
-  const { id } = fake.runs.add();
-  fake.troubles.always('getMe', { hangs: true });
-  const hanging = assert.rejects(client.getMe({ signal }), {
-    code: 'NETWORK_ERROR',
-    message: `Network error: no answer from ${new URL(fake.origin).host} within 2 s`,
-  });
-  const run = await client.getRun(id, { signal });
-  assert.equal(run.id, id);
-  await hanging;
-  assert.equal(fake.requests.count('getMe'), 1);
-});
-
-test('failure 8: 20 calls at once are served side by side', async t => {
-  const { fake, client } = await setUp(t);
-  const { id } = fake.runs.add();
-  // None is answered before all of them have come.
-  let release = () => {};
-  const all = new Promise<void>(resolve => {
-    release = resolve;
-  });
-  fake.troubles.always('getRun', { until: all });
-  const calls = Array.from({ length: 20 }, () => client.getRun(id, { signal }));
-  while (fake.requests.count('getRun') < 20) await new Promise(resolve => setImmediate(resolve));
-  release();
-  assert.equal((await Promise.all(calls)).length, 20);
-});
-
-test('failure 9: 70 reads in a burst keep within the budget, and all of them succeed', async t => {
-  const perMs = 1500;
-  const rules = { ...codegenRules, windows: { requests: { requests: 60, perMs } } };
-  const { fake, client } = await setUp(t, { rules }, { limit: { requests: 60, perMs } });
-  const { id } = fake.runs.add();
-  const runs = await Promise.all(Array.from({ length: 70 }, () => client.getRun(id, { signal })));
-  assert.equal(runs.length, 70);
-  assert.equal(fake.requests.count(), 70, 'none was refused');
-  assert.ok(fake.requests.mostWithin(perMs) <= 60);
-});
-
-test('failure 9: the 11th creation in a minute is RATE_LIMITED when it would have to wait too long', async t => {
-  const { fake, client } = await setUp(t);
-  const ten = await Promise.all(
-    Array.from({ length: 10 }, (_, at) => client.createRun({ prompt: `${at}` }, { signal })),
-  );
-  assert.equal(ten.length, 10);
-  await assert.rejects(client.createRun({ prompt: '11' }, { signal }), (error: unknown) => {
-    assert.ok(error instanceof AppError);
-    assert.equal(error.message, 'Rate limit of codegen reached');
-    const seconds = Number(error.details.retry_after_seconds);
-    assert.ok(seconds > 30 && seconds <= 60, `${seconds}`);
-    return !isOutcomeUnknown(error);
-  });
-  assert.equal(fake.requests.count('createRun'), 10);
-  await client.getMe({ signal });
-});
-
-test('failure 9: the 11th creation waits when a place comes free in time', async t => {
-  const perMs = 1000;
-  const windows = { ...codegenRules.windows, creations: { requests: 10, perMs } };
-  const { fake, client } = await setUp(t, { rules: { ...codegenRules, windows } });
-  await Promise.all(Array.from({ length: 11 }, (_, at) => client.createRun({ prompt: `${at}` }, { signal })));
-  assert.ok(fake.requests.mostWithin(perMs, 'createRun') <= 10);
-  assert.equal(fake.requests.count('createRun'), 11);
-});
-
-test('failure 9: 429 with Retry-After: 2 is not repeated earlier, by nobody', async t => {
-  const { fake, client } = await setUp(t);
-  const { id } = fake.runs.add();
-  fake.troubles.next('getRun', { status: 429, headers: { 'retry-after': '2' } });
-  const first = client.getRun(id, { signal });
-  while (fake.requests.count() < 1 || fake.requests.all[0]?.status === undefined)
-    await new Promise(resolve => setImmediate(resolve));
-  await first;
-  assert.ok((fake.requests.gaps('getRun')[0] ?? 0) >= 2000);
-  const until = Math.ceil(Date.now() / 1000) * 1000 + 1000;
-  fake.troubles.next('createRun', { status: 429, headers: { 'retry-after': new Date(until).toUTCString() } });
-  let startedAt = 0;
-  fake.runs.onStarted = () => {
-    startedAt = Date.now();
-  };
-  await client.createRun({ prompt: 'x' }, { signal });
-  assert.ok(startedAt >= until - 5, 'not before the date, but for the coarseness of timers');
-});
-
-test('a Retry-After that is too long to wait for is told at once', async t => {
-  const { fake, client } = await setUp(t);
-  fake.troubles.next('getMe', { status: 429, headers: { 'retry-after': '120' } });
-  await assert.rejects(client.getMe({ signal }), failsWith('RATE_LIMITED', { retry_after_seconds: 120 }));
-  assert.equal(fake.requests.count(), 1);
-  // Whoever asks next is told without the service being asked again.
-  await assert.rejects(client.getMe({ signal }), failsWith('RATE_LIMITED'));
-  assert.equal(fake.requests.count(), 1);
-});
-
-test('a storm of 429 ends in RATE_LIMITED, after no more than the retries', async t => {
-  const { fake, client } = await setUp(t);
-  fake.troubles.always('all', { status: 429 });
-  await assert.rejects(client.getMe({ signal }), failsWith('RATE_LIMITED'));
-  assert.equal(fake.requests.count(), 4);
-});
-
-test('failure 9: what is repeated in a storm of 429 counts against the budget too', async t => {
-  const perMs = 600;
-  const rules = { ...codegenRules, windows: { requests: { requests: 10, perMs } } };
-  const { fake, client } = await setUp(t, { rules });
-  const { id } = fake.runs.add();
-  fake.troubles.next('getRun', { status: 429 }, 15);
-  const runs = await Promise.all(Array.from({ length: 30 }, () => client.getRun(id, { signal })));
-  assert.equal(runs.length, 30);
-  assert.equal(fake.requests.count(), 45);
-  assert.ok(fake.requests.mostWithin(perMs) <= 10);
-});
-
-test('clients with one token share their budget, also when one is made anew', async t => {
-  const shared = new SharedLimits();
-  const { fake, client } = await setUp(t, { shared });
-  for (let at = 0; at < 10; at++) await client.createRun({ prompt: 'x' }, { signal });
-  const { origin: baseUrl, orgId, token } = fake;
-  const anew = createCodegenClient({ baseUrl: `${baseUrl}/v1/`, orgId, token }, { shared });
-  await assert.rejects(anew.createRun({ prompt: 'x' }, { signal }), failsWith('RATE_LIMITED'));
-});
-
 test('failure 10: the token is in no error, also when the service repeats it', async t => {
-  const { fake, client } = await setUp(t);
+  const { fake, client } = await codegenClient(t);
   fake.troubles.next('getMe', { status: 401, body: { message: `bad token ${fake.token}` } });
   fake.troubles.next('getMe', { status: 500, body: `<html>${fake.token}</html>` });
   fake.troubles.next('getMe', { lie: () => ({ id: 1, github_username: `x-${fake.token}` }) });
@@ -388,24 +231,6 @@ test('failure 10: the token is in no error, also when the service repeats it', a
     });
   }
   assert.equal((await client.getMe({ signal })).githubName, 'x-[redacted]');
-});
-
-test('a call whose caller goes away ends at once, with the caller’s reason', async t => {
-  const { fake, client } = await setUp(t);
-  fake.troubles.always('getMe', { hangs: true });
-  const caller = new AbortController();
-  const call = client.getMe({ signal: caller.signal });
-  while (fake.requests.count() === 0) await new Promise(resolve => setImmediate(resolve));
-  caller.abort(new Error('gone'));
-  await assert.rejects(call, /gone/);
-});
-
-test('the documented limits are the ones that are kept', () => {
-  assert.deepEqual(codegenRules.windows, {
-    requests: { requests: 60, perMs: 30_000 },
-    creations: { requests: 10, perMs: 60_000 },
-    logs: { requests: 60, perMs: 60_000 },
-  });
 });
 
 test('an organization that is no number, and an address that is none, are refused before anything is asked', () => {
