@@ -8,8 +8,9 @@ import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
 import { toJsonObject } from '../json.ts';
 import type { CodegenGate } from './gate.ts';
-import { bodyOf, pullRequestsOf } from './run-body.ts';
+import { bodyOf } from './run-body.ts';
 import { type RunBook, streamOf } from './run-book.ts';
+import { itemView, orchestratorOf, runView } from './task-view.ts';
 
 export interface ListQuery {
   readonly status?: string;
@@ -86,7 +87,7 @@ export class ReadingDesk {
     const tasks = new Map(mine.map(({ runId, id }) => [runId, id]));
     return toJsonObject({
       status: 'success',
-      items: found.items.map(run => itemOf(run, tasks.get(run.id) ?? null)),
+      items: found.items.map(run => itemView(run, tasks.get(run.id) ?? null)),
       total: found.total,
       page: Math.floor(skip / limit) + 1,
       size: limit,
@@ -137,27 +138,7 @@ export class ReadingDesk {
 
   /** A run without a task here. */
   async #strange(run: CodegenRun, caller: Caller): Promise<JsonObject> {
-    const state = runStateOf(run.status);
-    const children = await this.#foundation.store.codegen.children(caller.id, run.id);
-    const isFailure = state === 'failed' || state === 'cancelled';
-    return toJsonObject({
-      status: 'success',
-      task_id: null,
-      agent_run_id: run.id,
-      state,
-      upstream_status: run.status,
-      result: state === 'completed' ? run.result : null,
-      error: isFailure ? `Agent run ${run.id} ended with status ${run.status}` : null,
-      created_at: run.createdAt,
-      completed_at: null,
-      web_url: run.webUrl,
-      metadata: withoutTaskId(run.metadata),
-      orchestrator_run_id: orchestratorOf(run) ?? null,
-      ...(children.length > 0 && {
-        children: children.map(one => ({ task_id: one.id, agent_run_id: one.runId, state: bodyOf(one).state })),
-      }),
-      pull_requests: pullRequestsOf(run),
-    });
+    return runView(run, await this.#foundation.store.codegen.children(caller.id, run.id));
   }
 
   async #matching(
@@ -194,28 +175,6 @@ async function pageOf(
 ): Promise<{ items: readonly CodegenRun[]; total: number; complete: boolean }> {
   const { items, total } = await client.listRuns({ skip, limit, userId, sourceType }, { signal });
   return { items, total, complete: skip + items.length >= total };
-}
-
-const itemOf = (run: CodegenRun, taskId: string | null) => ({
-  id: run.id,
-  status: run.status,
-  state: runStateOf(run.status),
-  created_at: run.createdAt,
-  web_url: run.webUrl,
-  metadata: run.metadata,
-  ...(run.result !== null && { result: run.result }),
-  ...(run.summary !== null && { summary: run.summary }),
-  source_type: run.sourceType,
-  task_id: taskId,
-  pull_requests: pullRequestsOf(run),
-});
-
-const withoutTaskId = ({ task_id: _, ...rest }: CodegenRun['metadata']) => rest;
-
-function orchestratorOf({ metadata }: CodegenRun): number | undefined {
-  const id = metadata.orchestrator_run_id;
-  if (typeof id === 'number') return id;
-  return typeof id === 'string' && /^\d+$/.test(id) ? Number(id) : undefined;
 }
 
 /** By what it was started with, or by the repository of one of its pull requests. */

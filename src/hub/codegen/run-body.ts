@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { pullRequestsOf } from '../../providers/codegen/agents.ts';
 import type { CodegenRun } from '../../providers/codegen/codegen-client.ts';
-import { runStateOf } from '../../providers/codegen/run-state.ts';
+import { type RunState, runStateOf } from '../../providers/codegen/run-state.ts';
 import type { CodegenRecord } from '../../store/codegen/rows.ts';
 import type { JsonObject } from '../../store/rows.ts';
 import { toJsonObject } from '../json.ts';
@@ -61,28 +62,36 @@ export function seen(record: Pick<CodegenRecord, 'body' | 'createdAt'>, run: Cod
   // Upstream may tell for a moment of the end that was before the resume.
   const isOld =
     body.is_stale && state === 'completed' && run.result === body.stale_result && now - record.createdAt < STALE_MS;
-  const ended = isOld ? 'active' : state;
   return {
     ...body,
     phase: 'known',
     is_stale: isOld,
-    state: ended,
+    ...told(run, isOld ? 'active' : state),
     upstream_status: isOld ? body.upstream_status : run.status,
     web_url: run.webUrl ?? body.web_url,
-    result: ended === 'completed' ? run.result : null,
-    error: ended === 'failed' || ended === 'cancelled' ? endOf(run) : null,
-    pull_requests: pullRequestsOf(run),
   };
 }
+
+/** A run without a task here, as it is. */
+export const bodyOfRun = (run: CodegenRun): RunView => told(run, runStateOf(run.status));
+
+/** What callers are shown of a run. */
+export type RunView = Pick<RunBody, 'state' | 'upstream_status' | 'web_url' | 'result' | 'error' | 'pull_requests'>;
+
+const told = (run: CodegenRun, state: RunState): RunView => ({
+  state,
+  upstream_status: run.status,
+  web_url: run.webUrl,
+  result: state === 'completed' ? run.result : null,
+  error: state === 'failed' || state === 'cancelled' ? endOf(run) : null,
+  pull_requests: pullRequestsOf(run),
+});
 
 /** How a run that did not complete ended, in words. */
 function endOf({ id, status, result }: CodegenRun): string {
   const said = result === null || result === '' ? '' : `: ${result}`;
   return `Agent run ${id} ended with status ${status}${said}`;
 }
-
-export const pullRequestsOf = ({ pullRequests }: CodegenRun): RunBody['pull_requests'] =>
-  pullRequests.map(({ headBranchName, ...rest }) => ({ ...rest, head_branch_name: headBranchName }));
 
 /** What readers are told of when it changes. */
 export function differs(before: RunBody, after: RunBody): boolean {

@@ -5,10 +5,10 @@ import type { JsonObject, TaskRecord } from '../../store/rows.ts';
 import type { EventLog } from '../events.ts';
 import { taskInterrupted } from '../errors.ts';
 import type { Foundation } from '../foundation.ts';
-import { toJsonObject } from '../json.ts';
 import type { Ending } from '../renderings.ts';
 import type { RunEnds } from '../run-ends.ts';
 import { asBody, bodyOf, differs, type RunBody, seen } from './run-body.ts';
+import { taskView } from './task-view.ts';
 
 export const TOOLSET = 'codegen';
 /** Where readers of `GET /sse` find what they are told. */
@@ -88,45 +88,10 @@ export class RunBook {
 
   /** The task as callers see it. */
   async view(record: CodegenRecord): Promise<JsonObject> {
-    const body = bodyOf(record);
     const { codegen } = this.#foundation.store;
     const children = record.runId === null ? [] : await codegen.children(record.caller, record.runId);
-    return toJsonObject({
-      status: 'success',
-      task_id: record.id,
-      agent_run_id: record.runId,
-      state: body.state,
-      upstream_status: body.upstream_status,
-      result: body.result,
-      error: body.error,
-      created_at: new Date(record.createdAt).toISOString(),
-      completed_at: record.endedAt === null ? null : new Date(record.endedAt).toISOString(),
-      web_url: body.web_url,
-      metadata: body.metadata,
-      orchestrator_run_id: record.orchestratorRunId,
-      ...deliveryOf(record),
-      ...(children.length > 0 && {
-        children: children.map(child => ({
-          task_id: child.id,
-          agent_run_id: child.runId,
-          state: bodyOf(child).state,
-        })),
-      }),
-      pull_requests: body.pull_requests,
-    });
+    return taskView(record, children);
   }
-}
-
-function deliveryOf({ orchestratorRunId, deliveryState, deliveryAt, deliveryError }: CodegenRecord) {
-  if (orchestratorRunId === null || deliveryState === null) return {};
-  return {
-    delivery: {
-      orchestrator_run_id: orchestratorRunId,
-      state: deliveryState === 'sending' ? 'waiting' : deliveryState,
-      at: deliveryAt === null ? null : new Date(deliveryAt).toISOString(),
-      error: deliveryError,
-    },
-  };
 }
 
 function endingOf(record: CodegenRecord, view: JsonObject): Ending {

@@ -39,14 +39,15 @@ export function agentOf(run: CodegenRun): Agent {
       provider_status: run.status,
       state_message: run.summary ?? run.result,
       source_type: run.sourceType,
-      pull_requests: run.pullRequests.map(({ headBranchName: head_branch_name, ...request }) => ({
-        ...request,
-        head_branch_name,
-      })),
+      pull_requests: pullRequestsOf(run),
     },
     url: run.webUrl,
   };
 }
+
+/** The pull requests of a run under the names that callers know. */
+export const pullRequestsOf = ({ pullRequests }: CodegenRun) =>
+  pullRequests.map(({ headBranchName: head_branch_name, ...request }) => ({ ...request, head_branch_name }));
 
 /** All runs belong to the organization of the token. */
 const OWNER = 'me';
