@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { type ConfigKeeper, isSecretKey, maskSecret } from '../config/config-keeper.ts';
+import { type ConfigKeeper, isSecretKey, maskSecret, shortKeys, valueInForce } from '../config/config-keeper.ts';
 import { configKeys } from '../config/keys.ts';
+import { inForceWhen } from '../config/reload.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Terminal } from './output.ts';
 import type { Flags } from './program.ts';
@@ -25,7 +26,7 @@ export function addConfig(parent: Command, parts: ConfigCommands): void {
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExamples:\n  boxswain config get api_token\n  boxswain config get http.port')
     .action(async (key: string, _typed: unknown, command: Command) => {
-      const value = shown(key, await settings(flagsOf(command)).get(key));
+      const value = shown(key, await valueInForce(settings(flagsOf(command)), key));
       if (value === undefined) throw notFound(key);
       print(command, { status: 'success', key, value }, `${key}: ${value}`);
     });
@@ -87,8 +88,17 @@ async function stored(keeper: ConfigKeeper, key: string, text: string): Promise<
     throw new AppError('VALIDATION_ERROR', 'the value is empty', { hint: `boxswain config unset ${key}` });
   if (/(^|\.)org_id$/.test(key) && !/^\d+$/.test(text)) throw new AppError('VALIDATION_ERROR', 'org_id must be digits');
   const { overriddenBy } = await keeper.set(key, text);
-  const more = overriddenBy === undefined ? '' : `. ${overriddenBy} wins over it while it is set.`;
+  const more = overriddenBy === undefined ? laterOn(key) : `. ${overriddenBy} wins over it while it is set.`;
   return `Configuration value '${key}' set successfully${more}`;
+}
+
+/** What is not in force at once; keys of the earlier command line are told of as it did. */
+function laterOn(key: string): string {
+  if (Object.hasOwn(shortKeys, key)) return '';
+  const when = inForceWhen(key);
+  if (when !== undefined) return `. A server that runs takes it over ${when}.`;
+  const isAccess = ['url', 'session_token', 'token_file'].some(name => key === `coder.${name}`);
+  return isAccess ? '. A server that does not offer the tools of the fleet yet does so when it is restarted.' : '';
 }
 
 function shown(key: string, value: unknown): string | undefined {

@@ -1,3 +1,5 @@
+import { readFile, stat } from 'node:fs/promises';
+import { AppError } from '../errors/app-error.ts';
 import type { Config } from './config.ts';
 
 /** Whether the tools for Codegen are listed: with a token, or because somebody asks for them by name. */
@@ -9,3 +11,23 @@ export function offersCodegen({ codegen, toolsets }: Pick<Config, 'codegen' | 't
 /** Whether commands are answered on `/mcp`: also before there is a token, which is how one is set there. */
 export const takesCommands = ({ toolsets }: Pick<Config, 'toolsets'>): boolean =>
   toolsets.length === 0 || toolsets.includes('codegen');
+
+/** The token in force, wherever it stands; undefined where there is none. NOT_CONFIGURED for a file that cannot be used. */
+export async function codegenToken({
+  api_token: token,
+  api_token_file: path,
+}: Pick<Config['codegen'], 'api_token' | 'api_token_file'>): Promise<string | undefined> {
+  if (token !== undefined || path === undefined) return token;
+  try {
+    const { mode } = await stat(path);
+    // A token that others of the machine can read is no secret.
+    if ((mode & 0o077) !== 0) throw unusable('can be read by others: give it mode 0600');
+    const text = (await readFile(path, 'utf8')).trim();
+    return text === '' ? undefined : text;
+  } catch (error) {
+    throw error instanceof AppError ? error : unusable('cannot be read', error);
+  }
+}
+
+const unusable = (problem: string, cause?: unknown): AppError =>
+  new AppError('NOT_CONFIGURED', `API token not configured: the file in codegen.api_token_file ${problem}`, { cause });

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../errors/app-error.ts';
+import { codegenToken } from './codegen.ts';
 import { type Config, configSchema } from './config.ts';
 import { parseSetting, settingsFromEnvironment } from './environment.ts';
 import { type ConfigKey, configKeys } from './keys.ts';
-import { type ConfigSources, explain, loadConfig, readConfigFile, setAt, valueIn } from './load.ts';
+import { alternativesOf, type ConfigSources, explain, loadConfig, readConfigFile, setAt, valueIn } from './load.ts';
 import { configFileOf, defaultDirectory } from './paths.ts';
 
 /** Keys of the earlier command line for Codegen. */
@@ -77,6 +78,13 @@ export function createConfigKeeper(
   };
 }
 
+/** The value of a key as it is used: a token may stand in a file of its own. */
+export async function valueInForce(keeper: Pick<ConfigKeeper, 'current' | 'get'>, key: string): Promise<unknown> {
+  const value = await keeper.get(key);
+  const isToken = keyOf(key).path === 'codegen.api_token';
+  return value === undefined && isToken ? await codegenToken((await keeper.current()).codegen) : value;
+}
+
 /** Whether a value is not to be shown: by the names of keys. */
 export const isSecretKey = (key: string): boolean =>
   /(^|[._])(token|password|secret)$/.test(shortKeys[key] ?? key) || key === 'store.url';
@@ -95,8 +103,10 @@ function keyOf(name: string): ConfigKey {
 
 /** The variable or flag that gives this key, or undefined. */
 function overriding(path: string, { env, flags = {} }: ConfigSources): string | undefined {
-  if (flags[path] !== undefined) return `--${path.replaceAll(/[._]/g, '-')}`;
-  return settingsFromEnvironment(env, () => {}).findLast(setting => setting.path === path)?.source;
+  const ways = alternativesOf(path);
+  const flag = ways.find(way => flags[way] !== undefined);
+  if (flag !== undefined) return `--${flag.replaceAll(/[._]/g, '-')}`;
+  return settingsFromEnvironment(env, () => {}).findLast(setting => ways.includes(setting.path))?.source;
 }
 
 async function signatureOf(paths: readonly string[]): Promise<string> {

@@ -32,6 +32,15 @@ describe('loadConfig', () => {
     assert.equal(config.sandbox.idle_stop_seconds, 300);
   });
 
+  test('a token of Codegen given nearer to the command wins, be it a file or not', async () => {
+    const near = (await load({ CODEGEN_API_TOKEN: 'env' }, { 'codegen.api_token_file': '/flag' })).codegen;
+    assert.deepEqual([near.api_token, near.api_token_file], [undefined, '/flag']);
+    await writeFile(join(directory, 'far.json'), JSON.stringify({ codegen: { api_token_file: '/far' } }));
+    const env = { BOXSWAIN_CONFIG: join(directory, 'far.json'), CODEGEN_API_TOKEN: 'env' };
+    const { api_token, api_token_file } = (await load(env)).codegen;
+    assert.deepEqual([api_token, api_token_file], ['env', undefined]);
+  });
+
   test('earlier names are accepted and lose against the current ones', async () => {
     const config = await load({
       HTTP_PORT: '8080',

@@ -28,19 +28,35 @@ export async function loadConfig(given: ConfigSources): Promise<Config> {
   const tree = await readConfigFile(configFileOf(sources), { mustExist: isNamed(sources) });
   for (const [key, value] of await earlierCodegenFile(env, warn)) setUnlessGiven(tree, key, value);
   if (tree.directory === undefined) tree.directory = defaultDirectory(env);
-  const settings = [...settingsFromEnvironment(env, warn), ...settingsFromFlags(sources.flags ?? {})];
-  for (const { path: key, value } of settings) setAt(tree, key.split('.'), value);
+  const levels = [settingsFromEnvironment(env, warn), settingsFromFlags(sources.flags ?? {})];
+  for (const level of levels) {
+    makeWay(tree, level);
+    for (const { path: key, value } of level) setAt(tree, key.split('.'), value);
+  }
   const parsed = configSchema.safeParse(tree);
   if (parsed.success) return parsed.data;
-  throw explain(parsed.error, settings);
+  throw explain(parsed.error, levels.flat());
 }
 
 /** Whether somebody has named the file, so that it must be there. */
 const isNamed = ({ file, env }: Pick<ConfigSources, 'file' | 'env'>): boolean =>
   (file ?? env.BOXSWAIN_CONFIG) !== undefined;
 
+/** Two ways to give one value. */
+const TOKEN_OF_CODEGEN: readonly string[] = ['codegen.api_token', 'codegen.api_token_file'];
+
+/** The keys through which the value of this one is given. */
+export const alternativesOf = (path: string): readonly string[] =>
+  TOKEN_OF_CODEGEN.includes(path) ? TOKEN_OF_CODEGEN : [path];
+
+/** A value that is given nearer to the command wins over one of a file further away, whichever way each is given. */
+function makeWay(tree: Record<string, unknown>, level: readonly Setting[]): void {
+  if (level.some(({ path }) => TOKEN_OF_CODEGEN.includes(path)))
+    for (const path of TOKEN_OF_CODEGEN) setAt(tree, path.split('.'), undefined);
+}
+
 function setUnlessGiven(tree: Record<string, unknown>, path: string, value: unknown): void {
-  if (valueIn(tree, path) === undefined) setAt(tree, path.split('.'), value);
+  if (alternativesOf(path).every(known => valueIn(tree, known) === undefined)) setAt(tree, path.split('.'), value);
 }
 
 /** What a tree holds at a path such as `http.port`. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
+import { codegenToken } from '../../config/codegen.ts';
 import { isSecretKey, maskSecret } from '../../config/config-keeper.ts';
 import { defineOperation } from '../define.ts';
 import type { OperationContext } from '../operation.ts';
@@ -46,7 +47,13 @@ export const codegenConfig = defineOperation({
 
 async function valueInForce(key: Key, { hub }: OperationContext): Promise<string> {
   const { keeper, gate } = hub.codegen;
-  const value = key === 'log_level' ? await keeper?.get(key) : (await gate.settings())[key];
+  const settings = await gate.settings();
+  const value = await {
+    api_token: () => codegenToken(settings),
+    org_id: () => settings.org_id,
+    base_url: () => settings.base_url,
+    log_level: () => keeper?.get(key),
+  }[key]();
   if (value === undefined) {
     throw new AppError('CONFIG_NOT_FOUND', `Configuration value '${key}' not found`, {
       details: { explanation: `Set it with the action set, or with: boxswain config set ${key} VALUE` },
