@@ -165,9 +165,18 @@ async function runCommand(operation: Operation, { args, typed, environment }: Ru
     const isFollowed = awaits !== undefined && typed.wait === true;
     if (!isFollowed || !asJson) showResult(operation, result, { terminal, asJson, args });
     if (isFollowed) await showEnd(awaits, { begun: result.output, client, call, terminal, asJson });
+  } catch (error) {
+    throw error instanceof AppError ? asTold(error, operation) : error;
   } finally {
     await client.close();
   }
+}
+
+/** In the words of the operation, where it has its own for failures. */
+function asTold(failure: AppError, operation: Operation): AppError {
+  const { error } = operation.failure?.(failure) ?? {};
+  const { code, message, hint, details } = failure;
+  return typeof error === 'string' && error !== message ? new AppError(code, error, { hint, details }) : failure;
 }
 
 /** How long one call waits of several that wait for the same: so often it is told how far it is. */
