@@ -9,12 +9,17 @@ import { operationCommand } from './operation-command.ts';
 import { addConfig } from './config-command.ts';
 import { addFleetWatch } from './fleet-watch.ts';
 import { addHookCommands, type HookRoles } from './hooks/hooks-command.ts';
+import { addInit } from './init/init-command.ts';
 import { type Terminal, showError } from './output.ts';
+import { addAuth } from './sign-in/auth-command.ts';
+import type { SignInRoles } from './sign-in/roles.ts';
+import { addUsers } from './sign-in/users-command.ts';
+import { addServiceCommand } from './service/service-command.ts';
 import { addTransfer, type TransferRoles } from './transfer.ts';
 import { addWorkerTokens, collect, labelsOf, type TokenRoles } from './worker-token.ts';
 
 /** What the composition root gives to the commands. `flags` are configuration keys by path. */
-export interface Roles extends TransferRoles, TokenRoles, HookRoles {
+export interface Roles extends TransferRoles, TokenRoles, HookRoles, SignInRoles {
   /** The configuration and its file. */
   settings(flags: Flags): ConfigKeeper;
   serve(flags: Flags, options: { firstRun: boolean; signal: AbortSignal; say: (text: string) => void }): Promise<void>;
@@ -101,6 +106,10 @@ export function buildProgram(options: ProgramOptions): Command {
   addConfig(program, { terminal, flagsOf, settings: roles.settings, readStdin: options.readStdin });
   addConfig(groupOf(program, 'codegen'), { terminal, flagsOf, settings: roles.settings, readStdin: options.readStdin });
   addFleetWatch(groupOf(program, 'fleet'), { ...options, flagsOf });
+  addServiceCommand(groupOf(program, 'service'), { terminal, env: options.env, signal: options.signal });
+  addInit(program, { ...options, flagsOf });
+  addAuth(groupOf(program, 'auth'), { ...options, flagsOf });
+  addUsers(groupOf(program, 'users'), { ...options, flagsOf });
   addDoctor(program, options);
   addTransfer(program, { terminal, roles, signal: options.signal, flagsOf });
   program
@@ -177,6 +186,9 @@ function addOperations(program: Command, options: ProgramOptions): void {
 }
 
 const GROUPS: Readonly<Record<string, string>> = {
+  auth: 'switch the built-in authorization server on and off',
+  users: 'say who may sign in at the built-in authorization server',
+  service: 'let the machine start the server',
   hooks: 'let Claude Code in your own terminals ask here for leave',
   fleet: 'agents of all providers: Coder, Codegen and local sessions',
   tokens: 'make, list and revoke API tokens for scripts',

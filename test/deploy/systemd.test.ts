@@ -102,9 +102,9 @@ describe('the systemd units', () => {
         'ProtectKernelTunables',
         'ProtectKernelLogs',
         'ProtectControlGroups',
-        'ProtectProc',
+        'ProcSubset',
+        'ProtectHostname',
         'RestrictNamespaces',
-        'PrivateUsers',
       ])
         assert.equal(unit.get(`Service.${key}`), undefined, `${role}: ${key}`);
       assert.deepEqual(unit.get('Service.Delegate'), ['cpu memory pids']);
