@@ -97,9 +97,21 @@ const settings: Requirement[] = [
   machine('configuration.sessions', 'the default agent, leave for bypassPermissions and the time for answers are set'),
 ];
 
+const refused = (id: string, text: string): Requirement => ({ id, wires: ['http', 'cli'], text });
+const refusals: Requirement[] = [
+  refused('error.open_elsewhere', 'SESSION_OPEN_ELSEWHERE is 409 and exit 5, with the choices'),
+  refused('error.busy', 'SESSION_BUSY is 409 and exit 5, and names the turn'),
+  refused('error.not_pending', 'PERMISSION_NOT_PENDING is 409 and exit 5, and says what the request is'),
+  refused('error.failed', 'SESSION_FAILED is 502 and exit 1, and says how the agent exited'),
+  refused('error.unavailable', 'AGENT_UNAVAILABLE is 503 and exit 7, and says which agent, where and why'),
+  refused('error.unreachable', 'WORKER_UNREACHABLE is 503 and exit 7, retryable, and names the worker'),
+  refused('error.capacity', 'CAPACITY_EXCEEDED is 429 and exit 7, retryable, and names the cap'),
+];
+
 const errors: Requirement[] = [
   http('error.http', 'each error has its status, code, message, hint and form over HTTP'),
   cli('error.cli', 'each error has its exit code, message and hint on the command line'),
+  ...refusals,
 ];
 
 const history: Requirement[] = [

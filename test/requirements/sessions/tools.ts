@@ -238,8 +238,8 @@ export function declareTools({ overMcp }: SessionVerifier): void {
       isIt: output => listOf(output.events).some(event => Object(event).turnId === sent.turnId),
     });
     assert.deepEqual((await ok('send_prompt', args)).turnId, sent.turnId);
-    const { code } = await fails('send_prompt', { ...args, text: '#say other' });
-    assert.equal(code, 'IDEMPOTENCY_CONFLICT');
+    for (const other of [{ text: '#say other' }, { when_busy: 'error' }])
+      assert.equal((await fails('send_prompt', { ...args, ...other })).code, 'IDEMPOTENCY_CONFLICT');
     assert.equal(listOf(events).filter(event => Object(event).type === 'session.idle').length, 1);
   });
 
@@ -256,6 +256,9 @@ export function declareTools({ overMcp }: SessionVerifier): void {
       [again.turnId, again.timedOut, textsOf(again.messages)],
       [...[turn.turnId, false], ['#say answered', 'answered']],
     );
+    // A key belongs to one operation.
+    const sent = await ok('send_prompt', { session_id, text: '#say sent', idempotency_key: `wait-${session_id}` });
+    assert.notEqual(sent.turnId, turn.turnId);
     const late = await say(session_id, '#slow 400 50', { timeout_ms: 1 });
     assert.equal(late.timedOut, true);
     // The turn goes on.

@@ -1,0 +1,4 @@
+import { declareRefusals } from './refusals.ts';
+import { verifications } from './verify.ts';
+
+verifications('refusals of the sessions toolset', declareRefusals);
