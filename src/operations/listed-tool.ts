@@ -30,7 +30,7 @@ export function toListedTool(operation: Operation): ListedTool {
     title,
     description,
     inputSchema: schemaOf(operation.input, 'input'),
-    outputSchema: schemaOf(operation.output, 'output'),
+    outputSchema: { ...schemaOf(operation.output, 'output'), ...requiredOf(operation) },
     annotations: {
       readOnlyHint: hints.readOnly,
       destructiveHint: hints.destructive,
@@ -47,6 +47,12 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema & { typ
   const { $schema: _, type: __, ...rest } = converted;
   // Some clients want the member even where it is empty.
   return { type: 'object', properties: {}, ...rest };
+}
+
+/** Where failures have a form of their own in the structured content, what they have in common with successes is told. */
+function requiredOf({ output, failure }: Operation): JsonSchema {
+  const { required } = failure === undefined ? {} : z.toJSONSchema(output, { io: 'output' });
+  return required === undefined ? {} : { required };
 }
 
 /** Longer bounds of texts guard the server; nobody writes up to them. */

@@ -8,8 +8,8 @@ const ALIASES: Readonly<Record<string, LogLevel>> = { information: 'info', warn:
 export interface LogQuery {
   readonly level?: LogLevel;
   readonly limit: number;
-  /** ISO 8601. */
-  readonly since?: string;
+  /** Epoch milliseconds. */
+  readonly since?: number;
   readonly cursor?: string;
 }
 
@@ -31,15 +31,22 @@ export function levelOf(word: string): LogLevel {
   throw badField('level', `level must be one of ${logLevels.join(', ')}`, { valid: [...logLevels] });
 }
 
+const timeSchema = z.union([z.iso.datetime({ offset: true, local: true }), z.iso.date()]);
+
+/** Epoch milliseconds of a time in ISO 8601. Throws VALIDATION_ERROR for any other text. */
+export function sinceOf(text: string): number {
+  const read = timeSchema.safeParse(text);
+  if (read.success) return Date.parse(read.data);
+  throw badField('since', 'since must be a time in ISO 8601, as in 2026-01-31T12:00:00Z');
+}
+
 const cursorSchema = z.strictObject({ b: z.int().min(1) });
 
 /** The newest entries that fit, the oldest of them first; with a cursor those before. Logs only grow, so positions stay. */
 export function logPage({ entries, snapshot, snapshotAt }: AgentLogs, query: LogQuery): LogPage {
-  const { level, limit, since, cursor } = query;
-  const begin = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
-  if (Number.isNaN(begin)) throw badField('since', 'since must be a time as in 2026-01-31T12:00:00Z');
+  const { level, limit, since = Number.NEGATIVE_INFINITY, cursor } = query;
   const fitting = entries.filter(
-    entry => (level === undefined || entry.level === level) && Date.parse(entry.timestamp) >= begin,
+    entry => (level === undefined || entry.level === level) && Date.parse(entry.timestamp) >= since,
   );
   const end = cursor === undefined ? fitting.length : Math.min(positionOf(cursor), fitting.length);
   const start = Math.max(0, end - limit);

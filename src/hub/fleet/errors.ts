@@ -1,4 +1,6 @@
-import { AppError } from '../../errors/app-error.ts';
+import { AppError, type ErrorDetails } from '../../errors/app-error.ts';
+import type { ErrorCode } from '../../errors/codes.ts';
+import { UpstreamFailure } from '../../providers/http/failures.ts';
 import type { Agent, AgentCapability, ProviderName } from '../../providers/provider.ts';
 
 const VARIABLES: Readonly<Record<ProviderName, readonly string[]>> = {
@@ -44,6 +46,14 @@ export const cannot = (agent: Pick<Agent, 'id' | 'provider' | 'capabilities'>, w
     hint: 'details.capabilities tells what may be asked of it now',
     details: { agent_id: agent.id, provider: agent.provider, capabilities: [...agent.capabilities] },
   });
+
+/** Whether the provider has done it is not known: a repeat must not do it again. */
+export const uncertain = (
+  code: ErrorCode,
+  message: string,
+  { details, cause }: { details?: ErrorDetails; cause?: unknown } = {},
+): UpstreamFailure =>
+  new UpstreamFailure({ code, message, ...(details && { details }) }, { outcome: 'unknown', cause });
 
 export const badField = (field: string, message: string, details: Record<string, unknown> = {}): AppError =>
   new AppError('VALIDATION_ERROR', message, { details: { field, ...details } });

@@ -3,6 +3,7 @@ import { AppError } from '../../errors/app-error.ts';
 import type { CallIds } from '../../ids/call-ids.ts';
 import type { Agent, AgentProvider, CreateAgent, LogSource, ProviderName } from '../../providers/provider.ts';
 import type { AgentChange } from '../../store/fleet/store.ts';
+import type { JsonObject } from '../../store/rows.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Call, Idempotency } from '../hub.ts';
 import { toJsonObject } from '../json.ts';
@@ -12,7 +13,7 @@ import type { AgentFinder } from './agent-finder.ts';
 import type { AgentLists } from './agent-lists.ts';
 import { type LogPage, logPage, type LogQuery } from './agent-logs.ts';
 import { agentSchema } from './agent-schema.ts';
-import { agentOffline, badField } from './errors.ts';
+import { agentOffline, badField, uncertain } from './errors.ts';
 import type { Delivered, Input, InputDesk } from './input-desk.ts';
 import type { Asked, FleetProviders } from './providers.ts';
 import { CREATE, fleetTask } from './queued-input.ts';
@@ -79,7 +80,7 @@ export class FleetDesk {
     const { idempotencyKey: key, ...given } = input;
     const operation = 'send_input_to_agent';
     const args = toJsonObject({ ...named, ...given });
-    const answer = await this.#parts.idempotency.once({ caller: call.caller, operation, key, args }, async ids => {
+    const answer = await this.#once({ operation, key, args }, call, async ids => {
       const to = await this.#find(named, call);
       const delivered = await this.#parts.inputs.send(to, given, { call, taskId: ids?.taskId() });
       const conflict = await this.#noteChange(to.agent, { operation, call });
@@ -94,8 +95,7 @@ export class FleetDesk {
     await this.#parts.providers.refresh();
     const provider = this.#parts.providers.of(asked === 'all' ? this.#usual(wanted.name) : asked, call.caller);
     const args = toJsonObject({ ...wanted, provider: provider.name, whenBusy });
-    const once = { caller: call.caller, operation: CREATE, key, args };
-    const answer = await this.#parts.idempotency.once(once, async ids =>
+    const answer = await this.#once({ operation: CREATE, key, args }, call, async ids =>
       toJsonObject(await this.#createOrSend(wanted, { provider, whenBusy, call, ids })),
     );
     return madeSchema.parse(answer);
@@ -124,6 +124,21 @@ export class FleetDesk {
     const agent = await provider.get(ref, { signal: call.signal });
     await this.#noteChange(agent, { operation: `${verb}_agent`, call });
     return agent;
+  }
+
+  /** What a call has done whose caller left is not known, so that a repeat of its key looks for it. */
+  async #once(
+    once: { operation: string; key: string | undefined; args: JsonObject },
+    call: Call,
+    work: (ids: CallIds | undefined) => Promise<JsonObject>,
+  ): Promise<JsonObject> {
+    return await this.#parts.idempotency.once({ ...once, caller: call.caller }, async ids => {
+      try {
+        return await work(ids);
+      } catch (error) {
+        throw call.signal.aborted ? uncertain('NETWORK_ERROR', 'the call was broken off', { cause: error }) : error;
+      }
+    });
   }
 
   async #createOrSend(

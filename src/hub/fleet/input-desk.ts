@@ -9,7 +9,7 @@ import type { Call } from '../hub.ts';
 import type { RunEnds } from '../run-ends.ts';
 import type { TaskDesk } from '../tasks.ts';
 import type { AgentLists } from './agent-lists.ts';
-import { agentBusy, agentOffline, agentPaused, cannot } from './errors.ts';
+import { agentBusy, agentOffline, agentPaused, cannot, uncertain } from './errors.ts';
 import { FLEET, fleetTask, type InputJob, jobOf, queuedInput, SEND, targetOf } from './queued-input.ts';
 
 /** Inputs that wait for one agent. */
@@ -171,14 +171,16 @@ const queued = ({ id }: TaskRecord): Delivered => ({ status: 'queued', taskId: i
 
 /** Throws what its task ended with, unless that was well. */
 function outcomeOf(task: TaskRecord): Delivered {
-  const { id, status, error } = task;
+  const { id, status } = task;
   if (status === 'completed') return { status: 'sent', taskId: id };
   if (status === 'queued' || status === 'running') return queued(task);
-  throw storedError(error, id);
+  throw storedError(task, id);
 }
 
-function storedError(error: TaskRecord['error'], taskId: string): AppError {
+function storedError({ status, error }: TaskRecord, taskId: string): AppError {
   const code = typeof error?.code === 'string' ? error.code : 'TASK_CANCELLED';
   const message = typeof error?.message === 'string' ? error.message : `Task ${taskId} was cancelled`;
-  return AppError.fromShape({ code, message, details: { task_id: taskId } });
+  const stored = AppError.fromShape({ code, message, details: { task_id: taskId } });
+  // One that was cancelled was never sent. Of any other it is not certain, so that its key gives this answer again.
+  return status === 'cancelled' ? stored : uncertain(stored.code, message, { details: stored.details });
 }

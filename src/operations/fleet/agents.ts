@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { levelOf } from '../../hub/fleet/agent-logs.ts';
+import { levelOf, sinceOf } from '../../hub/fleet/agent-logs.ts';
 import { defineOperation } from '../define.ts';
 import { failureEnvelope } from './failure.ts';
 import { agentId, cursor, provider, reading, user } from './inputs.ts';
@@ -69,11 +69,13 @@ export const getAgentLogs = defineOperation({
     examples: ['boxswain fleet logs AGENT_ID --level error', 'boxswain fleet logs AGENT_ID --limit 10 --json'],
   },
   failure: failureEnvelope,
-  async run({ agent_id: id, user: owner, provider: asked, level: word, source, ...query }, context) {
+  async run({ agent_id: id, user: owner, provider: asked, level: word, source, since: text, ...paging }, context) {
     const level = word === undefined ? undefined : levelOf(word);
+    const since = text === undefined ? undefined : sinceOf(text);
     const from = source ?? (level === undefined ? 'task' : 'all');
     const named = { id, user: owner, provider: asked };
-    const page = await context.hub.fleet.desk.logs(named, { ...query, level, source: from }, context);
+    const query = { ...paging, level, since, source: from };
+    const page = await context.hub.fleet.desk.logs(named, query, context);
     return {
       success: true,
       data: page.entries.map(viewLog),

@@ -61,10 +61,11 @@ export class Generations {
   }
 
   async current(signal: AbortSignal): Promise<Probed> {
-    if (this.#known === undefined || this.#known.until <= this.#now()) return await this.#probe(signal);
+    const known = this.#known;
+    if (known === undefined || known.until <= this.#now()) return await this.#probe(signal);
     if (this.#lacksUntil <= this.#now()) this.#beginLook();
     if (this.#looking !== undefined) await unlessAborted(this.#looking, signal);
-    return { generation: this.#known.generation };
+    return { generation: (this.#known ?? known).generation };
   }
 
   /**

@@ -10,8 +10,8 @@ import { createClaudeDriver } from './drivers/claude/claude-driver.ts';
 import { createScriptedDriver } from './drivers/scripted/scripted-driver.ts';
 import { AgentProcesses } from './processes/agent-processes.ts';
 
-/** What is ours alone, such as the keys of the blobs: no agent gets it. */
-const OWN_VARIABLES = /^(?:BOXSWAIN|CODEZ|AWS|OTEL|PG)/;
+/** What is ours alone, such as the keys of the blobs and the tokens for services that hubs ask: no agent gets it. */
+const OWN_VARIABLES = /^(?:BOXSWAIN|CODEZ|AWS|OTEL|PG)|^(?:CODER_SESSION_TOKEN|CODEGEN_API_TOKEN|HUB_TOKEN)$/;
 
 interface DriverOptions {
   readonly config: Config;

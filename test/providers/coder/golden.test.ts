@@ -221,3 +221,12 @@ test('a user that nobody knows is a bad argument', async t => {
     details: { field: 'user' },
   });
 });
+
+test('an agent for which no template is named is made of the default one', async t => {
+  for (const generation of [{ tasks: 'v2', chats: null } as const, { tasks: null, chats: 'experimental' } as const]) {
+    const { fake, provider, signal } = await coderUnderTest(t, { generation, defaultTemplate: 'python-dev' });
+    await provider.create({ user: 'me', name: 'one', prompt: 'p' }, { signal });
+    const [template] = fake.fleet.templates;
+    assert.equal(Object(fake.changes()[0]?.body).template_version_id, template?.versionId);
+  }
+});

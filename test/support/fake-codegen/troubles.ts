@@ -1,11 +1,13 @@
 import type { RequestKind } from './requests.ts';
 
-/** What goes wrong with a request. Only `lie`, `until` and `delayMs` let it be answered in earnest. */
+/** What goes wrong with a request. Only `lie`, `until`, `answersAfter` and `delayMs` let it be answered in earnest. */
 export interface Trouble {
   /** It is answered after that. */
   readonly until?: Promise<void>;
   readonly delayMs?: number;
-  /** It is never answered. */
+  /** It is done at once, and answered after that. */
+  readonly answersAfter?: Promise<void>;
+  /** It is never answered, nor done. */
   readonly hangs?: boolean;
   /** The connection is cut: before anything is done, or after it is done, so that the answer is lost. */
   readonly cuts?: 'before' | 'after';

@@ -27,6 +27,8 @@ export interface FakeCoderOptions {
   readonly token?: string;
   /** How what may be missing is written: as the document says, or as servers do, which write null. */
   readonly dialect?: 'document' | 'servers';
+  /** Whether callers and answers are held to the document; default: yes. */
+  readonly isChecked?: boolean;
 }
 
 /** A Coder server that keeps to `api/coder.swagger.json`, and holds its callers to it. */
@@ -51,7 +53,7 @@ export interface FakeCoder {
 }
 
 export async function startFakeCoder(options: FakeCoderOptions = {}): Promise<FakeCoder> {
-  const { token = 'coder-fake-0123456789', dialect = 'document' } = options;
+  const { token = 'coder-fake-0123456789', dialect = 'document', isChecked = true } = options;
   let generation: Generation = { tasks: 'v2', chats: null, ...options.generation };
   const document = await ApiDocument.read('coder.swagger.json');
   const fleet = new FakeFleet();
@@ -70,17 +72,18 @@ export async function startFakeCoder(options: FakeCoderOptions = {}): Promise<Fa
     const route = matched ? `${matched.method} ${matched.path}` : 'other';
     const seen: SeenRequest = { route, pathname: url.pathname, at: performance.now(), body };
     requests.push(seen);
-    if (matched) violations.push(...document.requestProblems(matched, { method, url, body }));
-    else violations.push(`${method} ${url.pathname} is not in the document`);
+    if (matched && isChecked) violations.push(...document.requestProblems(matched, { method, url, body }));
+    else if (!matched) violations.push(`${method} ${url.pathname} is not in the document`);
     const trouble = troubles.get(route)?.shift() ?? lasting;
     if (trouble.delayMs !== undefined) await delay(trouble.delayMs);
     if (trouble.hangs) return;
     if (trouble.cuts === 'before') return void response.destroy();
     if (trouble.status !== undefined || trouble.body !== undefined) return sendTrouble(response, trouble, seen);
     const answer = answerOf();
+    await trouble.answersAfter;
     if (trouble.cuts === 'after') return void response.destroy();
     // Refusals are not described, but for their shape.
-    if (matched && answer.status < 300)
+    if (matched && isChecked && answer.status < 300)
       violations.push(...document.answerProblems(matched, { body: undefined, ...answer }));
     const told = dialect === 'servers' ? asServersWrite(answer.body) : answer.body;
     send(response, { status: answer.status, body: trouble.lie ? trouble.lie(told) : told }, seen);
