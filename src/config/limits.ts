@@ -23,7 +23,7 @@ export const limitsSchema = z
       .min(0)
       .default(10 * GIB)
       .describe('bytes of artifacts, checkpoints and uploads of one caller, over all hubs'),
-    calls_per_minute: z.int().min(1).default(1200).describe('calls of one caller in a minute, at each hub'),
+    calls_per_minute: z.int().min(1).default(3000).describe('calls of one caller in a minute, at each hub'),
     concurrent_calls: z.int().min(1).default(64).describe('calls of one caller at a time, at each hub'),
     callers: z.record(z.string(), own).default({}).describe('limits of some callers, by their ids, where they differ'),
   })

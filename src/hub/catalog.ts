@@ -24,12 +24,14 @@ export class Catalog {
 
   /** Throws WORKSPACE_NOT_FOUND for an unknown or deleted one, and for a foreign one that is not shared with the asker. */
   async get(id: string, asker: Asker): Promise<WorkspaceRecord> {
-    return await this.#for(asker, { id, record: this.#records.get(id) ?? (await this.refresh(id)) });
+    const record = this.#records.get(id) ?? (await this.refresh(id));
+    return this.#isOwn(record, asker) ? record : await this.#shared(record, { id, asker });
   }
 
   /** The row as it is now. Throws like `get`. */
   async read(id: string, asker: Asker): Promise<WorkspaceRecord> {
-    return await this.#for(asker, { id, record: await this.refresh(id) });
+    const record = await this.refresh(id);
+    return this.#isOwn(record, asker) ? record : await this.#shared(record, { id, asker });
   }
 
   /** The record with the highest epoch that this process has seen. */
@@ -83,12 +85,15 @@ export class Catalog {
     };
   }
 
-  async #for(
-    asker: Asker,
-    { id, record }: { id: string; record: WorkspaceRecord | undefined },
+  #isOwn(record: WorkspaceRecord | undefined, { id: asker }: Asker): record is WorkspaceRecord {
+    return record !== undefined && record.caller === asker && !this.#leaving.has(record.id);
+  }
+
+  async #shared(
+    record: WorkspaceRecord | undefined,
+    { id, asker }: { id: string; asker: Asker },
   ): Promise<WorkspaceRecord> {
     if (record === undefined || this.#leaving.has(id)) throw workspaceNotFound(id);
-    if (record.caller === asker.id) return record;
     if (!(await this.#sharing.mayUseWorkspace(record, asker)) || this.#leaving.has(id)) throw workspaceNotFound(id);
     return record;
   }

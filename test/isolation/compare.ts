@@ -38,7 +38,10 @@ function without(text: string, handles: readonly string[]): string {
   const known = [...new Set(handles.flatMap(handle => [handle, handle.replace(/^[a-z]+:/, ''), handle.slice(0, 64)]))];
   return known
     .sort((a, b) => b.length - a.length)
-    .reduce((left, handle) => left.replaceAll(new RegExp(handle.replaceAll(/[^\w-]/g, '\\$&'), 'gi'), '<handle>'), text);
+    .reduce(
+      (left, handle) => left.replaceAll(new RegExp(handle.replaceAll(/[^\w-]/g, '\\$&'), 'gi'), '<handle>'),
+      text,
+    );
 }
 
 /** What differs between any two calls: ids of what they make and of themselves, times, durations, figures of use. */

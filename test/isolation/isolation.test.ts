@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
+import { type Caller, localCaller } from '../../src/auth/caller.ts';
 import { defineOperation } from '../../src/operations/define.ts';
+import { eventually } from '../support/eventually.ts';
 import { assertAlike } from './compare.ts';
 import { asArgument, BASE, BESIDE, deposit, handleArguments, type Handles, neverExisted } from './handles.ts';
 import { numbersOf, randomCall } from './random-calls.ts';
@@ -80,6 +82,30 @@ describe('two callers on one hub', () => {
       for (const secret of [adas.session, adas.workspace, adas.task, adas.agentSession, 'adas-own'])
         assert.ok(!text.includes(secret), `${operation.name} told ${secret}: ${text.slice(0, 2000)}`);
     }
+  });
+
+  test('searches, sums and projects are of what was said for the caller', async () => {
+    const hits = async (caller: Caller, query: string) => {
+      const { results } = await stage.made(caller, 'search_sessions', { query });
+      return Array.isArray(results) ? results.map(({ sessionId }) => sessionId) : [];
+    };
+    // Both say it in their transcripts, which the worker has read to their ends by then.
+    await eventually(async () => (await hits(eve, 'own')).length > 0 && (await hits(ada, 'own')).length > 0, 30_000);
+    const [mine, theirs] = [await hits(eve, 'own'), await hits(ada, 'own')];
+    assert.ok(mine.includes(eves.session) && theirs.includes(adas.session));
+    assert.deepEqual(
+      mine.filter(id => theirs.includes(id)),
+      [],
+    );
+    assert.deepEqual(await hits(localCaller, 'own'), []);
+    for (const [caller, { slug }] of [
+      [eve, eves],
+      [ada, adas],
+    ] as const) {
+      const { projects } = await stage.made(caller, 'list_projects');
+      assert.deepEqual(Array.isArray(projects) && projects.map(project => project.slug), [slug]);
+    }
+    assert.equal((await stage.made(ada, 'get_observability')).totalSessions, 1);
   });
 
   test(`${CALLS} random calls with handles of the other tell and change nothing (seed ${SEED})`, async () => {

@@ -21,12 +21,7 @@ export const shareCreate = defineOperation({
   input: z.strictObject({
     kind: kind.describe('what is shared'),
     id: z.string().min(1).max(128).describe('handle of the workspace or session; all for history'),
-    with: z
-      .string()
-      .min(1)
-      .max(300)
-      .describe('caller, such as user:NAME or ISSUER:SUBJECT; or team:NAME')
-      .meta({ examples: ['user:ada', 'team:crew'] }),
+    with: z.string().min(1).max(300).describe('caller, such as user:NAME or ISSUER:SUBJECT; or team:NAME'),
     access: z.enum(['read', 'write']).default('read').describe('read: what changes nothing; write: all but deleting'),
   }),
   output: shareOutput,
