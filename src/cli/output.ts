@@ -56,6 +56,8 @@ export function createTerminal(): Terminal {
       process.stderr.write(question);
       const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
       const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+      // While keys are read one by one, Ctrl-C is a key.
+      lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
       try {
         return await lines.question('', { signal });
       } finally {

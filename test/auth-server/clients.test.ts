@@ -138,6 +138,13 @@ describe('a token', () => {
     assert.equal((await fetch(`${stage.url}/api/workspaces`, { method: 'POST', headers })).status, 403);
   });
 
+  test('for all tools gives those that its user may use', async () => {
+    const token = await tokenOf(new Application({ user: 'rob', asks: 'mcp:tools' }));
+    assert.equal((await call(token)).status, 200);
+    const headers = { authorization: `Bearer ${token}` };
+    assert.equal((await fetch(`${stage.url}/api/workspaces`, { method: 'POST', headers })).status, 403);
+  });
+
   test('is void soon after an operator elsewhere has locked its user, and stays so', async () => {
     await stage.users.add({ name: 'eve', password: 'four words nobody guesses' });
     const token = await tokenOf(new Application({ user: 'eve' }));

@@ -11,6 +11,12 @@ export class Visitor {
   readonly #cookies = new Map<string, { value: string; path: string }>();
   /** Every Set-Cookie that came, whole. */
   readonly setCookies: string[] = [];
+  readonly #via: (url: URL) => URL;
+
+  /** `via`: where a request for an address is really sent, as by a balancer. */
+  constructor({ via = url => url }: { via?: (url: URL) => URL } = {}) {
+    this.#via = via;
+  }
 
   /** Goes there, and on to where it leads on this server; what leads elsewhere is answered as it is. */
   async go(url: URL, form?: { fields: Record<string, string>; headers?: Record<string, string> }): Promise<Seen> {
@@ -22,7 +28,7 @@ export class Visitor {
         ...(body && { origin: url.origin }),
         ...form?.headers,
       };
-      const response = await fetch(at, { method: body ? 'POST' : 'GET', body, headers, redirect: 'manual' });
+      const response = await fetch(this.#via(at), { method: body ? 'POST' : 'GET', body, headers, redirect: 'manual' });
       for (const line of response.headers.getSetCookie()) this.#keep(line);
       const text = await response.text();
       const location = response.headers.get('location');

@@ -55,6 +55,8 @@ export async function openAuthServer(options: AuthServerOptions): Promise<AuthSe
   const provider = new Provider(issuer, settingsOf({ store, keys, config, issuer, resource, guards, revoked }));
   fixAddress(provider, issuer);
   provider.on('server_error', (_context, error: Error) => log.error({ error }, 'the authorization server failed'));
+  // Else Koa writes to the console as well.
+  provider.silent = true;
   const interactions = new Interactions({ provider, users: createUsers(store), store, issuer, log });
   const registrations = new Limiter(REGISTRATIONS_PER_MINUTE);
   addUsualScope(provider);

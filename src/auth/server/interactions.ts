@@ -18,6 +18,8 @@ const SIGN_INS_PER_MINUTE = 120;
 const WRONG = 'The name or the password is wrong, or there were too many attempts. Check both, or wait a few minutes.';
 const BUSY = 'Too many people are signing in at this moment. Wait a few seconds and try again.';
 
+const ALL_TOOLS = expandScopes(['mcp:tools']);
+
 const paramsSchema = z.looseObject({
   client_id: z.string(),
   redirect_uri: z.string(),
@@ -87,10 +89,10 @@ export class Interactions {
     const { name: given, password } = typed.data;
     if (!this.#signIns.take()) return { problem: BUSY, given, status: 429 };
     const name = await this.#parts.users.signIn(given, password).catch((error: unknown) => {
-      if (error instanceof AppError && error.code === 'CAPACITY_EXCEEDED') return 'busy' as const;
+      if (error instanceof AppError && error.code === 'CAPACITY_EXCEEDED') return null;
       throw error;
     });
-    if (name === 'busy') return { problem: BUSY, given, status: 429 };
+    if (name === null) return { problem: BUSY, given, status: 429 };
     if (name === undefined) this.#parts.log.warn({}, 'a sign-in failed');
     // With another user the library would sign the first one out by a page with a script.
     const current = interaction.session?.accountId;
@@ -107,8 +109,8 @@ export class Interactions {
     if (interaction.prompt.name === 'login') {
       return sendPage(response, signInPage(asking, { action, formTarget, problem, name }), { status });
     }
-    const { user, granted, refused: beyond } = await this.#scopes(interaction);
-    sendPage(response, consentPage(asking, { action, user, scopes: granted, refused: beyond, formTarget }));
+    const { user, shown, refused: beyond } = await this.#scopes(interaction);
+    sendPage(response, consentPage(asking, { action, user, scopes: shown, refused: beyond, formTarget }));
   }
 
   async #asking({ params }: Interaction): Promise<Asking> {
@@ -126,12 +128,13 @@ export class Interactions {
     const most = expandScopes(user.scopes);
     const asked = [...new Set(scope.split(' '))];
     const known = asked.filter(one => knownScopes.includes(one));
-    return {
-      user: user.name,
-      about: asked.filter(one => one === 'openid' || one === 'offline_access'),
-      granted: known.filter(one => most.has(one)),
-      refused: known.filter(one => !most.has(one)),
-    };
+    const about = asked.filter(one => one === 'openid' || one === 'offline_access');
+    const granted = known.filter(one => most.has(one));
+    // All tools as far as the user may use them: the token is held to that whenever it is shown.
+    const own = user.scopes.filter(one => ALL_TOOLS.has(one));
+    if (granted.length === 0 && known.includes('mcp:tools') && own.length > 0)
+      return { user: user.name, about, granted: ['mcp:tools'], shown: own, refused: [] };
+    return { user: user.name, about, granted, shown: granted, refused: known.filter(one => !most.has(one)) };
   }
 
   /** Writes down what the user allows, under a grant of its own. Its id. */

@@ -42,6 +42,7 @@ export function addAuth(auth: Command, { terminal, roles, flagsOf }: SignInComma
       const overridden = [
         ...(given === undefined ? [] : [await stored(keeper, 'http.public_url', given)]),
         await stored(keeper, 'auth.server.enabled', 'true'),
+        ...(isHosted(issuer) ? [await stored(keeper, 'auth.required', 'true')] : []),
       ].filter(one => one !== undefined);
       for (const note of overridden) terminal.err(`warning: ${note}\n`);
       await using users = await roles.openUsers(flags);
@@ -86,10 +87,14 @@ async function stored(keeper: ConfigKeeper, key: string, value: string): Promise
   return overriddenBy === undefined ? undefined : `${overriddenBy} wins over ${key} in the file while it is set`;
 }
 
+/** What stands in front of it makes everybody a neighbour: not all proxies say for whom they ask. */
+const isHosted = (issuer: string): boolean => issuer.startsWith('https:');
+
 function nextSteps(issuer: string, users: number): string {
   const address = `${issuer}/mcp`;
   return [
     `The built-in authorization server is on, as ${issuer}`,
+    ...(isHosted(issuer) ? ['Requests over HTTP from this machine need a token from now on too (auth.required).'] : []),
     '',
     'Next:',
     users === 0
