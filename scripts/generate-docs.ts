@@ -1,17 +1,20 @@
 /**
- * Writes what is derived from the code: the tables in docs/, and the snapshot of each tool in test/snapshots/. With --check it
+ * Writes what is derived from the code: the tables in docs/, what registries and clients are told, the units of deploy/systemd/, and
+ * the snapshot of each tool in test/snapshots/. With --check it
  * writes nothing, and exits 1 when something is stale.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { toListedTool } from '../src/operations/listed-tool.ts';
 import { allOperations } from '../src/operations/registry.ts';
+import { packaging, withInstallLinks } from './docs/packaging.ts';
 import { pages } from './docs/pages.ts';
 
 const root = join(import.meta.dirname, '..');
 const SNAPSHOTS = 'test/snapshots';
 
-const wanted = new Map(Object.entries(pages).map(([path, render]) => [path, render()]));
+const wanted = new Map(Object.entries({ ...pages, ...packaging }).map(([path, render]) => [path, render()]));
+wanted.set('README.md', withInstallLinks((await textAt('README.md')) ?? ''));
 for (const operation of allOperations) {
   wanted.set(`${SNAPSHOTS}/${operation.name}.json`, `${JSON.stringify(toListedTool(operation), null, 2)}\n`);
 }
@@ -26,7 +29,10 @@ if (process.argv.includes('--check')) {
     console.error(`${path} is stale: run npm run docs and review the change`);
   process.exitCode = stale.length + superfluous.length > 0 ? 1 : 0;
 } else {
-  for (const path of stale) await writeFile(join(root, path), wanted.get(path) ?? '');
+  for (const path of stale) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), wanted.get(path) ?? '');
+  }
   for (const path of superfluous) await rm(join(root, path));
   console.log(`${wanted.size} files, ${stale.length} written, ${superfluous.length} removed`);
 }

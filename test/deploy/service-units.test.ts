@@ -26,14 +26,18 @@ describe('the units that a service is installed with, and those of deploy/', () 
     folder = await mkdtemp(join(tmpdir(), 'boxswain-units-'));
     if (spawnSync('systemd-analyze', ['--version']).error === undefined) return;
     const install = 'apt-get install --yes --no-install-recommends systemd';
-    const { status, stderr } = spawnSync('sh', ['-c', `${install} || { apt-get update && ${install}; }`], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('sh', ['-c', `${install} || { apt-get update && ${install}; }`], {
+      encoding: 'utf8',
+    });
     assert.equal(status, 0, `systemd-analyze is missing and cannot be installed: ${stderr}`);
   });
   after(() => rm(folder, { recursive: true }));
 
   const analyze = async (verb: readonly string[], text: string) => {
     const file = join(folder, 'boxswain.service');
-    const runnable = text.replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`).replace(/^Documentation=.*\n/m, '');
+    const runnable = text
+      .replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`)
+      .replace(/^Documentation=.*\n/m, '');
     await writeFile(file, runnable);
     const { stdout, stderr, status } = spawnSync('systemd-analyze', [...verb, file], { encoding: 'utf8' });
     return { said: stdout + stderr, status };
@@ -71,12 +75,16 @@ describe('the units that a service is installed with, and those of deploy/', () 
     if (process.getuid?.() !== 0) return;
     assert.ok(existsSync('/usr/bin/bwrap'), 'bubblewrap is not installed');
     for (const text of [units.serve, units.worker, units.system, units.user]) {
-      const { status, stdout, stderr } = inUnit(text, ['sh', '-c', 'hostname; echo x > /dev/null && ls /proc/self/fd >/dev/null && echo made']);
+      const { status, stdout, stderr } = inUnit(text, [
+        'sh',
+        '-c',
+        'hostname; echo x > /dev/null && ls /proc/self/fd >/dev/null && echo made',
+      ]);
       assert.equal(status, 0, stderr);
       assert.equal(stdout, 'box\nmade\n');
     }
     // What the units leave out is what would keep them from it.
-    const closed = inUnit(units.serve.replace('ProtectClock=yes', 'ProtectKernelTunables=yes'), ['true']);
+    const closed = inUnit(units.serve.replace('ProtectProc=invisible', '$&\nProtectKernelTunables=yes'), ['true']);
     assert.notEqual(closed.status, 0);
   });
 });

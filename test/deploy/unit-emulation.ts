@@ -20,7 +20,18 @@ const MOUNTS: Readonly<Record<string, string>> = {
 };
 
 const BOX = [
-  ...['bwrap', '--unshare-all', '--unshare-user', '--disable-userns', '--cap-drop', 'ALL', '--uid', '1000', '--gid', '1000'],
+  ...[
+    'bwrap',
+    '--unshare-all',
+    '--unshare-user',
+    '--disable-userns',
+    '--cap-drop',
+    'ALL',
+    '--uid',
+    '1000',
+    '--gid',
+    '1000',
+  ],
   ...['--die-with-parent', '--new-session', '--hostname', 'box', '--ro-bind', '/usr', '/usr'],
   ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--symlink', 'usr/bin', '/bin'],
   ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--'],
