@@ -204,6 +204,27 @@ describe('the real Claude Code inside a workspace', () => {
     assert.equal(run.stdout, '2\n', JSON.stringify(run));
   });
 
+  test('it is forked in its workspace, up to a message too, and both know what was said before', async () => {
+    const session_id = await create(await workspace());
+    await turn(session_id, '#say first');
+    const { messages } = await ask('get_session', { session_id });
+    await turn(session_id, '#say second');
+    const said = async (id: unknown) => textsOf((await ask('get_session', { session_id: id })).messages);
+    const copies = [
+      [{}, ['#say first', 'first', '#say second', 'second']],
+      [{ at_message_id: listOf(messages).at(-1)?.id }, ['#say first', 'first']],
+    ] as const;
+    for (const [at, before] of copies) {
+      const forked = await ask('fork_session', { session_id, ...at });
+      assert.equal(forked.forkedFrom, session_id, JSON.stringify(forked));
+      assert.deepEqual(await said(forked.sessionId), before);
+      // The model is given what the transcript holds.
+      assert.match(await turn(String(forked.sessionId), '#recall'), new RegExp(before.at(-2) ?? ''));
+      assert.equal((await said(forked.sessionId)).length, before.length + 2);
+    }
+    assert.equal((await said(session_id)).length, 4, 'the original is as it was');
+  });
+
   test('it cannot outlive its workspace', async () => {
     const others = new Set(await agentsInBoxes());
     const running = async () => (await agentsInBoxes()).filter(pid => !others.has(pid));

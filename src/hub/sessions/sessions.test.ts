@@ -5,6 +5,7 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { alice, type Bench, callOf, mallory, withBench } from '../../../test/support/hub-under-test.ts';
 import { type Puppet, puppetDriver } from '../../../test/support/puppet-agent.ts';
 import { AppError } from '../../errors/app-error.ts';
+import type { Driver } from '../../worker/agents/driver.ts';
 import type { Hub } from '../hub.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof AppError && error.code === code;
@@ -147,6 +148,32 @@ describe('a session that a hub directs', () => {
       const types = await typesOf(bench, session.id);
       assert.ok(types.includes('session.error') && types.includes('permission_resolved'));
       assert.equal(types.filter(type => type === 'session.idle').length, 1);
+    }),
+  );
+
+  it(
+    'whose agent ends each time before it has the prompt says so, and the prompt has its one end',
+    withBench(async bench => {
+      const puppets: Puppet[] = [];
+      const puppet = puppetDriver(puppets);
+      const open: Driver['open'] = async (request, host) => {
+        const live = await puppet.open(request, host);
+        puppets.at(-1)?.exited.resolve({ code: 9, signal: null });
+        return live;
+      };
+      const hub = await bench.hub({ timing: { sweepMs: 50 } });
+      await bench.worker({ driver: { ...puppet, open } });
+      const session = await hub.sessions.desk.create(
+        { agent: 'puppet', cwd: '/', permissionMode: 'default' },
+        callOf(),
+      );
+      const { turn } = await send(hub, session.id, 'one');
+      await eventually(async () => (await stateOf(bench, turn.id)) === 'failed');
+      const events = await bench.store.events.read(`session:${session.id}`, 0, 1000);
+      const [error, ...more] = events.filter(({ type }) => type === 'session.error');
+      assert.deepEqual([error?.body.code, more], ['SESSION_FAILED', []]);
+      assert.equal(events.filter(({ type, body }) => type === 'session.idle' && body.turnId === turn.id).length, 1);
+      assert.ok(puppets.every(({ prompts }) => prompts.length === 0));
     }),
   );
 

@@ -9,7 +9,7 @@ import { endedAmong, ownAmong } from './own-processes.ts';
 import { Presence } from './presence.ts';
 import { PresenceTeller } from './presence-teller.ts';
 import { signsOfSessions } from './session-folder.ts';
-import { startingTerminals } from './starting-terminals.ts';
+import { StartingTerminals } from './starting-terminals.ts';
 
 /** The only agent that tells which of its sessions are open. */
 const AGENT = 'claude';
@@ -47,20 +47,19 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
   const config = environment.CLAUDE_CONFIG_DIR ?? join(environment.HOME ?? '/', '.claude');
   const closed = new AbortController();
   const teller = new PresenceTeller({ log, tell: parts.tellOpen });
+  const find = () => findProgram(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
+  const starting = new StartingTerminals({ program: find, config, own: [process.pid] });
   const presence = new Presence({
     log,
     async list(signal) {
-      const program = await findProgram(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
+      const program = await find();
       if (program === undefined) return undefined;
       const listed = await listClaudeAgents(program, { environment, signal });
       const ended = await endedAmong(listed.map(({ pid }) => pid));
       return listed.filter(({ pid }) => !ended.has(pid));
     },
     signs: () => signsOfSessions(config, processes.pids()),
-    async starting() {
-      const program = await findProgram(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
-      return program === undefined ? [] : await startingTerminals({ program, config, own: [process.pid] });
-    },
+    starting: how => starting.look(how),
     ownPids: () => processes.pids(),
     ownAmong,
     changed(open) {

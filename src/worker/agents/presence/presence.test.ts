@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -174,10 +174,12 @@ describe('what tells that presence may have changed', () => {
 
   it('does not take a process for one that runs when it has ended and nobody has taken notice', async () => {
     // What takes the place of the shell knows nothing of its child.
-    const parent = spawn('sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 1000']);
+    const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000']);
     try {
       const [said]: unknown[] = await once(parent.stdout, 'data');
       const pid = Number(String(said));
+      await eventually(async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')).trim() === 'sleep');
+      process.kill(pid, 'SIGKILL');
       await eventually(async () => (await endedAmong([pid])).has(pid));
       assert.deepEqual([...(await endedAmong([process.pid, pid, parent.pid ?? 0]))], [pid]);
     } finally {

@@ -23,7 +23,7 @@ export interface PresenceOptions {
   /** Another text whenever something may have changed. */
   signs(): Promise<string>;
   /** Terminals that are being opened and do not say yet what they have open. */
-  starting(): Promise<readonly StartingTerminal[]>;
+  starting(how: { isThorough: boolean }): Promise<readonly StartingTerminal[]>;
   /** Processes of ours, at this moment. */
   ownPids(): readonly number[];
   ownAmong(pids: readonly number[], roots: readonly number[]): Promise<Set<number>>;
@@ -73,7 +73,7 @@ export class Presence {
    */
   async find(agentSessionId: string): Promise<OpenSession | undefined> {
     try {
-      const opening = await this.#opening(agentSessionId);
+      const opening = await this.#opening(agentSessionId, { isThorough: false });
       if (opening !== undefined) return opening;
       const last = this.#last;
       const isCurrent = last !== undefined && last.signs === (await this.#options.signs());
@@ -97,7 +97,7 @@ export class Presence {
   /** As `find`, but looks anew whatever the signs are. */
   async check(agentSessionId: string): Promise<OpenSession | undefined> {
     try {
-      const opening = await this.#opening(agentSessionId);
+      const opening = await this.#opening(agentSessionId, { isThorough: true });
       if (opening !== undefined) return opening;
       return (await this.#look()).open.find(one => one.agentSessionId === agentSessionId);
     } catch (error) {
@@ -120,9 +120,9 @@ export class Presence {
   }
 
   /** The terminal that is being opened with this session. Settles when no other that is being opened may turn out to have it. */
-  async #opening(agentSessionId: string): Promise<OpenSession | undefined> {
+  async #opening(agentSessionId: string, how: { isThorough: boolean }): Promise<OpenSession | undefined> {
     for (let looks = 0; looks < STARTING_LOOKS; looks += 1) {
-      const starting = await this.#options.starting();
+      const starting = await this.#options.starting(how);
       const its = starting.find(({ opens }) => opens === agentSessionId);
       if (its !== undefined) return { agent: AGENT, agentSessionId, pid: its.pid, status: 'idle', since: its.since };
       if (starting.every(({ opens }) => opens !== undefined)) return undefined;

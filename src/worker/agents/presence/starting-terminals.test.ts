@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { Terminal } from '../../../../test/support/terminal.ts';
-import { startingTerminals } from './starting-terminals.ts';
+import { StartingTerminals } from './starting-terminals.ts';
 
 const SESSION = 'b6f2a1de-5b1c-4a77-9c52-0f6a3c1d2e4f';
 const program = process.execPath;
@@ -31,7 +31,8 @@ describe('terminals that are just being opened', () => {
     opened.push(terminal);
     return terminal;
   };
-  const look = (own: number[] = []) => startingTerminals({ program, config, own });
+  const look = (own: number[] = []) =>
+    new StartingTerminals({ program: async () => program, config, own }).look({ isThorough: true });
   const pids = async (own?: number[]) => (await look(own)).map(({ pid }) => pid);
 
   it('are found with the session that they name, until they say what they have open', async () => {
@@ -46,6 +47,21 @@ describe('terminals that are just being opened', () => {
     await writeFile(join(config, `sessions/${pid}.json`), '{}');
     assert.deepEqual(await pids(), []);
     await rm(join(config, `sessions/${pid}.json`));
+  });
+
+  it('are looked for among what is new, and thoroughly among all, since a shell may have become one', async () => {
+    let now = 0;
+    const clock = () => now;
+    const terminals = new StartingTerminals({ program: async () => program, config, own: [], clock });
+    const among = async (isThorough: boolean) => (await terminals.look({ isThorough })).map(({ pid }) => pid);
+    const old = await open(['--resume', SESSION]);
+    await eventually(async () => (await among(false)).includes(old.pid));
+    now += 6_000;
+    const { pid } = await open(['--resume', SESSION]);
+    await eventually(async () => (await among(false)).includes(pid));
+    assert.ok(!(await among(false)).includes(old.pid));
+    const all = await among(true);
+    assert.ok(all.includes(old.pid) && all.includes(pid));
   });
 
   it('may be about to open any session where they name none', async () => {

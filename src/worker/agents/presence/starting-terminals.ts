@@ -8,8 +8,8 @@ const STARTING_MS = 5_000;
 const TICKS_PER_SECOND = 100;
 /** What makes it answer and end. */
 const PRINTS: ReadonlySet<string> = new Set(['-p', '--print']);
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const RESUMES: ReadonlySet<string> = new Set(['-r', '--resume']);
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A program of an agent in a terminal that was started a moment ago and has not said yet which session it has. */
 export interface StartingTerminal {
@@ -21,36 +21,60 @@ export interface StartingTerminal {
 }
 
 interface Where {
-  /** The agent's program. */
-  readonly program: string;
+  /** The agent's program; undefined where it is not installed. */
+  program(): Promise<string | undefined>;
   /** Its folder, where it says what is open. */
   readonly config: string;
   /** Processes whose descendants are no terminals. */
   readonly own: readonly number[];
+  /** Milliseconds that only go on. */
+  clock?(): number;
 }
 
 /**
  * The terminals of this user whose agent is just starting, without what we have started ourselves. Nothing tells of those but the
  * kernel: an agent says what it has open when it has loaded it, which is when it is too late to begin on the same session
- * elsewhere. Empty outside of Linux.
+ * elsewhere. None outside of Linux.
  */
-export async function startingTerminals({ program, config, own }: Where): Promise<StartingTerminal[]> {
-  const path = await realpath(program).catch(() => program);
-  const files = await readdir(join(config, 'sessions')).catch((): string[] => []);
-  const said = new Set(files.map(name => name.split('.')[0] ?? ''));
-  const pids = (await readdir('/proc').catch(() => [])).filter(name => /^\d+$/.test(name) && !said.has(name));
-  const looks = pids.map(async pid => ((await readlink(`/proc/${pid}/exe`).catch(() => '')) === path ? [pid] : []));
-  const running = (await Promise.all(looks)).flat();
-  if (running.length === 0) return [];
-  const found = await Promise.all(running.map(pid => startingAs(pid, config)));
-  const starting = found.filter(one => one !== undefined);
-  // What an agent starts in turn, such as its own search, opens nothing.
-  const owners = [...own, ...[...said].map(Number)];
-  const owned = await ownAmong(
-    starting.map(({ pid }) => pid),
-    owners,
-  );
-  return starting.filter(({ pid }) => !owned.has(pid));
+export class StartingTerminals {
+  readonly #where: Where;
+  /** When each process was there first. */
+  #firstSeen = new Map<string, number>();
+
+  constructor(where: Where) {
+    this.#where = where;
+  }
+
+  /** `isThorough`: also what was there before and may have become the agent's program since, as by the shell's `exec`. */
+  async look({ isThorough }: { isThorough: boolean }): Promise<StartingTerminal[]> {
+    const pids = (await readdir('/proc').catch((): string[] => [])).filter(name => /^\d+$/.test(name));
+    const now = this.#where.clock?.() ?? performance.now();
+    const known = this.#firstSeen;
+    this.#firstSeen = new Map(pids.map(pid => [pid, known.get(pid) ?? now]));
+    const looked = isThorough ? pids : pids.filter(pid => now - (this.#firstSeen.get(pid) ?? now) < STARTING_MS);
+    return looked.length === 0 ? [] : await this.#among(looked);
+  }
+
+  async #among(pids: readonly string[]): Promise<StartingTerminal[]> {
+    const { config, own } = this.#where;
+    const program = await this.#where.program();
+    if (program === undefined) return [];
+    const path = await realpath(program).catch(() => program);
+    const looks = pids.map(async pid => ((await readlink(`/proc/${pid}/exe`).catch(() => '')) === path ? [pid] : []));
+    const running = (await Promise.all(looks)).flat();
+    if (running.length === 0) return [];
+    const files = await readdir(join(config, 'sessions')).catch((): string[] => []);
+    const said = new Set(files.map(name => name.split('.')[0] ?? ''));
+    const found = await Promise.all(running.filter(pid => !said.has(pid)).map(pid => startingAs(pid, config)));
+    const starting = found.filter(one => one !== undefined);
+    // What an agent starts in turn, such as its own search, opens nothing.
+    const owners = [...own, ...[...said].map(Number)];
+    const owned = await ownAmong(
+      starting.map(({ pid }) => pid),
+      owners,
+    );
+    return starting.filter(({ pid }) => !owned.has(pid));
+  }
 }
 
 async function startingAs(pid: string, config: string): Promise<StartingTerminal | undefined> {
