@@ -59,7 +59,6 @@ export async function openAuthServer(options: AuthServerOptions): Promise<AuthSe
   provider.silent = true;
   const interactions = new Interactions({ provider, users: createUsers(store), store, issuer, log });
   const registrations = new Limiter(REGISTRATIONS_PER_MINUTE);
-  addUsualScope(provider);
   const answer = provider.callback();
   const mount = new URL(issuer).pathname.replace(/\/$/, '');
   // Of an issuer with a path, clients ask for the metadata at either end of it.
@@ -82,7 +81,8 @@ export async function openAuthServer(options: AuthServerOptions): Promise<AuthSe
       const url = request.url ?? '/';
       const path = url.split('?', 1)[0] ?? '/';
       const inner = innerOf(path) ?? path;
-      request.url = `${inner}${url.slice(path.length)}`;
+      const query = url.slice(path.length);
+      request.url = `${inner}${inner === ROUTES.authorization ? withScope(query) : query}`;
       // Where the library reads what it is mounted under.
       Object.assign(request, { originalUrl: `${mount}${request.url}` });
       if (inner === ROUTES.registration && request.method === 'POST' && !registrations.take()) {
@@ -108,13 +108,10 @@ function fixAddress({ request }: Provider, issuer: string): void {
   Object.defineProperty(request, 'host', { get: () => host });
 }
 
-/** What a client gets that names no scope: all tools, as far as its user may use them. */
-function addUsualScope(provider: Provider): void {
-  provider.use(async (context, next) => {
-    const isAsked = context.path === ROUTES.authorization && context.method === 'GET';
-    if (isAsked && context.query.scope === undefined) context.query = { ...context.query, scope: 'mcp:tools' };
-    await next();
-  });
+/** The query of a request to sign in; who names no scope asks for all tools, as far as its user may use them. */
+function withScope(query: string): string {
+  const hasScope = new URLSearchParams(query.slice(1)).has('scope');
+  return hasScope ? query : `${query === '' ? '?' : `${query}&`}scope=mcp%3Atools`;
 }
 
 function sendJson(response: ServerResponse, body: Record<string, string>): void {
