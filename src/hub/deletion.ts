@@ -40,12 +40,15 @@ export class Deletion {
     const { id } = workspace;
     const { catalog, events, tasks } = this.#parts;
     const settle = catalog.leave(id);
+    const { workspaces } = this.#foundation.store;
     try {
+      // Other hubs know by that; one of them goes on with it when this one is lost.
+      await workspaces.update(id, 'any', { state: 'draining' });
       await tasks.cancelAll(id, 'the workspace was deleted');
       await this.#close(workspace);
-      await this.#foundation.store.workspaces.delete(id);
+      const isMine = await workspaces.delete(id);
       this.#parts.placement.freed();
-      await events.append(`workspace:${id}`, 'workspace.deleted', { workspace_id: id });
+      if (isMine) await events.append(`workspace:${id}`, 'workspace.deleted', { workspace_id: id });
     } finally {
       settle();
     }

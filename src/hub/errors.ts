@@ -1,12 +1,13 @@
 import { AppError } from '../errors/app-error.ts';
+import { NobodyThere } from '../fabric/fabric.ts';
 
-/** Unknown, deleted and foreign handles must not differ in a single letter, so each has one place that words it. */
 /** For whoever it is shared with; anybody else hears that there is no such workspace. */
 export const notYoursToDelete = (id: string): AppError =>
   new AppError('POLICY_DENIED', `workspace ${id} is shared with you, and only its owner deletes it`, {
     hint: 'ask its owner, or work in a copy: workspace_fork',
   });
 
+/** Unknown, deleted and foreign handles must not differ in a single letter, so each has one place that words it. */
 export const workspaceNotFound = (id: string): AppError =>
   new AppError('WORKSPACE_NOT_FOUND', `Workspace not found: ${id}`);
 export const taskNotFound = (id: string): AppError => new AppError('TASK_NOT_FOUND', `Task not found: ${id}`);
@@ -60,3 +61,9 @@ export const asAppError = (error: unknown): AppError =>
   error instanceof AppError
     ? error
     : new AppError('INTERNAL_ERROR', 'internal error, see the log of the hub', { cause: error });
+
+/** The request was not taken: nobody serves that worker's address, or it has heard no hub and must not work. */
+export const isUnreachable = (error: unknown): boolean =>
+  error instanceof AppError &&
+  error.code === 'NO_WORKER_AVAILABLE' &&
+  (error.cause instanceof NobodyThere || error.details.reason === 'fenced');

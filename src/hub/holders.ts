@@ -1,12 +1,11 @@
 import { AppError } from '../errors/app-error.ts';
-import { NobodyThere } from '../fabric/fabric.ts';
 import type { WorkerReply, WorkerRequest, WorkerVerb } from '../protocol/messages.ts';
 import { type AskOptions, askWorker, NotHere } from '../protocol/link.ts';
 import { workspaceSpecSchema } from '../protocol/workspace-spec.ts';
 import type { CheckpointRecord, WorkerRecord, WorkspaceRecord } from '../store/rows.ts';
 import type { Catalog } from './catalog.ts';
 import { Counts } from './counts.ts';
-import { changingHands, noWorker, workerLost, workspaceNotFound } from './errors.ts';
+import { changingHands, isUnreachable, noWorker, workerLost, workspaceNotFound } from './errors.ts';
 import type { Foundation } from './foundation.ts';
 import type { Candidate, Placement } from './placement.ts';
 import { allTaken } from './queue.ts';
@@ -235,6 +234,8 @@ export class Holders {
     const { catalog, workers } = this.#parts;
     const now = await catalog.refresh(stale.id);
     if (now === undefined) throw workspaceNotFound(stale.id);
+    // Its files are being removed, perhaps by another hub.
+    if (now.state === 'draining' && !isEnding) throw workspaceNotFound(stale.id);
     // Somebody else has claimed it meanwhile; what we know was old.
     if (now.epoch !== stale.epoch) return now;
     const live = await workers.live();
@@ -337,14 +338,7 @@ export class Holders {
     if (free === undefined) throw allTaken(candidates.reduce((sum, { worker }) => sum + worker.slots, 0));
     return free.worker;
   }
-
 }
-
-/** The request was not taken: nobody serves that worker's address, or it has heard no hub and must not work. */
-export const isUnreachable = (error: unknown): boolean =>
-  error instanceof AppError &&
-  error.code === 'NO_WORKER_AVAILABLE' &&
-  (error.cause instanceof NobodyThere || error.details.reason === 'fenced');
 
 const causeOf = (error: unknown): unknown => (error instanceof AppError ? error.cause : error);
 

@@ -48,8 +48,8 @@ export class Sweeper {
     await activity.flush();
     const live = new Set((await workers.live()).map(worker => worker.id));
     for (const workspace of await store.workspaces.expired()) {
-      // A run is a use that has not ended.
-      if (ledger.active(workspace.id) > 0) activity.touch(workspace.id);
+      // A run is a use that has not ended. Nothing keeps one that is being deleted.
+      if (workspace.state !== 'draining' && ledger.active(workspace.id) > 0) activity.touch(workspace.id);
       // One whose live worker another process speaks to is that process's to delete: only it can remove the files.
       else if (workers.isHeard(workspace.worker) || !live.has(workspace.worker)) {
         background.run('delete an expired workspace', () => deletion.remove(workspace));

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { eventually } from '../../test/support/eventually.ts';
 import { AppError } from '../errors/app-error.ts';
-import { alice, callOf, mallory, newWorkspace, plainRequest, withBench } from '../../test/support/hub-under-test.ts';
+import {
+  alice,
+  callOf,
+  commandRun,
+  mallory,
+  newWorkspace,
+  plainRequest,
+  withBench,
+} from '../../test/support/hub-under-test.ts';
 import type { WorkspaceRequest } from './hub.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof AppError && error.code === code;
@@ -273,6 +282,31 @@ describe('workspaces that exist', () => {
         hasCode('WORKSPACE_NOT_FOUND'),
       );
       assert.deepEqual(await bench.store.workers.slotsUsed(), new Map([[worker.id, 0]]));
+    }),
+  );
+
+  it(
+    'are gone when another hub is deleting them, and are not opened again',
+    withBench(async bench => {
+      const hub = await bench.hub();
+      const worker = await bench.worker();
+      const workspace = await newWorkspace(hub);
+      const { id } = workspace;
+      await bench.store.workspaces.update(id, 'any', { state: 'draining' });
+      worker.workspaces.delete(id);
+      await assert.rejects(hub.runs.run(commandRun(workspace, 'true'), callOf()), hasCode('WORKSPACE_NOT_FOUND'));
+      assert.equal(worker.workspaces.has(id), false);
+    }),
+  );
+
+  it(
+    'go also when the hub that was deleting them is lost',
+    withBench(async bench => {
+      const hub = await bench.hub({ timing: { sweepMs: 20 } });
+      const worker = await bench.worker();
+      const { id } = await newWorkspace(hub);
+      await bench.store.workspaces.update(id, 'any', { state: 'draining' });
+      await eventually(async () => (await bench.store.workspaces.get(id)) === undefined && !worker.workspaces.has(id));
     }),
   );
 

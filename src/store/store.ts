@@ -165,6 +165,7 @@ export interface WorkspaceStore {
   /** Removes the row, if it has the epoch, where one is given; its artifacts and checkpoints get an expiry 7 days ahead. */
   delete(id: string, at?: { epoch: number }): Promise<boolean>;
   heldBy(worker: string): Promise<WorkspaceRecord[]>;
+  /** Those whose time is over, and those that are being deleted. */
   expired(): Promise<WorkspaceRecord[]>;
 }
 

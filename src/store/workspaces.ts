@@ -204,7 +204,8 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
     },
 
     async expired() {
-      return reader.many(await select().where('expires_at', '<=', db.now).orderBy('expires_at').execute());
+      const isOver = select().where(eb => eb.or([eb('expires_at', '<=', db.now), eb('state', '=', 'draining')]));
+      return reader.many(await isOver.orderBy('expires_at').execute());
     },
   };
 }

@@ -1,8 +1,8 @@
 import { AppError } from '../../errors/app-error.ts';
 import { askWorker } from '../../protocol/link.ts';
 import type { WorkerReply, WorkerRequest, WorkerVerb } from '../../protocol/messages.ts';
+import { isUnreachable } from '../errors.ts';
 import type { Foundation } from '../foundation.ts';
-import { isUnreachable } from '../holders.ts';
 import type { WorkerBook } from '../workers.ts';
 import { workerUnreachable } from './errors.ts';
 

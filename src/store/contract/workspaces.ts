@@ -132,7 +132,10 @@ export function workspacesContract(name: string, use: Use): void {
       use(async ({ store }) => {
         const lasting = await inserted(store);
         const short = await inserted(store, { ttlSeconds: 0 });
-        assert.deepEqual(idsOf(await store.workspaces.expired()), [short.id]);
+        const leaving = await inserted(store);
+        await store.workspaces.update(leaving.id, 'any', { state: 'draining' });
+        assert.deepEqual(idsOf(await store.workspaces.expired()), [short.id, leaving.id]);
+        await store.workspaces.delete(leaving.id);
         await store.workspaces.touch([short.id, lasting.id, 'ws_unknown']);
         await store.workspaces.touch([]);
         const touched = await store.workspaces.get(lasting.id);
