@@ -148,7 +148,7 @@ verifications(
       assert.equal((await call('artifact.list', {})).isError, false);
       assert.equal((await call('test.run', {})).error?.code, 'NO_TESTS_FOUND');
       assert.equal((await call('lint.check', {})).error?.code, 'TOOL_NOT_INSTALLED');
-      assert.equal((await call('git.clone', { url: 'http://a.example/b' })).error?.code, 'VALIDATION_ERROR');
+      assert.equal((await call('git.clone', { url: 'ftp://a.example/b' })).error?.code, 'VALIDATION_ERROR');
       const { output } = await call('run.python', { code: '1', wait_seconds: 0 });
       for (const alias of ['task.get_status', 'get.task.status', 'task.get_result', 'get.task.result', 'task.cancel']) {
         assert.equal((await peer.call(alias, { task_id: output.task_id })).isError, false, alias);

@@ -284,26 +284,38 @@ function declare({ once }: Verifier): void {
     const at = ['--workspace', workspace_id];
     await json('sandbox', 'write', 'a.py', '--content', 'print(1)\n', ...at);
     await json('sandbox', 'edit', 'a.py', '--edits', '[{"search":"1","replace":"2"}]', ...at);
-    assert.equal((await json('sandbox', 'read', 'a.py', ...at)).content, 'print(2)\n');
-    assert.equal((await json('sandbox', 'ls', ...at)).total_count, 2);
-    assert.equal((await json('sandbox', 'python', '--file', 'a.py', ...at)).stdout, '2\n');
+    // Each is a process of its own: those that do not depend on each other run together.
+    const [read, listed, python] = await Promise.all([
+      json('sandbox', 'read', 'a.py', ...at),
+      json('sandbox', 'ls', ...at),
+      json('sandbox', 'python', '--file', 'a.py', ...at),
+    ]);
+    assert.deepEqual([read.content, listed.total_count, python.stdout], ['print(2)\n', 2, '2\n']);
     assert.equal((await json('sandbox', 'run', ...at, 'git init -q .')).exit_code, 0);
-    await json('sandbox', 'commit', 'first', ...at);
-    await json('sandbox', 'upload', '--path', 'a.py', ...at);
-    assert.equal((await json('sandbox', 'artifacts', ...at)).artifacts.length, 1);
-    assert.equal((await json('sandbox', 'artifact', 'a.py', ...at)).data, 'print(2)\n');
-    const { checkpoint_id } = await json('sandbox', 'checkpoint', ...at);
-    const restored = await json('sandbox', 'restore', checkpoint_id);
-    await json('sandbox', 'fork', ...at);
-    await json('sandbox', 'list');
+    await Promise.all([json('sandbox', 'commit', 'first', ...at), json('sandbox', 'upload', '--path', 'a.py', ...at)]);
+    const [artifacts, artifact, { checkpoint_id }] = await Promise.all([
+      json('sandbox', 'artifacts', ...at),
+      json('sandbox', 'artifact', 'a.py', ...at),
+      json('sandbox', 'checkpoint', ...at),
+    ]);
+    assert.deepEqual([artifacts.artifacts.length, artifact.data], [1, 'print(2)\n']);
+    const [restored] = await Promise.all([
+      json('sandbox', 'restore', checkpoint_id),
+      json('sandbox', 'fork', ...at),
+      json('sandbox', 'list'),
+    ]);
     const { task_id } = await json('sandbox', 'run', '--wait-seconds', '0', ...at, 'sleep 30');
     assert.match((await json('task', 'status', task_id)).status, /queued|running/);
     assert.equal((await json('task', 'cancel', task_id)).cancelled, true);
-    assert.ok((await json('task', 'list')).tasks.length > 0);
-    assert.equal((await runCli(['task', 'result', task_id, ...flags])).code, 5);
-    for (const verb of ['test', 'lint']) assert.equal((await runCli(['sandbox', verb, ...at, ...flags])).code, 1, verb);
-    assert.equal((await runCli(['sandbox', 'install', ...at, ...flags, '--', '--help'])).code, 2);
-    assert.equal((await runCli(['sandbox', 'clone', 'http://a.example/x', ...at, ...flags])).code, 2);
+    const [tasks, result, ...failed] = await Promise.all([
+      json('task', 'list'),
+      runCli(['task', 'result', task_id, ...flags]),
+      ...['test', 'lint'].map(verb => runCli(['sandbox', verb, ...at, ...flags])),
+      runCli(['sandbox', 'install', ...at, ...flags, '--', '--help']),
+    ]);
+    assert.ok(tasks.tasks.length > 0);
+    assert.deepEqual([result.code, ...failed.map(({ code }) => code)], [5, 1, 1, 2]);
+    assert.equal((await runCli(['sandbox', 'clone', 'ftp://a.example/x', ...at, ...flags])).code, 2);
     for (const id of [workspace_id, restored.workspace_id])
       assert.equal((await json('sandbox', 'delete', id)).deleted, true);
   });

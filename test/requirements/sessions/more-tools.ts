@@ -77,7 +77,7 @@ export function declareMoreTools({ overMcp }: SessionVerifier): void {
     );
     const [ended] = permissionsOf(await ok('list_permissions', { session_id, state: 'all', limit: 1 }));
     assert.deepEqual([ended?.requestId, ended?.state], [request?.requestId, 'expired']);
-    const unknown = { session_id: '00000000-0000-4000-8000-000000000001' };
+    const unknown = { session_id: 'ffffffff-ffff-4fff-8fff-ffffffffffff' };
     assert.equal((await fails('list_permissions', unknown)).code, 'SESSION_NOT_FOUND');
   });
 

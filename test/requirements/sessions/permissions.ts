@@ -58,10 +58,12 @@ export function declarePermissions({ overTwo, overRecords }: SessionVerifier): v
     const answer = { session_id: first, request_id, behavior: 'allow', remember: 'always' };
     assert.equal((await ok('respond_permission', answer)).remember, 'always');
     await untilIdle(subject, first);
-    const next = await create({ cwd });
+    // A project is a directory on a worker.
+    const { workerId: worker_id } = Object((await ok('get_session', { session_id: first })).session);
+    const next = await create({ cwd, worker_id });
     assert.equal((await say(next, write('b'))).waitingPermission, false, 'the next session of the project');
     await access(join(cwd, 'b'));
-    const other = await create({ cwd: await freshProject(subject) });
+    const other = await create({ cwd: await freshProject(subject), worker_id });
     assert.equal((await say(other, write('c'))).waitingPermission, true, 'not one of another');
   });
 

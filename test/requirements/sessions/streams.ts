@@ -70,7 +70,7 @@ async function* framesAt(
   }
 }
 
-export function declareStreams({ overTwo, once }: SessionVerifier, grounds: () => Grounds): void {
+export function declareStreams({ overTwo, overRecords, once }: SessionVerifier, grounds: () => Grounds): void {
   once('http.events', async ({ url }) => {
     const { ok } = operationsCaller(url);
     const made = await ok('create_session', { agent: 'scripted', cwd: join(grounds().projects, 'shop') });
@@ -139,7 +139,7 @@ export function declareStreams({ overTwo, once }: SessionVerifier, grounds: () =
     assert.deepEqual([event.type, event.turnId, others], ['session.idle', turnId, []]);
   });
 
-  overTwo('events.task', async ({ ok, fails, another }) => {
+  overRecords('events.task', async ({ ok, fails, another }) => {
     const { workspace_id } = await ok('workspace_create', { limits: { allow_soft: true } });
     const run = await ok('run_command', { workspace_id, command: 'echo heard', wait_seconds: 0 });
     const stream = `task:${String(run.task_id)}`;
