@@ -57,7 +57,8 @@ const MAY: Readonly<Record<string, { values: readonly string[]; types?: readonly
   store: { values: [] },
   blobs: { values: [] },
   transfer: { values: ['store', 'blobs'] },
-  auth: { values: [] },
+  // The built-in authorization server keeps its records by the store it is given.
+  auth: { values: [], types: ['store'] },
   config: { values: [] },
   errors: { values: [] },
   ids: { values: [] },
