@@ -18,6 +18,22 @@ const golden = rowsOf('test/sessions/golden.test.ts', ['http'])([
   ['golden.9', 'a stale mcp-session-id is 404, and a new initialize works', 'case 9:'],
 ]);
 
+const tokens = rowsOf('test/auth/golden.test.ts', ['http'])([
+  ['golden.2', 'metadata at the root and at the path, and a 401 that leads there', 'case 2:'],
+  ['golden.3.token', 'tools/list with a token and no initialize, without an Accept for event streams', 'case 3:'],
+  ['golden.4', 'tokens of a registered server work, those for another resource_url do not', 'case 4:'],
+  [
+    'failure.06',
+    'a revoked or expired token stops working; of another audience or without scope it never does',
+    'failure 6:',
+  ],
+  [
+    'tools.scopes',
+    'each tool asks for the scope of the contract, and mcp:tools grants all',
+    'each tool of sessions asks',
+  ],
+]);
+
 const failures = [
   ...rowsOf('test/sessions/failures.test.ts', ['process'])([
     ['failure.07', 'tools work on any port and host', 'failure 7:'],
@@ -49,6 +65,7 @@ const failures = [
     ['terminal.mirror', 'what is said in a terminal is polled once and read', 'a session open in a terminal is seen'],
     ['terminal.fork', 'when_open fork: a copy takes the prompt', 'with when_open fork'],
     ['terminal.wait', 'when_open wait: held until the terminal is closed', 'with when_open wait'],
+    ['terminal.starting', 'one that a terminal is just opening is open already', 'a session that a terminal is just'],
     [
       'terminal.presence',
       'a session opened in a terminal later is mirror',
@@ -58,6 +75,14 @@ const failures = [
   ...rowsOf('test/http/server.test.ts', ['http'])([
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the test's name has it.
     ['failure.05', 'a foreign Host or Origin, or forwarding, is refused', '${path} is refused under a foreign Host'],
+  ]),
+  ...rowsOf('test/sessions/strangers.test.ts', ['http'])([
+    ['failure.05.forwarding', 'a foreign Origin is 403, any forwarding header 401', 'failure 5: a foreign Origin'],
+    ['failure.05.peer', 'Host localhost from another machine is refused', 'failure 5: Host localhost'],
+    ['failure.05.listeners', 'no listener is beyond loopback by default', 'failure 5: no listener'],
+  ]),
+  ...rowsOf('test/sessions/full-disk.test.ts', ['process'])([
+    ['prompt.full_disk', 'a full disk loses nothing, and says so', 'a full disk loses nothing of sessions'],
   ]),
   ...rowsOf('test/sessions/crashes.test.ts', ['process'])([
     ['failure.18', '20 sessions created and disposed leave no process, nor does a killed server', 'failure 18:'],
@@ -121,6 +146,8 @@ const others = [
     ['workspace.files', 'in a workspace the agent works on its files and nowhere else', 'the agent works on the files'],
     ['workspace.ends', 'it ends with its workspace', 'the agent ends with its workspace'],
     ['workspace.leave', 'leave is asked for inside a workspace', 'leave is asked for inside'],
+    ['workspace.fork', 'a session in a workspace forks there, up to a message too', 'a session inside a workspace forks'],
+    ['workspace.secrets', 'what its agent says is told without the secrets of the workspace', 'what an agent says is told'],
     [
       'workspace.refused',
       'an agent missing there is AGENT_UNAVAILABLE',
@@ -129,4 +156,4 @@ const others = [
   ]),
 ];
 
-export const verifiedElsewhere: readonly Requirement[] = [...golden, ...failures, ...terminals, ...others];
+export const verifiedElsewhere: readonly Requirement[] = [...golden, ...tokens, ...failures, ...terminals, ...others];
