@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
+import type { Hub } from '../../hub/hub.ts';
 import { defineOperation } from '../../operations/define.ts';
 import type { EventRecord } from '../../store/rows.ts';
 import { frameStream } from '../event-stream.ts';
@@ -7,6 +8,9 @@ import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const PAGE = 500;
+
+/** The task as it is, and the number and kind of what was told of it last. */
+const outputSchema = z.looseObject({ stream: z.string(), task: z.looseObject({}), seq: z.int(), type: z.string() });
 
 /** Whether the caller may follow the task is decided like every call; what is read then goes past operations. */
 const runEvents = defineOperation({
@@ -16,12 +20,15 @@ const runEvents = defineOperation({
   description: 'Server-sent events of a task.',
   scope: 'codegen:read',
   input: z.strictObject({ task_id: z.string() }),
-  output: z.looseObject({ stream: z.string(), task: z.looseObject({}) }),
+  output: outputSchema,
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   cli: { words: [], examples: [] },
   async run({ task_id }, { hub, caller, signal }) {
     const stream = await hub.codegen.stream(task_id, caller);
-    return { stream, task: await hub.codegen.reads.task(task_id, { waitSeconds: 0, caller, signal }) };
+    const last = (await allOf(hub, stream)).at(-1);
+    // Read after what was told: what changes in between is told once more, and never left out.
+    const task = await hub.codegen.reads.task(task_id, { waitSeconds: 0, caller, signal });
+    return { stream, task, seq: last?.seq ?? 0, type: last?.type ?? 'task_update' };
   },
 });
 
@@ -34,14 +41,11 @@ export function addCodegenEventRoutes(api: Api, parts: ApiParts): void {
     }
     const args = { task_id: taskId.toLowerCase() };
     const { output } = await run(parts, runEvents, { context, args });
-    const { stream, task } = outputSchema.parse(output);
+    const { stream, task, ...last } = outputSchema.parse(output);
     const after = lastEventId(context);
-    const told = await allOf(parts, stream);
-    const last = told.at(-1);
-    if (after !== undefined && last !== undefined && isFinal(last) && last.seq <= after) return context.body(null, 204);
+    if (after !== undefined && isFinal(last) && last.seq <= after) return context.body(null, 204);
     const signal = AbortSignal.any([context.req.raw.signal, parts.closing]);
-    // What was told last is the present state; before anything was told, it is asked for.
-    const first = after === undefined ? (last ?? { seq: 0, type: 'task_update', body: task }) : undefined;
+    const first = after === undefined ? { ...last, body: task } : undefined;
     const response = frameStream(frames(parts, { stream, first, after: first?.seq ?? after ?? 0, signal }), {
       signal,
       log: parts.log,
@@ -50,8 +54,6 @@ export function addCodegenEventRoutes(api: Api, parts: ApiParts): void {
     return response;
   });
 }
-
-const outputSchema = z.object({ stream: z.string(), task: z.looseObject({}) });
 
 type Told = Pick<EventRecord, 'seq' | 'type'> & { readonly body: object };
 
@@ -74,7 +76,7 @@ const isFinal = ({ type }: Pick<EventRecord, 'type'>): boolean => type !== 'task
 const frameOf = ({ seq, type, body }: Told): string => `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify(body)}\n\n`;
 
 /** A run changes a few times in its life. */
-async function allOf({ hub }: ApiParts, stream: string): Promise<EventRecord[]> {
+async function allOf(hub: Hub, stream: string): Promise<EventRecord[]> {
   const all: EventRecord[] = [];
   while (true) {
     const page = await hub.events.read(stream, { after: all.at(-1)?.seq ?? 0, limit: PAGE, waitMs: 0 });
