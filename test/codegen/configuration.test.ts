@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { runCli } from '../support/server.ts';
+import { commandLine } from '../support/command-line.ts';
 import { connectWire } from '../support/wires.ts';
 
 const inHome = (work: (home: string) => Promise<void>) => async () => {
@@ -19,7 +19,7 @@ test(
   'the documented config lines work, read tokens from standard input, and never show them whole',
   inHome(async home => {
     const env = { HOME: home, BOXSWAIN_CONFIG_DIR: join(home, 'config') };
-    const cli = (args: string[], stdin?: string) => runCli(['config', ...args], { env, stdin });
+    const cli = (args: string[], stdin?: string) => commandLine(['config', ...args], { env, stdin });
     const missing = await cli(['get', 'api_token']);
     assert.deepEqual([missing.code, missing.stdout], [3, '']);
     const set = await cli(['set', 'api_token', '-'], 'your_api_token\n');
@@ -34,7 +34,7 @@ test(
     assert.match(listed.stdout, /^codegen\.org_id: 323$/m);
     assert.equal((await cli(['unset', 'org_id'])).code, 0);
     assert.equal((await cli(['get', 'org_id'])).code, 3);
-    const byGroup = await runCli(['codegen', 'config', 'get', 'api_token', '--json'], { env });
+    const byGroup = await commandLine(['codegen', 'config', 'get', 'api_token', '--json'], { env });
     assert.deepEqual(JSON.parse(byGroup.stdout), { status: 'success', key: 'api_token', value: 'your_...' });
   }),
 );

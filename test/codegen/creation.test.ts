@@ -86,6 +86,59 @@ test('a hub that is killed between the creation upstream and its record neither 
   assert.equal((await server.until(again.task_id, 'completed')).result, 'done');
 });
 
+test('a hub that is killed between a start without a key, or a resume, and its record loses neither', async () => {
+  await using server = await codegenServer();
+  const { fake } = server;
+  /** Kills the server while the service has done what it was asked, and not said so. */
+  const killedBy = async (name: string, args: Record<string, unknown>) => {
+    const killed = Promise.withResolvers<void>();
+    fake.runs.onStarted = () => {
+      fake.runs.onStarted = () => {};
+      server.server.child.kill('SIGKILL');
+      killed.resolve();
+    };
+    const cut = server.command(name, args).catch(() => undefined);
+    await killed.promise;
+    await cut;
+    await server.restart('kill');
+  };
+  await killedBy('new', { query: 'x', metadata: { mine: 1 } });
+  const run = 12345;
+  const taskOf = async () => {
+    const { items } = await server.ok('list');
+    return Array.isArray(items) ? items.find(({ id }) => id === run)?.task_id : undefined;
+  };
+  await eventually(async () => typeof (await taskOf()) === 'string', 60_000);
+  const first = await taskOf();
+  fake.runs.change(run, { status: 'COMPLETE', result: 'one' });
+  assert.equal((await server.until(first, 'completed')).result, 'one');
+  await killedBy('resume', { agent_run_id: run, query: 'more' });
+  await eventually(async () => (await taskOf()) !== first, 60_000);
+  fake.runs.change(run, { status: 'COMPLETE', result: 'two' });
+  assert.equal((await server.until(await taskOf(), 'completed')).result, 'two');
+  assert.equal((await server.ok('task_status', { task_id: first })).result, 'one');
+  assert.deepEqual([fake.requests.count('createRun'), fake.requests.count('resumeRun')], [1, 1]);
+});
+
+test('a resumed run has a new task, and the older one keeps its result', async () => {
+  await using stage = await codegenBench();
+  const { runs } = stage.fake;
+  const { task_id: first, agent_run_id } = await stage.ok('new', { query: 'x' });
+  runs.change(Number(agent_run_id), { status: 'COMPLETE', result: 'one' });
+  const ended = await stage.ok('task_status', { task_id: first, wait_seconds: 60 });
+  const { task_id: second } = await stage.ok('resume', { agent_run_id, query: 'more' });
+  runs.change(Number(agent_run_id), { status: 'FAILED' });
+  assert.equal((await stage.ok('task_status', { task_id: second, wait_seconds: 60 })).state, 'failed');
+  assert.deepEqual(await stage.ok('task_status', { task_id: first }), ended);
+  assert.equal((await stage.ok('task_status', { agent_run_id })).task_id, second);
+});
+
+test('without prompt_context the prompt is what was asked alone', async () => {
+  await using stage = await codegenBench({ codegen: { prompt_context: false } });
+  await stage.ok('new', { query: 'x', task: 'T', branch: 'b', pr: 1 });
+  assert.deepEqual(stage.fake.runs.promptsOf(12345), ['x']);
+});
+
 test('the task tools and routes serve these tasks, and cancelling stops the run', async () => {
   await using stage = await codegenBench();
   const { fake, url } = stage;

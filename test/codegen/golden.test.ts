@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { codegenServer } from '../support/codegen-server.ts';
+import { examples } from '../requirements/codegen/examples.ts';
+import { codegenServer, post } from '../support/codegen-server.ts';
 import { runCli } from '../support/server.ts';
 import { connectWire, wireNames } from '../support/wires.ts';
 
@@ -137,15 +138,8 @@ test('golden cases 6 and 7, failure 11: config keeps a token, uses it at once, a
   );
   const missing = await server.command('config', { action: 'get', key: 'api_token' });
   assert.deepEqual([missing.status, missing.body.code], [404, 'CONFIG_NOT_FOUND']);
-  assert.deepEqual(await server.ok('config', { action: 'set', key: 'api_token', value: 'your_api_token' }), {
-    status: 'success',
-    message: "Configuration value 'api_token' set successfully",
-  });
-  assert.deepEqual(await server.ok('config', { action: 'get', key: 'api_token' }), {
-    status: 'success',
-    key: 'api_token',
-    value: 'your_...',
-  });
+  for (const { request, response } of [examples.config_set, examples.config_get])
+    assert.deepEqual((await post(server.url, request)).body, JSON.parse(response));
   assert.equal((await server.command('list')).body.code, 'AUTHENTICATION_FAILED');
   await server.ok('config', { action: 'set', key: 'api_token', value: server.fake.token });
   assert.equal((await server.command('list')).status, 200);

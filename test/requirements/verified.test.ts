@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { glob, readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
+import { requirements as codegen } from './codegen/requirements.ts';
+import { requirements as fleet } from './fleet/requirements.ts';
 import { requirements as sandbox } from './sandbox/requirements.ts';
 import { requirements as sessions } from './sessions/requirements.ts';
 
@@ -17,7 +19,7 @@ async function verifiedIds(folder: string): Promise<Map<string, string>> {
   return found;
 }
 
-for (const [folder, requirements] of Object.entries({ sandbox, sessions })) {
+for (const [folder, requirements] of Object.entries({ codegen, fleet, sandbox, sessions })) {
   describe(folder, () => {
     test('every requirement has a verification, and every verification a requirement', async () => {
       const verified = await verifiedIds(folder);

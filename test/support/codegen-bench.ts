@@ -18,7 +18,13 @@ export interface CodegenBench extends AsyncDisposable {
 }
 
 export async function codegenBench(
-  options: { fake?: FakeCodegenOptions; codegen?: object; origins?: readonly string[] } = {},
+  options: {
+    fake?: FakeCodegenOptions;
+    codegen?: object;
+    origins?: readonly string[];
+    host?: string;
+    port?: number;
+  } = {},
 ): Promise<CodegenBench> {
   const fake = await startFakeCodegen(options.fake);
   const bench = await openBench();
@@ -32,7 +38,7 @@ export async function codegenBench(
   const hub = await bench.hub({ config: { codegen } });
   const { http } = configSchema.parse({
     directory: '/nowhere',
-    http: { port: 0, allowed_origins: options.origins ?? [] },
+    http: { host: options.host, port: options.port ?? 0, allowed_origins: options.origins ?? [] },
   });
   const server = await startHttp({
     hub,
@@ -41,6 +47,10 @@ export async function codegenBench(
     config: { http },
     log: silentLog,
     version: '0',
+  }).catch(async error => {
+    await bench.close();
+    await fake.close();
+    throw error;
   });
   const command: CodegenBench['command'] = (name, args) => post(server.url, { command: name, args });
   return {

@@ -11,6 +11,8 @@ import { type Trouble, Troubles } from './troubles.ts';
 export interface FakeCodegenOptions {
   readonly token?: string;
   readonly orgId?: number;
+  /** What it takes beside `token`: limits of its clients go by token, so that another one begins anew. */
+  readonly accepts?: (token: string) => boolean;
   /** Where logs are: on the alpha path, on the one without `/alpha`, or on both. */
   readonly logPaths?: readonly ('alpha' | 'plain')[];
   /** What it serves of all kinds; the rest is answered with 429 and `Retry-After`. */
@@ -32,7 +34,7 @@ export interface FakeCodegen {
 }
 
 export async function startFakeCodegen(options: FakeCodegenOptions = {}): Promise<FakeCodegen> {
-  const { token = 'sk-fake-0123456789abcdef', orgId = 323, logPaths = ['alpha'], limit } = options;
+  const { token = 'sk-fake-0123456789abcdef', orgId = 323, logPaths = ['alpha'], limit, accepts } = options;
   const document = await ApiDocument.read('codegen.openapi.json');
   const runs = new FakeRuns(orgId);
   const requests = new RequestRecord();
@@ -72,7 +74,9 @@ export async function startFakeCodegen(options: FakeCodegenOptions = {}): Promis
     { matched, url, body, seen }: { matched: Matched; url: URL; body: unknown; seen: SeenRequest },
     request: IncomingMessage,
   ): Answer {
-    if (request.headers.authorization !== `Bearer ${token}` || (matched.parameters.org_id ?? `${orgId}`) !== `${orgId}`)
+    const shown = request.headers.authorization?.replace(/^Bearer /, '') ?? '';
+    const isKnown = shown === token || accepts?.(shown) === true;
+    if (!isKnown || (matched.parameters.org_id ?? `${orgId}`) !== `${orgId}`)
       return { status: 403, body: { message: 'You do not have access to this organization.', status_code: 403 } };
     const isGone =
       (seen.kind === 'getLogs' && !logPaths.includes('alpha')) ||

@@ -30,6 +30,10 @@ export class RequestRecord {
     return request;
   }
 
+  clear(): void {
+    this.all.length = 0;
+  }
+
   /** Of all kinds, where none is named. */
   count(...kinds: RequestKind[]): number {
     return this.#of(kinds).length;

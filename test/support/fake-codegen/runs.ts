@@ -85,6 +85,14 @@ export class FakeRuns {
     this.#runs.delete(id);
   }
 
+  /** Nothing is left, and new runs have other numbers than those before. */
+  clear(): void {
+    for (const kept of [this.#runs, this.#scripts, this.#logs, this.#prompts]) kept.clear();
+    this.#repos.length = 0;
+    this.script = [];
+    this.onStarted = () => {};
+  }
+
   addLogs(id: number, ...logs: Omit<FakeLog, 'agent_run_id'>[]): void {
     this.#logs.set(id, [...(this.#logs.get(id) ?? []), ...logs.map(log => ({ agent_run_id: id, ...log }))]);
   }
