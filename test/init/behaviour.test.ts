@@ -149,13 +149,21 @@ describe('boxswain init', () => {
     assert.match((await latin.init('--yes')).stderr, /cannot be read or written: not UTF-8/);
   });
 
-  it('restores an empty file as an empty file, and brings back an entry that it had changed', async () => {
-    const own = '{"mcpServers":{"boxswain":{"url":"http://127.0.0.1:4097/mcp"}}}';
-    await using home = await FixtureHome.make({ [CURSOR]: '', '.gemini/settings.json': own });
+  it('restores an empty file as an empty file', async () => {
+    await using home = await FixtureHome.make({ [CURSOR]: '' });
     await home.init('--yes');
-    assert.match(await home.read('.gemini/settings.json'), /"command"/);
+    assert.match(await home.read(CURSOR), /boxswain/);
     await home.init('--remove --yes');
-    assert.deepEqual(await home.all(), { [CURSOR]: '', '.gemini/settings.json': own });
+    assert.deepEqual(await home.all(), { [CURSOR]: '' });
+  });
+
+  it('takes its place from an entry of its name, keeps a copy of that, and does not bring it back', async () => {
+    const own = '{"mcpServers":{"boxswain":{"url":"http://127.0.0.1:4097/mcp"}}}';
+    await using home = await FixtureHome.make({ [CURSOR]: own });
+    assert.deepEqual((await home.init('--yes --json')).outcomes(), { cursor: 'updated' });
+    assert.match(await home.read(CURSOR), /"command"/);
+    assert.deepEqual((await home.init('--remove --yes --json')).outcomes(), { cursor: 'cut out' });
+    assert.deepEqual(await home.all(), { [CURSOR]: '{"mcpServers":{}}', [`${CURSOR}.before-boxswain`]: own });
   });
 
   it('never takes a secret, wherever one is put, and hides those that stand nearby', async () => {

@@ -109,13 +109,15 @@ async function originOf(
   { path, now }: { path: string; now: string },
 ): Promise<{ text: string | undefined } | undefined> {
   const text = await readIfThere(backupPath(path));
+  // A copy with an entry of that name would bring back what is to go.
+  if (text !== undefined && tried(() => entryIn(client, text)) !== undefined) return undefined;
   const entry = entryIn(client, now);
   const isIt = [false, true].some(moves => tried(() => withEntry(client, text ?? '', { entry, moves })) === now);
   return isIt ? { text } : undefined;
 }
 
 /** A copy that somebody has spoilt is none. */
-function tried(make: () => string): string | undefined {
+function tried<Made>(make: () => Made): Made | undefined {
   try {
     return make();
   } catch {

@@ -12,7 +12,7 @@ const MEANING: Readonly<Record<Planned['outcome'], string>> = {
   found: 'entries of earlier systems are in',
   moved: 'entries of earlier systems taken out of',
   restored: 'as it was before, byte for byte:',
-  'cut out': 'changed since, so only the entry was taken out of',
+  'cut out': 'not as it was left, so only the entry was taken out of',
   'not there': 'is not in',
 };
 
