@@ -1,0 +1,62 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { installAgent } from '../../scripts/install-agents.ts';
+import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
+import { provesConnection } from './connected-client.ts';
+
+const LIMIT = { timeout: 300_000 };
+let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
+let server: RunningServer;
+before(async () => {
+  scratch = await scratchDirectory();
+  server = await startServer({ directory: scratch.path });
+}, LIMIT);
+after(async () => {
+  await server.stop();
+  await scratch.remove();
+}, LIMIT);
+
+test('Gemini CLI uses what boxswain init writes, by a process and by an address', LIMIT, async () => {
+  const { program } = await installAgent('gemini');
+  await provesConnection(server.url, {
+    name: 'gemini-cli',
+    program,
+    words: ['--skip-trust', '--prompt', '#say hello'],
+    prepare: async (_fixture, origin) => ({ GEMINI_API_KEY: 'dummy-key', GOOGLE_GEMINI_BASE_URL: origin }),
+  });
+});
+
+test('OpenCode uses what boxswain init writes, by a process and by an address', LIMIT, async () => {
+  const { program } = await installAgent('opencode');
+  await provesConnection(server.url, {
+    name: 'opencode',
+    program,
+    words: ['run', '#say hello'],
+    prepare: async (fixture, origin) => {
+      const folder = fixture.path('config/config');
+      await mkdir(join(folder, 'opencode'), { recursive: true });
+      const scripted = {
+        ...{ npm: '@ai-sdk/openai-compatible', name: 'Scripted' },
+        options: { baseURL: `${origin}/v1`, apiKey: 'dummy-key' },
+        models: { scripted: { name: 'Scripted', limit: { context: 100_000, output: 10_000 } } },
+      };
+      const config = {
+        model: 'scripted/scripted',
+        small_model: 'scripted/scripted',
+        autoupdate: false,
+        share: 'disabled',
+      };
+      const text = JSON.stringify({ ...config, provider: { scripted } }, null, 2);
+      await writeFile(join(folder, 'opencode', 'opencode.jsonc'), `// of the test\n${text}\n`);
+      return {
+        XDG_CONFIG_HOME: folder,
+        XDG_DATA_HOME: fixture.path('config/data'),
+        XDG_STATE_HOME: fixture.path('config/state'),
+        XDG_CACHE_HOME: fixture.path('config/cache'),
+        OPENCODE_DISABLE_MODELS_FETCH: '1',
+        OPENCODE_DISABLE_AUTOUPDATE: '1',
+      };
+    },
+  });
+});
