@@ -5,6 +5,7 @@ import { scratchDirectory, startServer } from '../test/support/server.ts';
 import { auth } from './auth.ts';
 import { cell, echoThroughput } from './calls.ts';
 import { events } from './events.ts';
+import { fleet } from './fleet.ts';
 import { history } from './history.ts';
 import { listing } from './listing.ts';
 import { polling } from './polling.ts';
@@ -24,6 +25,7 @@ const benches: readonly Bench[] = [
   history,
   polling,
   sessions,
+  fleet,
 ];
 
 const wanted = process.argv.slice(2);

@@ -158,7 +158,7 @@ for (const generation of [
   { tasks: null, chats: 'experimental' },
 ] as const) {
   const name = generation.tasks ?? 'chats';
-  test(`golden 9: the seven tools work before a server that has ${name} alone`, async () => {
+  test(`golden 9, failure 8: the seven tools work before a server that has ${name} alone`, async () => {
     await using fleet = await fleetServer({ generation });
     const { coder, call } = fleet;
     const { id: agent_id } =

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { eventually } from '../../support/eventually.ts';
+import type { SeenRequest } from '../../support/fake-coder/fake-coder.ts';
+import { type FleetSubject, type FleetVerifier, listOf, stateOf } from './verify.ts';
+
+/** A cursor before everything. */
+const BEGINNING = Buffer.from(JSON.stringify({ t: 'fleet', s: 0 })).toString('base64url');
+const isListing = ({ pathname }: SeenRequest): boolean => pathname === '/api/v2/tasks';
+
+/** The first look of all is what later ones are compared with; it is over when the second begins. */
+export async function untilWatched({ coder, ok }: Pick<FleetSubject, 'coder' | 'ok'>): Promise<void> {
+  const before = coder.requests.length;
+  const { events } = await ok('poll_events', { stream: 'fleet', after: BEGINNING, timeout_ms: 0 });
+  if (listOf(events).length === 0)
+    await eventually(() => coder.requests.slice(before).filter(isListing).length >= 2, 30_000);
+}
+
+export function declareEvents({ overTwo }: FleetVerifier): void {
+  overTwo('events.types', async subject => {
+    const { addTask, ok, coder } = subject;
+    const poll = (args: object = {}) => ok('poll_events', { stream: 'fleet', timeout_ms: 0, ...args });
+    await untilWatched(subject);
+    const working = { state: stateOf('working') };
+    const agents = {
+      done: addTask(working),
+      broken: addTask(working),
+      failed: addTask(),
+      lost: addTask(),
+      back: addTask({ healthy: false }),
+      gone: addTask(),
+    };
+    // They are told of as new, but for the one that is offline.
+    const own = Object.values(agents).map(({ id }) => id);
+    const all = async (args: object = {}) =>
+      listOf((await poll({ after: BEGINNING, agent_ids: own, max_events: 1000, ...args })).events);
+    await eventually(async () => (await all()).length === 5, 30_000);
+    agents.done.state = stateOf('idle');
+    agents.broken.status = 'error';
+    agents.failed.status = 'error';
+    agents.lost.healthy = false;
+    agents.back.healthy = true;
+    coder.fleet.tasks.splice(coder.fleet.tasks.indexOf(agents.gone), 1);
+    await eventually(async () => (await all()).length === 11, 30_000);
+    const told = new Map((await all()).slice(5).map(event => [event.agentId, event]));
+    const isTold = Object.entries(agents).map(([name, { id }]) => [name, told.get(id)?.type, told.get(id)?.severity]);
+    assert.deepEqual(isTold, [
+      ['done', 'task_completed', 'info'],
+      ['broken', 'task_failed', 'warning'],
+      ['failed', 'agent_failure', 'critical'],
+      ['lost', 'agent_disconnected', 'warning'],
+      ['back', 'agent_connected', 'info'],
+      ['gone', 'agent_disconnected', 'warning'],
+    ]);
+    const event = told.get(agents.broken.id) ?? assert.fail('it is not told');
+    const fields = ['agentId', 'message', 'metadata', 'provider', 'seq', 'severity', 'stream', 'timestamp', 'type'];
+    assert.deepEqual(Object.keys(event).sort(), fields);
+    assert.deepEqual([event.stream, event.provider, typeof event.seq], ['fleet', 'coder', 'number']);
+    const count = async (args: object) => (await all(args)).length;
+    assert.equal(await count({ types: ['task_completion'] }), 1, 'by its earlier name');
+    assert.equal(await count({ event_types: ['task_failure', 'agent_failure'] }), 2);
+    assert.equal(await count({ severity_min: 'warning' }), 4);
+    assert.equal(await count({ severity_min: 'critical' }), 1);
+    assert.equal(await count({ agent_ids: [agents.lost.id] }), 2);
+  });
+}
