@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { localCaller } from './auth/caller.ts';
+import { readSecretFile } from './auth/secret-file.ts';
 import type { OperationClient } from './cli/client.ts';
 import type { Flags, Roles } from './cli/program.ts';
 import { connectSocket, connectUrl } from './cli/socket-client.ts';
@@ -136,7 +137,11 @@ export function createRoles({ version, env }: RoleOptions): Roles {
         ...flags,
         settings: { 'log.level': 'warn', ...alone, ...defined(flags.settings) },
       });
-      if (config.client.url !== undefined) return await connectUrl(config.client.url);
+      const { url, token, token_file: file } = config.client;
+      if (url !== undefined) {
+        const shown = token ?? (file === undefined ? undefined : await readSecretFile(file, 'client.token_file'));
+        return await connectUrl(url, { token: shown });
+      }
       // What a flag says of Codegen holds for this command alone, so no other process can serve it.
       const isOwn = Object.entries(flags.settings).some(
         ([key, value]) => key.startsWith('codegen.') && value !== undefined,

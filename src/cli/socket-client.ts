@@ -12,7 +12,7 @@ const PROTOCOL_VERSION = '2026-07-28';
 const replySchema = z.looseObject({
   method: z.string().optional(),
   params: z.looseObject({ progress: z.number().optional(), message: z.string().optional() }).optional(),
-  error: z.looseObject({ message: z.string() }).optional(),
+  error: z.looseObject({ message: z.string(), data: z.unknown().optional() }).optional(),
   result: z
     .looseObject({
       isError: z.boolean().optional(),
@@ -31,8 +31,8 @@ const errorSchema = z.object({
   details: z.record(z.string(), z.unknown()),
 });
 
-/** Where a hub is: a unix socket, or a host. */
-type Place = Pick<RequestOptions, 'socketPath' | 'protocol' | 'hostname' | 'port'>;
+/** Where a hub is: a unix socket, or a host, and what is shown there. */
+type Place = Pick<RequestOptions, 'socketPath' | 'protocol' | 'hostname' | 'port'> & { readonly token?: string };
 
 /**
  * A client of the hub that listens on this unix socket; undefined when none answers. The socket must belong to this user
@@ -40,14 +40,23 @@ type Place = Pick<RequestOptions, 'socketPath' | 'protocol' | 'hostname' | 'port
  */
 export async function connectSocket(socketPath: string): Promise<OperationClient | undefined> {
   if (!(await hasOwnSocket(socketPath))) return undefined;
-  return (await answers({ socketPath })) ? clientAt({ socketPath }) : undefined;
+  return (await statusOf({ socketPath })) === 200 ? clientAt({ socketPath }) : undefined;
 }
 
-/** A client of the hub at this address. Throws NO_WORKER_AVAILABLE when none answers there. */
-export async function connectUrl(url: string): Promise<OperationClient> {
+/** A client of the hub at this address. Throws NO_WORKER_AVAILABLE when none answers there, UNAUTHORIZED when it wants another token. */
+export async function connectUrl(url: string, { token }: { token?: string } = {}): Promise<OperationClient> {
   const { protocol, hostname, port } = new URL(url);
-  const place = { protocol, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), ...(port !== '' && { port }) };
-  if (await answers(place)) return clientAt(place);
+  const place = { protocol, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), token, ...(port !== '' && { port }) };
+  const status = await statusOf(place);
+  if (status === 200) return clientAt(place);
+  if (status === 401)
+    throw new AppError(
+      'UNAUTHORIZED',
+      `the hub at ${url} wants a token${token === undefined ? '' : ', and not this one'}`,
+      {
+        hint: 'make one there with boxswain tokens create, and give it as BOXSWAIN_CLIENT_TOKEN or client.token_file',
+      },
+    );
   throw new AppError('NO_WORKER_AVAILABLE', `no hub answers at ${url}`, {
     hint: 'start one with boxswain serve, or correct client.url',
   });
@@ -62,19 +71,29 @@ const clientAt = (place: Place): OperationClient => ({
   close: async () => {},
 });
 
-function request(place: Place, options: RequestOptions, heard: (response: IncomingMessage) => void): ClientRequest {
-  const send = place.protocol === 'https:' ? requestSecurely : requestPlainly;
-  return send({ ...place, ...options }, heard);
+interface Sent extends RequestOptions {
+  readonly headers?: Record<string, string | number>;
 }
 
-function answers(place: Place): Promise<boolean> {
+function request(
+  { token, ...place }: Place,
+  { headers = {}, ...options }: Sent,
+  heard: (response: IncomingMessage) => void,
+): ClientRequest {
+  const send = place.protocol === 'https:' ? requestSecurely : requestPlainly;
+  const shown = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` };
+  return send({ ...place, ...options, headers: shown }, heard);
+}
+
+/** Undefined where nobody answers. */
+function statusOf(place: Place): Promise<number | undefined> {
   return new Promise(resolve => {
     const probe = request(place, { path: '/healthz', timeout: 2000 }, response => {
       response.resume();
-      resolve(response.statusCode === 200);
+      resolve(response.statusCode);
     });
     probe.on('timeout', () => probe.destroy());
-    probe.on('error', () => resolve(false));
+    probe.on('error', () => resolve(undefined));
     probe.end();
   });
 }
@@ -203,7 +222,11 @@ function dataOf(event: string): Reply | undefined {
 }
 
 function resultOf(reply: Reply) {
-  if (reply.error) throw new AppError('VALIDATION_ERROR', reply.error.message);
+  if (reply.error) {
+    const { message, data } = reply.error;
+    const told = errorSchema.omit({ message: true }).safeParse(data);
+    throw told.success ? AppError.fromShape({ message, ...told.data }) : new AppError('VALIDATION_ERROR', message);
+  }
   const text = (reply.result?.content ?? []).flatMap(block => block.text ?? []);
   if (!reply.result?.isError) return { output: reply.result?.structuredContent ?? {}, text };
   const shape = errorSchema.safeParse(reply.result._meta?.['boxswain/error']);

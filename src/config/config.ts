@@ -409,6 +409,8 @@ export const configSchema = z
           .url({ protocol: /^https?$/ })
           .optional()
           .describe('hub that commands talk to, as in http://127.0.0.1:4097; default: the one of directory'),
+        token: z.string().min(1).optional().describe('API token for that hub; better given by BOXSWAIN_CLIENT_TOKEN'),
+        token_file: z.string().optional().describe('file of mode 0600 that holds it, where token is not given'),
       })
       .prefault({}),
     tasks: z

@@ -21,8 +21,7 @@ function modeCheck({ http, auth }: Config, issuers: readonly IssuerConfig[]): Ch
     const fix = 'set http.public_url to the address that clients use: tokens are for that address';
     return { ...check, state: 'warn', detail: `${check.detail}; the public address is not told`, fix };
   }
-  const isPlain = http.public_url?.startsWith('http:') === true && !isLoopback(new URL(http.public_url).hostname);
-  if (isPlain) {
+  if (http.public_url !== undefined && isPlain(http.public_url)) {
     const fix = 'put a proxy with TLS in front, and its https address into http.public_url';
     return { ...check, state: 'warn', detail: `${check.detail}; tokens travel over plain http`, fix };
   }
@@ -46,10 +45,19 @@ async function issuerCheck({ name: issuerName, issuer, introspection, userinfo }
       const fix = 'see auth.issuers in docs/configuration.md: introspection, or userinfo';
       return { name, state: 'fail', detail: `${issuer} has no way to judge tokens that is configured`, fix };
     }
-    return { name, state: 'ok', detail: `${issuer}: ${ways.join(', ')}` };
+    const detail = `${issuer}: ${ways.join(', ')}`;
+    if (isPlain(issuer))
+      return { name, state: 'warn', detail: `${detail}; over plain http`, fix: 'use its https address' };
+    return { name, state: 'ok', detail };
   } catch (error) {
     return failed(name, error, 'check auth.issuer, and that this machine reaches it');
   }
+}
+
+/** What goes there can be read and changed by whoever is in between. */
+function isPlain(address: string): boolean {
+  const { protocol, hostname } = new URL(address);
+  return protocol === 'http:' && !isLoopback(nameless(hostname.replace(/^\[(.*)\]$/, '$1')));
 }
 
 /** `localhost` is the one name that is loopback everywhere. */

@@ -59,6 +59,17 @@ test('streams and calls of a token that was revoked are cut off, those of others
   assert.equal(other.isOpen, true);
 });
 
+test('a call may be let finish, such as the one that revokes its own token', async context => {
+  const { open, verdicts, begin } = await setUp(context);
+  const [stream, call] = await Promise.all([begin('bad'), begin('bad', 'POST')]);
+  verdicts.set('bad', { refused: 'revoked' });
+  await open.look({ streamsOnly: true });
+  await stream.closed;
+  assert.equal(call.isOpen, true);
+  await open.look();
+  await call.closed;
+});
+
 test('a call may outlast its token, what has no end may not', async context => {
   const { open, verdicts, begin } = await setUp(context);
   const [stream, subscription, call] = await Promise.all([

@@ -37,21 +37,22 @@ export class OpenAnswers {
     if (open) open.isStream = true;
   }
 
-  /** Judges the tokens of all that is open anew. */
-  async look(): Promise<void> {
-    const tokens = new Set([...this.#open.values()].map(({ token }) => token));
-    await Promise.all([...tokens].map(token => this.#lookAt(token)));
+  /** Judges the tokens of all that is open anew; `streamsOnly`: calls are left for the next look, that of the revocation itself too. */
+  async look({ streamsOnly = false } = {}): Promise<void> {
+    const looked = [...this.#open.values()].filter(({ isStream }) => isStream || !streamsOnly);
+    const tokens = new Set(looked.map(({ token }) => token));
+    await Promise.all([...tokens].map(token => this.#lookAt(token, { streamsOnly })));
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
 
-  async #lookAt(token: string): Promise<void> {
+  async #lookAt(token: string, { streamsOnly }: { streamsOnly: boolean }): Promise<void> {
     try {
       const verdict = await this.#authenticator.authenticate(token);
       if ('caller' in verdict) return;
-      const isOver = ({ isStream }: Open) => isStream || verdict.isExpired !== true;
+      const isOver = ({ isStream }: Open) => isStream || (!streamsOnly && verdict.isExpired !== true);
       for (const open of this.#open.values()) if (open.token === token && isOver(open)) open.request.socket.destroy();
     } catch (error) {
       // Its issuer is away: whoever was let in stays until somebody can tell.

@@ -12,19 +12,27 @@ type Saved<Name extends 'tokens' | 'clientInformation'> = Awaited<ReturnType<OAu
 
 /** What a client application keeps, and a user with a browser of no pictures: presses every button that it is shown. */
 export class ClientApplication implements OAuthClientProvider {
-  readonly redirectUrl = REDIRECT_URL;
-  readonly clientMetadata = {
-    client_name: 'A client of a test',
-    redirect_uris: [REDIRECT_URL],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-  };
+  readonly redirectUrl: string;
+  readonly clientMetadata: OAuthClientProvider['clientMetadata'];
   /** Where the user was sent, one after another. */
   readonly visits: URL[] = [];
   saved: Saved<'tokens'>;
   registered: Saved<'clientInformation'>;
+  /** Settles when the stream of a legacy session has begun: until then the client may ask for it at any moment. */
+  readonly streaming = Promise.withResolvers<void>();
   #verifier = '';
+
+  /** `redirectUrl`: where something listens, for a user with a real browser. */
+  constructor({ redirectUrl = REDIRECT_URL }: { redirectUrl?: string } = {}) {
+    this.redirectUrl = redirectUrl;
+    this.clientMetadata = {
+      client_name: 'A client of a test',
+      redirect_uris: [redirectUrl],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'none',
+    };
+  }
 
   clientInformation(): Saved<'clientInformation'> {
     return this.registered;
@@ -66,7 +74,7 @@ export class ClientApplication implements OAuthClientProvider {
     const cookies = new Map<string, string>();
     let [url, method] = [start, 'GET'];
     for (let step = 0; step < 20; step++) {
-      if (url.href.startsWith(REDIRECT_URL)) return url.searchParams;
+      if (url.href.startsWith(this.redirectUrl)) return url.searchParams;
       const cookie = [...cookies].map(pair => pair.join('=')).join('; ');
       const response = await fetch(url, { method, redirect: 'manual', headers: { cookie } });
       for (const set of response.headers.getSetCookie()) {
@@ -101,4 +109,12 @@ export async function connectAs(application: ClientApplication, url: string, era
 }
 
 export const transportOf = (application: ClientApplication, url: string): StreamableHTTPClientTransport =>
-  new StreamableHTTPClientTransport(new URL('/mcp', url), { authProvider: application });
+  new StreamableHTTPClientTransport(new URL('/mcp', url), {
+    authProvider: application,
+    async fetch(address, init) {
+      const response = await fetch(address, init);
+      if (init?.method === 'GET' && response.status === 200 && String(address).endsWith('/mcp'))
+        application.streaming.resolve();
+      return response;
+    },
+  });

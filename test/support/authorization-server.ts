@@ -19,7 +19,9 @@ export interface AuthorizationServer extends AsyncDisposable {
   tokenFormat: 'opaque' | 'jwt';
   /** What clients have asked for, by path, as `POST /token`. */
   readonly asked: string[];
-  /** Ends the access token, by the endpoint that clients have for it. */
+  /** Ends this access token alone, as its time would. */
+  end(token: string): Promise<void>;
+  /** Ends the token and all that came of the same consent, by the endpoint that clients have for it. */
   revoke(token: string, clientId: string): Promise<void>;
 }
 
@@ -102,6 +104,7 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
     set tokenFormat(format) {
       settings.tokenFormat = format;
     },
+    end: async token => void (await (await provider.AccessToken.find(token))?.destroy()),
     async revoke(token, clientId) {
       const body = new URLSearchParams({ token, client_id: clientId });
       const { status } = await fetch(`${url}/token/revocation`, { method: 'POST', body });

@@ -51,9 +51,9 @@ async function judge(token: string, issuer: Issuer): Promise<Verdict> {
   const options = { issuer: metadata.issuer, keys: issuer.keysAt(jwks_uri), address: jwks_uri };
   const verdict = await verifyJwt(token, issuer.expected(), options);
   if ('refused' in verdict || issuer.clientSecret === undefined) return verdict;
-  // Only the issuer knows whether it was revoked since.
-  const { isActive } = await introspect(token, issuer, metadata);
-  return isActive ? verdict : { refused: 'revoked' };
+  // Only the issuer knows whether it was revoked since, if it keeps account of tokens that it signed.
+  const told = await introspect(token, issuer, metadata);
+  return told === 'cannot tell' || told.isActive ? verdict : { refused: 'revoked' };
 }
 
 /** Checks signature, type, issuer, times, audience. `address`: where the keys come from, for messages. Throws AppError SERVICE_UNAVAILABLE. */
