@@ -14,9 +14,12 @@ const FILES = {
   sessions: ['behaviour', 'history', 'tools'],
 };
 
+/** A contract is one test for the runner, which gives a test less. */
+const LIMIT = { timeout: 900_000 };
+
 describe('every requirement holds in a cluster', () => {
   for (const [folder, names] of Object.entries(FILES)) {
-    test(folder, async context => {
+    test(folder, LIMIT, async context => {
       const files = names.map(name =>
         fileURLToPath(new URL(`../requirements/${folder}/${name}.test.ts`, import.meta.url)),
       );

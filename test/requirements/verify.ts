@@ -59,8 +59,7 @@ export interface Declaring<Wire extends string, Subject> {
 }
 
 /** What hangs fails by its name and holds up no other; a slow machine may be given more. */
-const VERIFICATION = { timeout: 1000 * Number(process.env.BOXSWAIN_TEST_VERIFICATION_SECONDS ?? 120) };
-const HOOK = { timeout: 90_000 };
+const LIMIT = { timeout: 1000 * Number(process.env.BOXSWAIN_TEST_VERIFICATION_SECONDS ?? 120) };
 
 /** Part of the name of the wires to verify on, such as `http`; for a short form of the whole. */
 const WIRES = process.env.BOXSWAIN_TEST_WIRES ?? '';
@@ -113,19 +112,19 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
       if (close) left.push(close);
       env = options.env ?? {};
       started = await sharedTarget(options);
-    }, HOOK);
+    }, LIMIT);
     after(async () => {
       await allOf([...peers.values()].map(peer => () => peer.close()));
       await started?.close();
-    }, HOOK);
+    }, LIMIT);
     // A hook of its own, so that it runs even when something could not be stopped.
-    after(() => allOf(left), HOOK);
+    after(() => allOf(left), LIMIT);
 
     declare({
       overWires: (id, verification, { wires, isAttached = false }) => {
         const { text } = requirementOf(id);
         for (const wire of wires.filter(name => name.includes(WIRES))) {
-          test(`${id}: ${text} (${wire})`, VERIFICATION, async ({ signal }) => {
+          test(`${id}: ${text} (${wire})`, LIMIT, async ({ signal }) => {
             const name = `${wire}${isAttached ? ', attached' : ''}`;
             const peer = peers.get(name) ?? (await connect(wire, isAttached));
             peers.set(name, peer);
@@ -148,7 +147,7 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
         }
       },
       once: (id, verification) => {
-        test(`${id}: ${requirementOf(id).text}`, VERIFICATION, () => verification(target().server, target()));
+        test(`${id}: ${requirementOf(id).text}`, LIMIT, () => verification(target().server, target()));
       },
     });
   });
