@@ -22,8 +22,14 @@ test('Gemini CLI uses what boxswain init writes, by a process and by an address'
   await provesConnection(server.url, {
     name: 'gemini-cli',
     program,
-    words: ['--skip-trust', '--prompt', '#say hello'],
-    prepare: async (_fixture, origin) => ({ GEMINI_API_KEY: 'dummy-key', GOOGLE_GEMINI_BASE_URL: origin }),
+    // Without a terminal it offers only what it may use without asking.
+    words: ['--skip-trust', '--approval-mode', 'yolo', '--prompt', '#say hello'],
+    prepare: async (fixture, origin) => {
+      await mkdir(fixture.path('home/.gemini'));
+      const settings = { security: { auth: { selectedType: 'gemini-api-key' } } };
+      await writeFile(fixture.path('home/.gemini/settings.json'), JSON.stringify(settings));
+      return { GEMINI_API_KEY: 'dummy-key', GOOGLE_GEMINI_BASE_URL: origin };
+    },
   });
 });
 
@@ -32,7 +38,7 @@ test('OpenCode uses what boxswain init writes, by a process and by an address', 
   await provesConnection(server.url, {
     name: 'opencode',
     program,
-    words: ['run', '#say hello'],
+    words: ['run', '#say', 'hello'],
     prepare: async (fixture, origin) => {
       const folder = fixture.path('config/config');
       await mkdir(join(folder, 'opencode'), { recursive: true });
@@ -46,6 +52,8 @@ test('OpenCode uses what boxswain init writes, by a process and by an address', 
         small_model: 'scripted/scripted',
         autoupdate: false,
         share: 'disabled',
+        // Its servers may start slowly on a busy machine.
+        experimental: { mcp_timeout: 60_000 },
       };
       const text = JSON.stringify({ ...config, provider: { scripted } }, null, 2);
       await writeFile(join(folder, 'opencode', 'opencode.jsonc'), `// of the test\n${text}\n`);
