@@ -15,6 +15,8 @@ after(() => model.close());
 const environment = {
   ...fixture.environment,
   GEMINI_API_KEY: 'dummy-key',
+  // As its user has, who is asked when it is first opened in a folder; elsewhere it refuses what is allowed for the session.
+  GEMINI_CLI_TRUST_WORKSPACE: 'true',
   GOOGLE_GEMINI_BASE_URL: model.origin,
 };
 const driver = createAcpDriver({

@@ -60,7 +60,11 @@ export const gemini: AcpAgent = {
   cost: false,
   signIn: { GEMINI_API_KEY: 'gemini-api-key' },
   cannotResume: true,
-  boxed: { modelHosts: ['generativelanguage.googleapis.com'], environment: () => ({}) },
+  boxed: {
+    modelHosts: ['generativelanguage.googleapis.com'],
+    // In a folder that it does not trust it refuses what is allowed for the session. What it may do there the box decides.
+    environment: () => ({ GEMINI_CLI_TRUST_WORKSPACE: 'true' }),
+  },
 };
 
 export const opencode: AcpAgent = {
