@@ -62,3 +62,15 @@ test('MCPAuthKit is asked by its userinfo', async () => {
   const [, judge] = await look({ auth: { issuer: issuer.url }, http: { public_url: PUBLIC } });
   assert.deepEqual([judge?.state, judge?.text.endsWith(': userinfo')], ['ok', true]);
 });
+
+test('the built-in server is looked at where it is on: it needs an address that clients can trust', async () => {
+  const auth = { server: { enabled: true } };
+  const [mode, own] = await look({ auth, http: { public_url: PUBLIC } });
+  assert.match(mode?.text ?? '', /users who sign in here/);
+  assert.deepEqual([own?.name, own?.state], ['sign-in', 'ok']);
+  for (const http of [{}, { public_url: 'http://box.example.com' }]) {
+    const [, refused] = await look({ auth, http });
+    assert.deepEqual([refused?.name, refused?.state], ['sign-in', 'fail']);
+    assert.match(refused?.fix ?? '', /auth enable/);
+  }
+});

@@ -9,12 +9,25 @@ import { failed } from './checks.ts';
 /** Who is let in, and whether those who judge tokens can be asked. */
 export async function authChecks(config: Config): Promise<Check[]> {
   const issuers = issuersOf(config.auth);
-  return [modeCheck(config, issuers), ...(await Promise.all(issuers.map(issuerCheck)))];
+  return [modeCheck(config, issuers), ...(await signInCheck(config)), ...(await Promise.all(issuers.map(issuerCheck)))];
+}
+
+/** Whether the built-in authorization server, where it is on, has an address that clients can trust. */
+async function signInCheck({ auth, http }: Config): Promise<Check[]> {
+  if (!auth.server.enabled) return [];
+  const name = 'sign-in';
+  try {
+    const { issuerAt } = await import('../auth/server/issuer.ts');
+    return [{ name, state: 'ok', detail: `users of this server sign in at ${issuerAt(http.public_url)}` }];
+  } catch (error) {
+    return [failed(name, error, 'boxswain auth enable --public-url https://box.example.com')];
+  }
 }
 
 function modeCheck({ http, auth }: Config, issuers: readonly IssuerConfig[]): Check {
   const local = auth.required || !isLoopback(nameless(http.host)) ? 'nobody without a token' : 'direct local requests';
-  const tokens = ['API tokens', ...issuers.map(({ name }) => `tokens of ${name}`)].join(', ');
+  const own = auth.server.enabled ? ['users who sign in here'] : [];
+  const tokens = ['API tokens', ...own, ...issuers.map(({ name }) => `tokens of ${name}`)].join(', ');
   const check = { name: 'auth', detail: `let in: ${local}; ${tokens}` };
   const isRemote = issuers.length > 0 || !isLoopback(nameless(http.host));
   if (isRemote && http.public_url === undefined) {
