@@ -6,6 +6,7 @@ import { attach } from './attach.ts';
 import type { OperationClient } from './client.ts';
 import { showEnd } from './await-end.ts';
 import { codegenFlags } from './codegen-flags.ts';
+import { exportPages } from './export-pages.ts';
 import { follow } from './follow.ts';
 import { followLogs } from './follow-logs.ts';
 import { followRun } from './follow-run.ts';
@@ -158,6 +159,8 @@ async function runCommand(operation: Operation, { args, typed, environment }: Ru
       return await followRun(client, operation, { args, call, terminal, asJson });
     if (typed.follow === true && operation.cli.followsLogs)
       return await followLogs(client, operation, { args, call, terminal, asJson });
+    const { exports: field } = operation.cli;
+    if (field !== undefined) return await exportPages(client, operation, { field, args, call, terminal });
     if (typed.follow === true) return await follow(client, operation, { args, call, terminal, asJson });
     const result = await callUntilDone(operation, { args, typed, environment, client });
     terminal.clearProgress();

@@ -413,6 +413,16 @@ export const configSchema = z
         token_file: z.string().optional().describe('file of mode 0600 that holds it, where token is not given'),
       })
       .prefault({}),
+    audit: z
+      .strictObject({
+        retention_days: z
+          .number()
+          .min(1)
+          .max(36_500)
+          .optional()
+          .describe('how long audit records are kept; default: for ever'),
+      })
+      .prefault({}),
     tasks: z
       .strictObject({
         retention_seconds: z.int().min(60).default(604_800).describe('how long results of tasks are kept'),

@@ -2,7 +2,7 @@ import { AppError } from '../errors/app-error.ts';
 import { newId } from '../ids/ids.ts';
 import type { Log } from '../log/log.ts';
 import type { AuditRecord } from '../store/rows.ts';
-import type { AuditStore } from '../store/store.ts';
+import type { AuditEntry, AuditQuery, AuditStore, Page } from '../store/store.ts';
 import type { Audit } from './hub.ts';
 import { redact } from './redact.ts';
 
@@ -47,6 +47,10 @@ export class AuditTrail implements Audit {
     if (this.#retry === undefined) this.#flushing ??= this.#flush();
     else if (this.#queue.length > MAX_KEPT) this.#queue.shift();
     return durable.promise;
+  }
+
+  list(query: AuditQuery): Promise<Page<AuditEntry>> {
+    return this.#store.list(query);
   }
 
   verify(): Promise<{ records: number; brokenAt: string | null }> {

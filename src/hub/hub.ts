@@ -20,7 +20,7 @@ import type { Codegen } from './codegen/open-codegen.ts';
 import type { Sessions } from './sessions/open-sessions.ts';
 import type { CallerLimits } from './limits/caller-limits.ts';
 import type { ShareDesk } from './sharing/share-desk.ts';
-import type { Page, PageQuery, ClientSessionStore } from '../store/store.ts';
+import type { AuditEntry, AuditQuery, ClientSessionStore, Page, PageQuery } from '../store/store.ts';
 
 /** The control plane, as operations see it. Every method that takes a caller answers a foreign handle like an unknown one. */
 export interface Hub {
@@ -195,6 +195,7 @@ export interface Audit {
   admit(): void;
   /** Group-committed. Resolves when the record is durable; rejects when it was not written yet, and is kept and tried again. */
   record(entry: Omit<AuditRecord, 'id' | 'time'>): Promise<void>;
+  list(query: AuditQuery): Promise<Page<AuditEntry>>;
   verify(): Promise<{ records: number; brokenAt: string | null }>;
 }
 

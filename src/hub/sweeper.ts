@@ -8,6 +8,7 @@ import type { WorkerBook } from './workers.ts';
 /** Records that only age can end are looked for this often. */
 const PRUNE_MS = 60_000;
 /** Whoever follows a session may be away for so long without missing anything. */
+const DAY_MS = 86_400_000;
 const SESSION_EVENTS_MS = 7 * 24 * 60 * 60 * 1000;
 
 interface Parts {
@@ -76,6 +77,8 @@ export class Sweeper {
     await store.signIn.prune();
     await store.checkpoints.prune();
     await store.artifacts.prune();
+    const { retention_days: days } = config.audit;
+    if (days !== undefined) await store.audit.prune(now - days * DAY_MS);
   }
 
   async sweepBlobs(): Promise<void> {

@@ -79,6 +79,8 @@ export interface CliShape {
   readonly follows?: boolean;
   /** With `--follow` its `logs` are printed as they come, until the run that they are of has ended. */
   readonly followsRun?: boolean;
+  /** All pages are printed, a line of JSON for each element of this field of the output. */
+  readonly exports?: string;
   /** With `--follow` its `data` are printed as they come. */
   readonly followsLogs?: boolean;
   /** What is printed of the output in place of the operation's text. */

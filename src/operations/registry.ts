@@ -1,3 +1,4 @@
+import { auditExport, auditList, auditVerify } from './audit/audit.ts';
 import { getAgentDetails, getAgentLogs } from './fleet/agents.ts';
 import { createNewAgentTask, deleteAgentWorkspace, sendInputToAgent } from './fleet/changes.ts';
 import { interruptAgent, pauseAgent, resumeAgent } from './fleet/directing.ts';
@@ -116,6 +117,9 @@ export const operatorOperations: readonly Operation[] = [
   shareCreate,
   shareList,
   shareRevoke,
+  auditList,
+  auditExport,
+  auditVerify,
 ];
 
 const byName = new Map<string, Operation>();

@@ -8,7 +8,7 @@ import { createTerminalStore } from './agents/terminals.ts';
 import { createTurnStore } from './agents/turns.ts';
 import { createUploadStore } from './agents/uploads.ts';
 import { createArtifactStore } from './artifacts.ts';
-import { createAuditStore } from './audit.ts';
+import { createAuditStore } from './audit/audit.ts';
 import { createBudgetStore } from './budgets/budgets.ts';
 import { createCheckpointStore } from './checkpoints.ts';
 import type { Database } from './database.ts';

@@ -1,5 +1,6 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import { addAuditQueries } from './audit/migration.ts';
 import { addBudgets } from './budgets/migration.ts';
 import { addCodegen } from './codegen/migration.ts';
 import { addApiTokens } from './credentials/migration.ts';
@@ -27,6 +28,7 @@ const migrations = (dialect: DialectName): Record<string, Migration> => ({
   '0013-api-tokens': { up: db => addApiTokens(db, { text: textOf(dialect), dialect }) },
   '0014-sign-in': { up: db => addSignIn(db, textOf(dialect)) },
   '0015-budgets': { up: db => addBudgets(db, textOf(dialect)) },
+  '0016-audit-queries': { up: db => addAuditQueries(db, textOf(dialect)) },
 });
 
 /** The migrations that this program knows, the oldest first. */

@@ -39,6 +39,7 @@ export interface Schema {
   auth_record: AuthRecordTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
+  audit_anchor: AuditHeadTable;
 }
 
 export interface HubTable {
@@ -446,7 +447,7 @@ export interface AuditTable {
   hash: string;
 }
 
-/** One row: the end of the chain, so that records cut off from its end are missed too. */
+/** One row: the end of the chain, so that records cut off from its end are missed too; or the last record that was removed for its age. */
 export interface AuditHeadTable {
   one: number;
   seq: number;

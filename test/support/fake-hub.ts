@@ -56,6 +56,7 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
       record: async entry => {
         audited.push(entry);
       },
+      list: async () => ({ rows: [], nextCursor: null }),
       verify: unexpected('audit.verify'),
       ...parts.audit,
     },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Store } from '../store.ts';
+import type { AuditQuery, Store } from '../store.ts';
 import { idsOf, newAuditRecord, paged, type Use } from './support.ts';
 
 const key = { caller: 'alice', operation: 'run_python', key: 'k1' };
@@ -203,7 +203,7 @@ export function callsContract(name: string, use: Use): void {
           listed
             .slice(-1500)
             .toReversed()
-            .map(({ hash, ...record }) => record),
+            .map(({ hash, seq, ...record }) => record),
           first,
         );
         assert.equal(new Set(listed.map(record => record.hash)).size, 2100);
@@ -215,6 +215,44 @@ export function callsContract(name: string, use: Use): void {
         await store.audit.append([newAuditRecord({ caller: 'bob' }), wanted, newAuditRecord({ operation: 'fs_read' })]);
         const { rows } = await store.audit.list({ limit: 9, caller: 'bob', operation: 'fs_read' });
         assert.deepEqual(idsOf(rows), [wanted.id]);
+      }));
+
+    it('lists by handle, outcome and time, the oldest first where that is asked for', () =>
+      use(async ({ store }) => {
+        const [early, late] = [
+          newAuditRecord({ time: 1_000, handles: { workspace_id: 'ws_1', task_id: 'task_1' }, outcome: 'DISK_FULL' }),
+          newAuditRecord({ time: 2_000, handles: { workspace_id: 'ws_10' } }),
+        ];
+        await store.audit.append([early, late]);
+        const found = async (query: Omit<AuditQuery, 'limit'>) =>
+          idsOf((await store.audit.list({ limit: 9, ...query })).rows);
+        assert.deepEqual(await found({ handle: 'ws_1' }), [early.id]);
+        assert.deepEqual(await found({ handle: 'task_1', outcome: 'DISK_FULL' }), [early.id]);
+        assert.deepEqual(await found({ handle: 'workspace_id' }), []);
+        assert.deepEqual(await found({ since: 1_001 }), [late.id]);
+        assert.deepEqual(await found({ since: 1_000, until: 2_000 }), [early.id]);
+        assert.deepEqual(await found({ order: 'oldest' }), [early.id, late.id]);
+        const first = await store.audit.list({ limit: 1, order: 'oldest' });
+        const second = await store.audit.list({ limit: 1, order: 'oldest', cursor: first.nextCursor ?? '' });
+        assert.deepEqual([idsOf(second.rows), second.nextCursor], [[late.id], null]);
+      }));
+
+    it('removes the oldest, and the chain goes on from there; nothing else may be missing', () =>
+      use(async ({ store, execute }) => {
+        assert.equal(await store.audit.prune(9_000), 0);
+        await store.audit.append(Array.from({ length: 6 }, (_, i) => newAuditRecord({ time: i })));
+        assert.equal(await store.audit.prune(2), 2);
+        assert.equal(await store.audit.prune(2), 0);
+        assert.deepEqual(await store.audit.verify(), { records: 4, brokenAt: null });
+        await store.audit.append([newAuditRecord({ time: 6 })]);
+        assert.deepEqual(await store.audit.verify(), { records: 5, brokenAt: null });
+        assert.equal(await store.audit.prune(1_000), 4);
+        assert.deepEqual(await store.audit.verify(), { records: 1, brokenAt: null });
+        await store.audit.append([newAuditRecord({ time: 7 }), newAuditRecord({ time: 8 })]);
+        const [first] = (await store.audit.list({ limit: 9, order: 'oldest' })).rows;
+        await execute(`delete from audit where seq = ${first?.seq}`);
+        const { brokenAt } = await store.audit.verify();
+        assert.notEqual(brokenAt, null);
       }));
 
     for (const [what, statement, expected] of [

@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
+import { type ExpressionBuilder, sql } from 'kysely';
 import { z } from 'zod';
-import { decodeCursor, pageOf } from './cursor.ts';
-import type { BulkTable, Database, SqlValue } from './database.ts';
-import type { AuditRecord } from './rows.ts';
-import { createRowsReader, jsonObject } from './rows-reader.ts';
-import type { AuditStore } from './store.ts';
+import { decodeCursor, pageOf } from '../cursor.ts';
+import type { BulkTable, Database, SqlValue } from '../database.ts';
+import type { DialectName } from '../migrations.ts';
+import type { AuditRecord } from '../rows.ts';
+import { createRowsReader, jsonObject } from '../rows-reader.ts';
+import type { Schema } from '../schema.ts';
+import type { AuditEntry, AuditQuery, AuditStore } from '../store.ts';
+
+type Wanted = Omit<AuditQuery, 'limit' | 'cursor' | 'order'>;
 
 /** Before the first record. */
 const GENESIS = '0'.repeat(64);
@@ -26,6 +31,7 @@ export const auditColumns = [
 ] as const;
 
 export const auditSchema = z.object({
+  seq: z.number(),
   id: z.string(),
   caller: z.string(),
   operation: z.string(),
@@ -59,7 +65,7 @@ const bulk: BulkTable = {
  * elsewhere to notice that.
  */
 export function createAuditStore(db: Database): AuditStore {
-  const reader = createRowsReader<AuditRecord & { hash: string }>(db, { table: 'audit', schema: auditSchema });
+  const reader = createRowsReader<AuditEntry>(db, { table: 'audit', schema: auditSchema });
 
   return {
     async append(records) {
@@ -84,30 +90,52 @@ export function createAuditStore(db: Database): AuditStore {
       });
     },
 
-    async list({ caller, operation, limit, cursor }) {
+    async list({ limit, cursor, order = 'newest', ...wanted }) {
+      const isNewestFirst = order === 'newest';
       let query = db.kysely
         .selectFrom('audit')
         .select(auditColumns)
-        .orderBy('seq', 'desc')
+        .where(eb => eb.and(conditionsOf(eb, { wanted, dialect: db.dialect })))
+        .orderBy('seq', isNewestFirst ? 'desc' : 'asc')
         .limit(limit + 1);
-      if (caller !== undefined) query = query.where('caller', '=', caller);
-      if (operation !== undefined) query = query.where('operation', '=', operation);
-      if (cursor !== undefined) query = query.where('seq', '<', decodeCursor(cursor, 1)[0] ?? 0);
+      if (cursor !== undefined) query = query.where('seq', isNewestFirst ? '<' : '>', decodeCursor(cursor, 1)[0] ?? 0);
       return pageOf(await query.execute(), { limit, position: row => [row.seq], read: reader.many });
     },
+
+    prune: before =>
+      db.write(async tx => {
+        await db.lock(tx, 'audit');
+        const kept = await tx
+          .selectFrom('audit')
+          .select(eb => eb.fn.min('seq').as('seq'))
+          .where('time', '>=', before)
+          .executeTakeFirst();
+        const head = await tx.selectFrom('audit_head').select('seq').executeTakeFirst();
+        // The last one stays always: with it the chain can be compared with its head.
+        const last = Math.min((kept?.seq ?? head?.seq ?? 1) - 1, (head?.seq ?? 1) - 1);
+        const anchor = await tx.selectFrom('audit').select(['seq', 'hash']).where('seq', '=', last).executeTakeFirst();
+        if (anchor === undefined) return 0;
+        await tx
+          .insertInto('audit_anchor')
+          .values({ one: 1, ...anchor })
+          .onConflict(conflict => conflict.column('one').doUpdateSet(anchor))
+          .execute();
+        return Number((await tx.deleteFrom('audit').where('seq', '<=', last).executeTakeFirst()).numDeletedRows);
+      }),
 
     async verify() {
       // What is appended meanwhile lies behind this head, and is not looked at.
       const head = await db.kysely.selectFrom('audit_head').select(['seq', 'hash']).executeTakeFirst();
-      const end = head ?? { seq: 0, hash: GENESIS };
-      let hash = GENESIS;
-      let records = 0;
+      const anchor = await db.kysely.selectFrom('audit_anchor').select(['seq', 'hash']).executeTakeFirst();
+      const start = anchor ?? { seq: 0, hash: GENESIS };
+      const end = head ?? start;
+      let { seq, hash } = start;
       let last = 'none';
       while (true) {
         const page = await db.kysely
           .selectFrom('audit')
           .select([...stored, 'seq', 'hash'])
-          .where('seq', '>', records)
+          .where('seq', '>', seq)
           .where('seq', '<=', end.seq)
           .orderBy('seq')
           .limit(VERIFIED_PAGE)
@@ -117,17 +145,33 @@ export function createAuditStore(db: Database): AuditStore {
             hash,
             stored.map(column => row[column]),
           );
-          if (row.seq !== records + 1 || row.hash !== hash) return { records, brokenAt: row.id };
-          records += 1;
+          if (row.seq !== seq + 1 || row.hash !== hash) return { records: seq - start.seq, brokenAt: row.id };
+          seq = row.seq;
           last = row.id;
         }
         if (page.length < VERIFIED_PAGE) break;
       }
       // Records cut off from the end leave the last one that is there unlike the head.
-      const isWhole = records === end.seq && hash === end.hash;
-      return { records, brokenAt: isWhole ? null : last };
+      const isWhole = seq === end.seq && hash === end.hash;
+      return { records: seq - start.seq, brokenAt: isWhole ? null : last };
     },
   };
+}
+
+/** Handles hold no quotes, so one that is looked for is found as the text that it is in JSON, and nothing else is. */
+function conditionsOf(
+  eb: ExpressionBuilder<Schema, 'audit'>,
+  { wanted: { caller, operation, handle, outcome, since, until }, dialect }: { wanted: Wanted; dialect: DialectName },
+) {
+  const find = sql.raw(dialect === 'postgres' ? 'strpos' : 'instr');
+  return [
+    ...(caller === undefined ? [] : [eb('caller', '=', caller)]),
+    ...(operation === undefined ? [] : [eb('operation', '=', operation)]),
+    ...(outcome === undefined ? [] : [eb('outcome', '=', outcome)]),
+    ...(since === undefined ? [] : [eb('time', '>=', since)]),
+    ...(until === undefined ? [] : [eb('time', '<', until)]),
+    ...(handle === undefined ? [] : [sql<boolean>`${find}(handles, ${`:${JSON.stringify(handle)}`}) > 0`]),
+  ];
 }
 
 const valuesOf = (record: AuditRecord): SqlValue[] => [
