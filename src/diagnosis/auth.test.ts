@@ -71,6 +71,6 @@ test('the built-in server is looked at where it is on: it needs an address that 
   for (const http of [{}, { public_url: 'http://box.example.com' }]) {
     const [, refused] = await look({ auth, http });
     assert.deepEqual([refused?.name, refused?.state], ['sign-in', 'fail']);
-    assert.match(refused?.fix ?? '', /auth enable/);
+    assert.match(refused?.fix ?? '', /auth enable|certificate/);
   }
 });

@@ -17,6 +17,8 @@ import { createUsers } from './users.ts';
 
 const WELL_KNOWN = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'];
 const REGISTRATIONS_PER_MINUTE = 30;
+/** Each is kept for ten minutes, whoever it was that asked. */
+const REQUESTS_PER_MINUTE = 600;
 
 export interface AuthServerOptions {
   readonly config: AuthServerConfig;
@@ -59,6 +61,7 @@ export async function openAuthServer(options: AuthServerOptions): Promise<AuthSe
   provider.silent = true;
   const interactions = new Interactions({ provider, users: createUsers(store), store, issuer, log });
   const registrations = new Limiter(REGISTRATIONS_PER_MINUTE);
+  const requests = new Limiter(REQUESTS_PER_MINUTE);
   const answer = provider.callback();
   const mount = new URL(issuer).pathname.replace(/\/$/, '');
   // Of an issuer with a path, clients ask for the metadata at either end of it.
@@ -87,6 +90,9 @@ export async function openAuthServer(options: AuthServerOptions): Promise<AuthSe
       Object.assign(request, { originalUrl: `${mount}${request.url}` });
       if (inner === ROUTES.registration && request.method === 'POST' && !registrations.take()) {
         return sendJson(response, { error: 'temporarily_unavailable', error_description: 'too many registrations' });
+      }
+      if (inner === ROUTES.authorization && !requests.take()) {
+        return sendPage(response, errorPage('Too many people are signing in at this moment.'), { status: 429 });
       }
       const answered = inner.startsWith(`${INTERACTION}/`)
         ? interactions.handle(request, response, inner)

@@ -38,7 +38,7 @@ export async function fetchDocument(address: string, guards: FetchGuards = PUBLI
     ca: guards.ca,
   })
     .once('response', settle)
-    .once('error', reject)
+    .on('error', reject)
     .end();
   const answer = await promise;
   const chunks: Buffer[] = [];
