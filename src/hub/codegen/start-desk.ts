@@ -17,28 +17,25 @@ import { bodyOf, newBody, type RunBody } from './run-body.ts';
 import type { RunBook } from './run-book.ts';
 import type { UnderWay } from './under-way.ts';
 
-export interface NewRunRequest {
+interface StartRequest {
   readonly query: string;
-  readonly repo?: string;
-  readonly branch?: string;
-  readonly pr?: number;
   readonly task?: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly orchestratorRunId?: number;
-  readonly model?: string;
-  readonly agentType?: 'codegen' | 'claude_code';
   readonly images?: readonly string[];
   readonly idempotencyKey?: string;
 }
 
-export interface ResumeRequest {
+export interface NewRunRequest extends StartRequest {
+  readonly repo?: string;
+  readonly branch?: string;
+  readonly pr?: number;
+  readonly model?: string;
+  readonly agentType?: 'codegen' | 'claude_code';
+}
+
+export interface ResumeRequest extends StartRequest {
   readonly agentRunId: number;
-  readonly query: string;
-  readonly task?: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly orchestratorRunId?: number;
-  readonly images?: readonly string[];
-  readonly idempotencyKey?: string;
 }
 
 interface StartCall {

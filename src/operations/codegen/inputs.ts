@@ -41,14 +41,30 @@ export const starting = {
 
 export const query = z.string().min(1).max(100_000).describe('what to do');
 
+interface Starting {
+  readonly query: string;
+  readonly task?: string | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly orchestrator_run_id?: number | undefined;
+  readonly images?: readonly string[] | undefined;
+  readonly idempotency_key?: string | undefined;
+}
+
+/** What both kinds of starts ask of the hub. */
+export const startOf = (input: Starting) => ({
+  query: input.query,
+  task: input.task,
+  metadata: input.metadata ?? {},
+  orchestratorRunId: orchestratorOf(input),
+  images: input.images,
+  idempotencyKey: input.idempotency_key,
+});
+
 /** The orchestrator, as an argument or a key of the metadata. */
-export function orchestratorOf({
+function orchestratorOf({
   orchestrator_run_id: given,
   metadata = {},
-}: {
-  orchestrator_run_id?: number | undefined;
-  metadata?: Readonly<Record<string, unknown>> | undefined;
-}): number | undefined {
+}: Pick<Starting, 'orchestrator_run_id' | 'metadata'>): number | undefined {
   if (metadata.orchestrator_run_id === undefined || metadata.orchestrator_run_id === null) return given;
   const named = runId.safeParse(metadata.orchestrator_run_id);
   if (!named.success) throw badArgument('metadata.orchestrator_run_id', 'must be the number of a run');

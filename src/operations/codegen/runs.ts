@@ -3,7 +3,7 @@ import { AppError } from '../../errors/app-error.ts';
 import { defineOperation } from '../define.ts';
 import { idem } from '../sandbox/inputs.ts';
 import { failureOf } from './envelope.ts';
-import { agentRunId, orchestratorOf, query, reads, repo, starting, starts } from './inputs.ts';
+import { agentRunId, query, reads, repo, starting, startOf, starts } from './inputs.ts';
 import { logsOutput, pageOutput, startedOutput, taskOutput } from './outputs.ts';
 import { logsText, pageText, startedText, taskText } from './texts.ts';
 
@@ -45,17 +45,12 @@ export const codegenNew = defineOperation({
     hub.codegen.starts
       .start(
         {
-          query: input.query,
+          ...startOf(input),
           repo: input.repo,
           branch: input.branch,
           pr: input.pr,
-          task: input.task,
-          metadata: input.metadata ?? {},
-          orchestratorRunId: orchestratorOf(input),
           model: input.model,
           agentType: input.agent_type,
-          images: input.images,
-          idempotencyKey: input.idempotency_key,
         },
         { caller, signal },
       )
@@ -82,18 +77,7 @@ export const codegenResume = defineOperation({
   },
   run: (input, { hub, caller, signal }) =>
     hub.codegen.starts
-      .resume(
-        {
-          agentRunId: input.agent_run_id,
-          query: input.query,
-          task: input.task,
-          metadata: input.metadata ?? {},
-          orchestratorRunId: orchestratorOf(input),
-          images: input.images,
-          idempotencyKey: input.idempotency_key,
-        },
-        { caller, signal },
-      )
+      .resume({ ...startOf(input), agentRunId: input.agent_run_id }, { caller, signal })
       .then(output => ({ status: 'success', ...output })),
 });
 
