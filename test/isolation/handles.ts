@@ -52,6 +52,7 @@ export const HANDLE_ARGUMENTS: Readonly<Record<string, Kind>> = {
   stream: 'stream',
   agent_id: 'agent',
   agent_ids: 'agent',
+  handle: 'workspace',
   slug: 'slug',
 };
 
