@@ -95,8 +95,8 @@ async function startClusterTarget({ env = {}, workers = 2, envOf }: TargetOption
     directories: cluster.hubs.map(hub => hub.directory),
     env: (await cluster.services.prepare({ hub: 'command' }, 'command')).env,
     async again() {
-      for (const name of names.hubs) await cluster.startHub(name);
-      for (const name of names.workers) await cluster.startWorker(name);
+      await Promise.all(names.hubs.map(name => cluster.startHub(name)));
+      await Promise.all(names.workers.map(name => cluster.startWorker(name)));
       return server;
     },
     async query(text, values = []) {
