@@ -47,7 +47,8 @@ test('an issuer that cannot be asked is a failure that says why', async () => {
   const http = { public_url: PUBLIC };
   issuer.failWith = 503;
   const [, away] = await look({ auth: { issuer: issuer.url }, http });
-  assert.deepEqual([away?.state, /does not answer/.test(away?.text ?? '')], ['fail', true]);
+  assert.deepEqual([away?.state, /does not answer: answered 503$/.test(away?.text ?? '')], ['fail', true]);
+  assert.match(away?.fix ?? '', /check its address/);
   issuer.failWith = undefined;
   issuer.describe({ jwks_uri: undefined, userinfo_endpoint: undefined });
   const [, blind] = await look({ auth: { issuer: issuer.url }, http });

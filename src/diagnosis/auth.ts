@@ -4,6 +4,7 @@ import { isLoopback } from '../auth/admission.ts';
 import type { Check } from '../cli/doctor.ts';
 import { type IssuerConfig, issuersOf } from '../config/auth.ts';
 import type { Config } from '../config/config.ts';
+import { AppError } from '../errors/app-error.ts';
 import { failed } from './checks.ts';
 
 /** Who is let in, and whether those who judge tokens can be asked. */
@@ -41,6 +42,8 @@ function modeCheck({ http, auth }: Config, issuers: readonly IssuerConfig[]): Ch
   return { ...check, state: 'ok' };
 }
 
+const FIX = 'check its address in auth, and that this machine reaches it';
+
 async function issuerCheck({ name: issuerName, issuer, introspection, userinfo }: IssuerConfig): Promise<Check> {
   const name = `issuer ${issuerName}`;
   try {
@@ -50,7 +53,8 @@ async function issuerCheck({ name: issuerName, issuer, introspection, userinfo }
     const ways = [
       ...(jwks_uri === undefined ? [] : ['signed tokens']),
       ...(introspection === undefined || isBlind ? [] : ['introspection']),
-      ...(userinfo_endpoint !== undefined && (userinfo ?? (jwks_uri === undefined && !introspection))
+      ...(userinfo_endpoint !== undefined &&
+      (userinfo ?? (jwks_uri === undefined && introspection_endpoint === undefined))
         ? ['userinfo']
         : []),
     ];
@@ -63,7 +67,9 @@ async function issuerCheck({ name: issuerName, issuer, introspection, userinfo }
       return { name, state: 'warn', detail: `${detail}; over plain http`, fix: 'use its https address' };
     return { name, state: 'ok', detail };
   } catch (error) {
-    return failed(name, error, 'check auth.issuer, and that this machine reaches it');
+    if (!(error instanceof AppError) || error.code !== 'SERVICE_UNAVAILABLE') return failed(name, error, FIX);
+    const why = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+    return { name, state: 'fail', detail: `${error.message}${why}`, fix: FIX };
   }
 }
 
