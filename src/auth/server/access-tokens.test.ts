@@ -86,6 +86,14 @@ test('it is void as soon as its grant or its user is', async () => {
   assert.match((await refusal(token)) ?? '', /revoked/);
 });
 
+test('while the records cannot be read nobody is let in, and nobody refused', async () => {
+  const closed = await createSqliteStore({ path: join(directory, 'closed.db') });
+  await openKeys(closed);
+  await closed.close();
+  const blind = accessTokens({ store: closed, keys, issuer: ISSUER, resource: resourceAt(ISSUER) });
+  await assert.rejects(blind.verify(await sign()), { code: 'SERVICE_UNAVAILABLE' });
+});
+
 async function otherKeys(): Promise<ServerKeys> {
   const other = await createSqliteStore({ path: join(directory, 'other.db') });
   await replaceKeys(other);

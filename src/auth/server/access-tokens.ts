@@ -1,6 +1,7 @@
 import { createLocalJWKSet, decodeJwt, errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { Store } from '../../store/store.ts';
+import { AppError } from '../../errors/app-error.ts';
 import { expandScopes } from '../caller.ts';
 import type { Resource } from '../resource.ts';
 import type { TokenSource, Verdict } from '../verdict.ts';
@@ -49,7 +50,12 @@ export function accessTokens({ store: { signIn }, keys, issuer, resource, now = 
       });
       if (claims instanceof errors.JWTExpired) return { refused: 'expired', isExpired: true };
       if (claims instanceof Error) return { refused: claims.message };
-      const user = await signIn.userOfGrant(claims.grant_id);
+      const user = await signIn.userOfGrant(claims.grant_id).catch((cause: unknown) => {
+        throw new AppError('SERVICE_UNAVAILABLE', 'whether the token was revoked cannot be looked up now', {
+          details: { retry_after_seconds: 2 },
+          cause,
+        });
+      });
       if (user === undefined || user.name !== claims.sub) return { refused: 'the grant was revoked' };
       const most = expandScopes(user.scopes);
       const granted = expandScopes(claims.scope?.split(' ') ?? []);
