@@ -12,3 +12,11 @@ export const mcp = (id: string, text: string): Requirement => ({ id, wires: ['mc
 export const http = (id: string, text: string): Requirement => ({ id, wires: ['http'], text });
 export const cli = (id: string, text: string): Requirement => ({ id, wires: ['cli'], text });
 export const machine = (id: string, text: string): Requirement => ({ id, wires: ['process'], text });
+
+type Row = readonly [id: string, text: string, test: string];
+
+/** Rows that tests of this file verify, each by how the test's name begins. */
+export const rowsOf =
+  (file: string, wires: Requirement['wires']) =>
+  (rows: readonly Row[]): Requirement[] =>
+    rows.map(([id, text, test]) => ({ id, wires, text, by: { file, test } }));

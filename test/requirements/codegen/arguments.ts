@@ -1,16 +1,9 @@
-/** An argument as the contract gives it: its default, and values that are refused. */
-interface Argument {
-  readonly default?: unknown;
-  readonly refused: readonly unknown[];
-}
+import type { ToolArguments } from '../tool-arguments.ts';
 
-interface Tool {
+interface Tool extends ToolArguments {
   readonly aliases: readonly string[];
   /** Read-only, destructive, idempotent, open-world. */
   readonly hints: string;
-  /** What must be given, with values that are taken. */
-  readonly required: Readonly<Record<string, unknown>>;
-  readonly args: Readonly<Record<string, Argument>>;
 }
 
 const runId = { refused: ['seven', -1, 1.5, true] };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CodegenVerifier, type Grounds, type Json, saidOf } from './verify.ts';
+import { saidOf } from '../tool-arguments.ts';
+import type { CodegenVerifier, Grounds, Json } from './verify.ts';
 
 /** `codegen_config`, and where values come from. */
 export function declareConfiguration({ overMcp }: CodegenVerifier, grounds: () => Grounds): void {

@@ -1,21 +1,16 @@
-import type { Requirement } from '../requirement.ts';
+import { type Requirement, rowsOf } from '../requirement.ts';
 
 /** Rows that tests with servers of their own verify, by the test's name. */
 
-type Row = readonly [id: string, text: string, test: string];
-
-const rowsOf = (file: string, rows: readonly Row[]): Requirement[] =>
-  rows.map(([id, text, test]) => ({ id, wires: ['process'], text, by: { file, test } }));
-
 export const verifiedElsewhere: readonly Requirement[] = [
-  ...rowsOf('test/codegen/golden.test.ts', [
+  ...rowsOf('test/codegen/golden.test.ts', ['process'])([
     ['golden.1', 'new', 'golden case 1:'],
     ['golden.2', 'resume, of a complete and of an active run', 'golden case 2:'],
     ['golden.4', 'list and logs', 'golden cases 4 and 5:'],
     ['golden.6', 'config set and get; failure 11', 'golden cases 6 and 7'],
     ['shapes.same', 'the same object by every name on every wire', 'the same arguments give the same object'],
   ]),
-  ...rowsOf('test/codegen/failures.test.ts', [
+  ...rowsOf('test/codegen/failures.test.ts', ['process'])([
     ['failure.01', 'the server serves until it is stopped; /sse is there; a port in use: exit 7', 'failure 1:'],
     ['failure.02', 'each thing that is wrong has its own status', 'failure 2:'],
     ['failure.03', 'tools/list on the same endpoint', 'failure 3:'],
@@ -30,7 +25,7 @@ export const verifiedElsewhere: readonly Requirement[] = [
     ['failure.10.logs', 'nor do logs and the list of processes', 'failure 10: the token'],
     ['failure.13', 'no made-up result', 'failure 13:'],
   ]),
-  ...rowsOf('src/providers/codegen/limits.test.ts', [
+  ...rowsOf('src/providers/codegen/limits.test.ts', ['process'])([
     ['budget.timeout', 'NETWORK_ERROR within the time-out', 'failure 8: a hanging upstream'],
     ['budget.reads', '60 requests in 30 s', 'failure 9: 70 reads'],
     ['budget.creations', 'the 11th creation in a minute is RATE_LIMITED', 'failure 9: the 11th creation in a minute'],
@@ -39,17 +34,17 @@ export const verifiedElsewhere: readonly Requirement[] = [
     ['budget.documented', '60 in 30 s, 10 creations a minute, 60 logs in 60 s', 'the documented limits'],
     ['budget.shared', 'per token and base URL', 'clients with one token share'],
   ]),
-  ...rowsOf('src/providers/codegen/codegen-client.test.ts', [
+  ...rowsOf('src/providers/codegen/codegen-client.test.ts', ['process'])([
     ['upstream.retries', 'GET is repeated on 503 and broken connections', 'a listing that fails twice'],
     ['upstream.posts', 'POST is not', 'a creation whose answer is lost'],
     ['upstream.nobody', 'unless it was certainly not received', 'nobody there is NETWORK_ERROR'],
     ['upstream.logs', 'the alpha path first, then the other', 'logs come from the alpha path'],
     ['upstream.fields', 'missing fields are reported, new ones tolerated', 'a field that is missing'],
   ]),
-  ...rowsOf('src/hub/codegen/looks.test.ts', [
+  ...rowsOf('src/hub/codegen/looks.test.ts', ['process'])([
     ['watch.list', 'watching many uses the list', 'a hundred runs that go on cost one request'],
   ]),
-  ...rowsOf('test/codegen/creation.test.ts', [
+  ...rowsOf('test/codegen/creation.test.ts', ['process'])([
     ['creation.found', 'a lost answer is found by its task', 'a creation whose answer is lost'],
     ['creation.interrupted', 'or is NETWORK_ERROR with task_id, and interrupted', 'a creation that is nowhere'],
     ['creation.resumed', 'a resume whose answer is lost', 'a resume whose answer is lost'],
@@ -64,43 +59,43 @@ export const verifiedElsewhere: readonly Requirement[] = [
     ['new.prompt_context', 'codegen.prompt_context: false', 'without prompt_context'],
     ['task.newer', 'a resume makes a new task; the older keeps its result', 'a resumed run has a new task'],
   ]),
-  ...rowsOf('test/codegen/orchestrator.test.ts', [
+  ...rowsOf('test/codegen/orchestrator.test.ts', ['process'])([
     ['failure.12', 'once to a finished orchestrator, once later to an active one, across a restart', 'failure 12:'],
     ['orchestrator.together', 'several results in one resume, in order', 'fifty children'],
     ['orchestrator.error', 'a child that failed tells its error', 'a child that failed'],
     ['orchestrator.unknown', 'an outcome that is not known is unknown and final', 'a delivery whose answer is lost'],
     ['orchestrator.gone', 'an ended or unknown orchestrator: undeliverable', 'results for an orchestrator that'],
   ]),
-  ...rowsOf('test/codegen/orchestrator-crashes.test.ts', [
+  ...rowsOf('test/codegen/orchestrator-crashes.test.ts', ['process'])([
     ['orchestrator.killed', '50 children each, kill -9 in the middle', 'fifty children of an orchestrator end'],
     ['orchestrator.killed.sending', 'kill -9 while the resume is sent', 'a server that is killed while it resumes'],
   ]),
-  ...rowsOf('test/codegen/sse.test.ts', [
+  ...rowsOf('test/codegen/sse.test.ts', ['process'])([
     ['sse.replay', 'Last-Event-ID; 204 after the end', 'a reader that comes back'],
     ['sse.present', 'the present state first', 'a reader that comes later'],
     ['sse.cors', 'preflight for configured origins only', 'pages of configured origins'],
   ]),
-  ...rowsOf('src/http/event-stream.test.ts', [
+  ...rowsOf('src/http/event-stream.test.ts', ['process'])([
     ['sse.comments', 'a comment every 15 s', 'a stream on which nothing happens'],
   ]),
-  ...rowsOf('src/config/codegen.test.ts', [
+  ...rowsOf('src/config/codegen.test.ts', ['process'])([
     ['config.listed', 'listed when a token is configured or the toolset is named', 'the tools are listed with a token'],
     ['config.defaults', 'a change is seen within 10 s: poll_seconds 5; base_url', 'runs are looked at every five'],
     ['config.token_file', 'codegen.api_token_file, mode 0600', 'a token comes from its file'],
   ]),
-  ...rowsOf('src/config/load.test.ts', [
+  ...rowsOf('src/config/load.test.ts', ['process'])([
     ['config.nearest', 'the flag with a file wins over a variable', 'a token of Codegen given nearer'],
   ]),
-  ...rowsOf('test/codegen/scripts.test.ts', [
+  ...rowsOf('test/codegen/scripts.test.ts', ['process'])([
     ['script.polling', 'the polling script, in Node and in a browser', 'polling, in Node'],
     ['script.events', 'the EventSource script, in Node and in a browser', 'EventSource, in Node'],
     ['script.foreign', 'a page of another origin', 'a page of another origin'],
   ]),
-  ...rowsOf('test/codegen/configuration.test.ts', [
+  ...rowsOf('test/codegen/configuration.test.ts', ['process'])([
     ['client.entries', 'entries of Cursor, Claude Code and others list the six tools', 'a client entry'],
     ['config.lines', 'the documented config lines', 'the documented config lines'],
   ]),
-  ...rowsOf('src/mcp/commands.test.ts', [
+  ...rowsOf('src/mcp/commands.test.ts', ['process'])([
     ['error.INTERNAL_ERROR', 'Unexpected error with a reference, no trace', 'what nobody foresaw'],
     [
       'error.scopes',
@@ -108,7 +103,7 @@ export const verifiedElsewhere: readonly Requirement[] = [
       'each tool asks for its scope',
     ],
   ]),
-  ...rowsOf('src/cli/service/service-command.test.ts', [
+  ...rowsOf('src/cli/service/service-command.test.ts', ['process'])([
     ['service.install', 'unit of systemd, entry of the desktop, neither with a token', 'a unit of the user'],
   ]),
 ];

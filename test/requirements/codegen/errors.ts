@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { HTML_ERROR } from '../../support/fake-codegen/troubles.ts';
-import { type CodegenVerifier, type Failed, saidOf } from './verify.ts';
+import { saidOf } from '../tool-arguments.ts';
+import type { CodegenVerifier, Failed } from './verify.ts';
 
 const isIt = (failed: Failed, code: string, { status, error }: { status: number; error: string }): void =>
   assert.deepEqual([failed.code, failed.error, failed.status ?? status], [code, error, status]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type CodegenVerifier, listOf, saidOf } from './verify.ts';
+import { saidOf } from '../tool-arguments.ts';
+import { type CodegenVerifier, listOf } from './verify.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

@@ -232,6 +232,3 @@ function enveloped(output: Json): z.output<typeof failed> {
 
 /** A list of objects in an answer. */
 export const listOf = (value: unknown): Json[] => z.array(z.looseObject({})).parse(value);
-
-/** All that was said about a failure. */
-export const saidOf = ({ error, details, hint }: Failed): string => `${error} ${JSON.stringify(details)} ${hint}`;

@@ -1,15 +1,8 @@
-/** An argument as the contract gives it: its default, and values that are refused. */
-interface Argument {
-  readonly default?: unknown;
-  readonly refused: readonly unknown[];
-}
+import type { ToolArguments } from '../tool-arguments.ts';
 
-interface Tool {
+interface Tool extends ToolArguments {
   /** Read-only, destructive, idempotent, open-world. */
   readonly hints: string;
-  /** What must be given, with values that are taken. */
-  readonly required: Readonly<Record<string, unknown>>;
-  readonly args: Readonly<Record<string, Argument>>;
   /** What Coder MCP's documents call it with, and nothing else. */
   readonly documented: readonly string[];
 }

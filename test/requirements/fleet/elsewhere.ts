@@ -1,13 +1,6 @@
-import type { Requirement } from '../requirement.ts';
+import { type Requirement, rowsOf } from '../requirement.ts';
 
 /** Rows that tests of their own verify, by the test's name. */
-
-type Row = readonly [id: string, text: string, test: string];
-
-const rowsOf =
-  (file: string, wires: Requirement['wires']) =>
-  (rows: readonly Row[]): Requirement[] =>
-    rows.map(([id, text, test]) => ({ id, wires, text, by: { file, test } }));
 
 /** Sections 3.1 and 3.2: which agents, in which order, and how one is found. */
 const agents = [

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { findOperation, operatorOperations } from '../../../src/operations/registry.ts';
+import { assertListed, assertRefused, saidOf } from '../tool-arguments.ts';
 import { tools } from './arguments.ts';
-import { type FleetVerifier, saidOf } from './verify.ts';
+import type { FleetVerifier } from './verify.ts';
 
 const entries = Object.entries(tools);
 
@@ -40,29 +41,11 @@ export function declareShapes({ overMcp, once }: FleetVerifier): void {
   });
 
   overMcp('arguments.listed', async ({ peer: { peer } }) => {
-    if (peer === undefined) return;
-    const listed = (await peer.client.listTools()).tools;
-    for (const [name, { args, required }] of entries) {
-      const schema = listed.find(tool => tool.name === name)?.inputSchema;
-      const properties = { ...schema?.properties };
-      assert.deepEqual(Object.keys(properties).sort(), Object.keys(args).sort(), name);
-      assert.deepEqual([...(schema?.required ?? [])].sort(), Object.keys(required).sort(), name);
-      for (const [argument, { default: usual }] of Object.entries(args))
-        if (usual !== undefined) assert.equal(Object(properties[argument]).default, usual, `${name} ${argument}`);
-    }
+    if (peer !== undefined) await assertListed(peer, tools);
   });
 
   overMcp('arguments.bounds', async ({ fails }) => {
-    for (const [name, { args, required }] of entries) {
-      for (const [argument, { refused }] of Object.entries(args)) {
-        for (const value of refused) {
-          const failed = await fails(name, { ...required, [argument]: value });
-          const about = `${name} ${argument} ${JSON.stringify(value).slice(0, 30)}: ${saidOf(failed)}`;
-          assert.equal(failed.code, 'VALIDATION_ERROR', about);
-          assert.match(saidOf(failed), new RegExp(argument), about);
-        }
-      }
-    }
+    await assertRefused(fails, tools);
   });
 
   overMcp('arguments.strict', async ({ fails, coder }) => {

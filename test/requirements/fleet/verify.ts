@@ -211,8 +211,7 @@ const objects = z.array(z.looseObject({}));
 /** A list of objects in an answer. */
 export const listOf = (value: unknown): Json[] => objects.parse(value);
 export const idsOf = (output: Json): unknown[] => listOf(output.agents).map(({ id }) => id);
-/** All that was said about a failure. */
-export const saidOf = ({ error, details, hint }: Failed): string => `${error} ${JSON.stringify(details)} ${hint}`;
+
 /** As Coder tells what an agent is doing. */
 export const stateOf = (state: string): NonNullable<FakeTask['state']> => ({
   state,

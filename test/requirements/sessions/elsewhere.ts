@@ -1,13 +1,6 @@
-import type { Requirement } from '../requirement.ts';
+import { type Requirement, rowsOf } from '../requirement.ts';
 
 /** Rows that tests with servers, agents or terminals of their own verify, by the test's name. */
-
-type Row = readonly [id: string, text: string, test: string];
-
-const rowsOf =
-  (file: string, wires: Requirement['wires']) =>
-  (rows: readonly Row[]): Requirement[] =>
-    rows.map(([id, text, test]) => ({ id, wires, text, by: { file, test } }));
 
 const golden = rowsOf('test/sessions/golden.test.ts', ['http'])([
   ['golden.1', 'a client entry of type http connects, and all names are listed', 'case 1:'],
@@ -146,8 +139,16 @@ const others = [
     ['workspace.files', 'in a workspace the agent works on its files and nowhere else', 'the agent works on the files'],
     ['workspace.ends', 'it ends with its workspace', 'the agent ends with its workspace'],
     ['workspace.leave', 'leave is asked for inside a workspace', 'leave is asked for inside'],
-    ['workspace.fork', 'a session in a workspace forks there, up to a message too', 'a session inside a workspace forks'],
-    ['workspace.secrets', 'what its agent says is told without the secrets of the workspace', 'what an agent says is told'],
+    [
+      'workspace.fork',
+      'a session in a workspace forks there, up to a message too',
+      'a session inside a workspace forks',
+    ],
+    [
+      'workspace.secrets',
+      'what its agent says is told without the secrets of the workspace',
+      'what an agent says is told',
+    ],
     [
       'workspace.refused',
       'an agent missing there is AGENT_UNAVAILABLE',
