@@ -41,7 +41,11 @@ export class WorkerBook implements Omit<Workers, 'waiting'> {
     this.#watch = new LeaseWatch({ leaseMs: timing.leaseSeconds * 1000 });
     const reapMs = Math.min(timing.sweepMs, timing.reapMs, timing.leaseSeconds * LOOKS_MS_PER_LEASE_SECOND);
     this.#reapMs = reapMs;
-    background.every(() => (this.#isClose ? Math.min(CLOSE_LOOK_MS, reapMs) : reapMs), 'reap workers', () => this.reap());
+    background.every(
+      () => (this.#isClose ? Math.min(CLOSE_LOOK_MS, reapMs) : reapMs),
+      'reap workers',
+      () => this.reap(),
+    );
   }
 
   onChange(listener: WorkerListener): void {

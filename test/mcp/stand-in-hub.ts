@@ -158,8 +158,12 @@ export function standInHub(): StandInHub {
         }
       },
     },
-    audit: { admit: () => {}, record: async () => {}, list: async () => ({ rows: [], nextCursor: null }),
-      verify: async () => ({ records: 0, brokenAt: null }) },
+    audit: {
+      admit: () => {},
+      record: async () => {},
+      list: async () => ({ rows: [], nextCursor: null }),
+      verify: async () => ({ records: 0, brokenAt: null }),
+    },
     idempotency: { once: async (_key, work) => work() },
     lanes: new LaneBook(),
     workers: {

@@ -32,7 +32,8 @@ const callWith = (workers: Partial<Workers>) => fakeCall(fakeHub({ workers: { wa
 
 test('what operators do is no tool that models see, and to workers and audit records asks for the scope admin', () => {
   for (const { isTool } of operatorOperations) assert.equal(isTool, false);
-  for (const { name, scope } of operatorOperations) assert.equal(scope === 'admin', /^(worker|audit)_/.test(name), name);
+  for (const { name, scope } of operatorOperations)
+    assert.equal(scope === 'admin', /^(worker|audit)_/.test(name), name);
   for (const operation of allOperations) assert.equal(operation.isTool, true);
 });
 

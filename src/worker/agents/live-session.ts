@@ -284,7 +284,10 @@ export class LiveSession implements DriverHost {
       this.#status = as;
       const statusReason = reason === undefined ? undefined : this.#masked.text(reason);
       const body = { session: { id: this.id, status: as, ...(statusReason !== undefined && { statusReason }) } };
-      this.#tell({ event: { type: 'session.updated', body }, patch: { status: as, statusReason: statusReason ?? null } });
+      this.#tell({
+        event: { type: 'session.updated', body },
+        patch: { status: as, statusReason: statusReason ?? null },
+      });
       await this.#queue.flush();
       this.#queue.close();
       this.#parts.ended();
