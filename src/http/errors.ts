@@ -4,6 +4,9 @@ import { unavailable } from '../errors/unavailable.ts';
 import type { Log } from '../log/log.ts';
 import { requestIdHere } from '../telemetry/scope.ts';
 
+/** When to come back, where nobody knows better. */
+const RETRY_SECONDS = 5;
+
 /** A refusal whose status the table of codes does not have, such as 413. */
 export class HttpRefusal extends Error {
   override readonly name = 'HttpRefusal';
@@ -27,6 +30,7 @@ export function errorResponse(error: AppError, status: number = errorCodes[error
   const headers = new Headers({ 'x-content-type-options': 'nosniff' });
   const { retry_after_seconds } = error.details;
   if (typeof retry_after_seconds === 'number') headers.set('retry-after', String(Math.ceil(retry_after_seconds)));
+  else if (status === 503 && error.retryable) headers.set('retry-after', String(RETRY_SECONDS));
   return Response.json(errorBody(error), { status, headers });
 }
 

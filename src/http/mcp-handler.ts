@@ -47,7 +47,9 @@ export function createMcpHandler({ mcp, log, maxBodyBytes }: McpHandlerParts): M
         if (body.includes(SUBSCRIPTION)) asking.hasNoEnd();
         return await mcp.fetch(request, { authInfo, body, stepUp: asking.stepUp });
       } catch (error) {
-        log.error({ err: error }, 'an MCP request failed');
+        // Nobody is there to be answered, and nothing here is at fault.
+        if (isCutOff(incoming)) log.debug({ err: error }, 'an MCP request broke off');
+        else log.error({ err: error }, 'an MCP request failed');
         return refusal(500, { code: -32603, message: 'Internal server error' });
       }
     },
@@ -63,6 +65,9 @@ export function createMcpHandler({ mcp, log, maxBodyBytes }: McpHandlerParts): M
 const SUBSCRIPTION = '"subscriptions/listen"';
 
 const isHttp1 = (incoming: object): incoming is IncomingMessage => 'complete' in incoming;
+
+/** Whether the client went away before all of its request had come. */
+const isCutOff = (incoming: IncomingMessage): boolean => incoming.destroyed && !incoming.complete;
 
 /** The decoder drops a byte order mark, as `Request.text()` does. It keeps nothing between two bodies. */
 const decoder = new TextDecoder();
