@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { visible } from '../log/visible.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { ClientCall, OperationClient } from './client.ts';
 import type { Terminal } from './output.ts';
@@ -28,7 +29,7 @@ export async function followLogs(
       const asked = seen === undefined ? args : { ...args, limit: MOST };
       const { data, total_count: total } = pageSchema.parse((await client.call(operation, asked, call)).output);
       const fresh = seen === undefined ? data : data.slice(data.length - Math.min(data.length, total - seen));
-      for (const entry of fresh) terminal.out(`${asJson ? JSON.stringify(entry) : lineOf(entry)}\n`);
+      for (const entry of fresh) terminal.out(`${asJson ? JSON.stringify(entry) : visible(lineOf(entry))}\n`);
       seen = total;
       await delay(PAUSE_MS, undefined, { signal: call.signal });
     } catch (error) {

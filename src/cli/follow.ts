@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { visible } from '../log/visible.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { ClientCall, OperationClient } from './client.ts';
 import type { Terminal } from './output.ts';
@@ -27,7 +28,7 @@ export async function follow(
     try {
       const polled = { ...args, timeout_ms: POLL_MS, ...(after !== undefined && { after }) };
       const { events, cursor } = pageSchema.parse((await client.call(operation, polled, call)).output);
-      for (const event of events) terminal.out(`${asJson ? JSON.stringify(event) : lineOf(event)}\n`);
+      for (const event of events) terminal.out(`${asJson ? JSON.stringify(event) : visible(lineOf(event))}\n`);
       after = cursor;
     } catch (error) {
       // Interrupting it is how one stops following.

@@ -44,6 +44,15 @@ test('a file is printed byte for byte, other texts as lines, JSON with line brea
   assert.equal(show('echo', { output: { a: 1 }, text: ['{"a":1}'] }).stdout, '{\n  "a": 1\n}\n');
 });
 
+test('what others wrote cannot steer the terminal, in results and in errors', () => {
+  const title = '\u001b]0;owned\u0007\u202egnp';
+  assert.equal(show('list_sessions', { output: {}, text: [title] }).stdout, '\\u{1b}]0;owned\\u{7}\\u{202e}gnp\n');
+  const terminal = new RecordingTerminal();
+  showError(new AppError('NOT_FOUND', title, { hint: title }), { terminal, asJson: false });
+  const shown = '\\u{1b}]0;owned\\u{7}\\u{202e}gnp';
+  assert.equal(terminal.stderr, `error: ${shown} [NOT_FOUND]\nhint: ${shown}\n`);
+});
+
 test('with --json the output is one line of JSON, and the exit code is still the program’s', () => {
   const shown = show('run_command', { output: run, text: [''] }, { asJson: true });
   assert.deepEqual(shown, { stdout: `${JSON.stringify(run)}\n`, stderr: '', exitCode: 3 });

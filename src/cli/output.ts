@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { AppError } from '../errors/app-error.ts';
 import { errorCodes } from '../errors/codes.ts';
+import { visible } from '../log/visible.ts';
 import type { Operation, OperationResult, Progress } from '../operations/operation.ts';
 
 /** Where a command writes. Results go to `out`, everything about them to `err`. */
@@ -68,7 +69,10 @@ export function createTerminal(): Terminal {
   };
 }
 
-/** Prints a result for people, or as JSON; programs' own output passes through unchanged and so does their exit code. */
+/**
+ * Prints a result for people, or as JSON; programs' own output passes through unchanged and so does their exit code. Elsewhere what
+ * would steer the terminal is written out: titles, names and messages come from agents and other callers.
+ */
 export function showResult(
   operation: Operation,
   result: OperationResult,
@@ -77,12 +81,12 @@ export function showResult(
   const { terminal, asJson, args = {} } = to;
   const { output, text } = result;
   const { prints } = operation.cli;
-  if (prints !== undefined && !asJson) terminal.out(`${prints(output, args)}\n`);
+  if (prints !== undefined && !asJson) terminal.out(`${visible(prints(output, args))}\n`);
   else if (asJson) terminal.out(`${JSON.stringify(output)}\n`);
   else if (operation.cli.exitsWithProgram && output.exit_code !== null && output.exit_code !== undefined)
     showRun(output, terminal);
   else if (operation.name === 'fs_read') terminal.out(text[0] ?? '');
-  else terminal.out(`${readable(output, text)}\n`);
+  else terminal.out(`${visible(readable(output, text))}\n`);
   if (operation.cli.exitsWithProgram && typeof output.exit_code === 'number') terminal.exitWith(output.exit_code);
 }
 
@@ -108,6 +112,6 @@ export function showError(error: AppError, to: { terminal: Terminal; asJson: boo
   const { explanation } = error.details;
   const more = typeof explanation === 'string' ? `${explanation}\n` : '';
   if (asJson) terminal.err(`${JSON.stringify(error.toShape())}\n`);
-  else terminal.err(`error: ${error.message} [${error.code}]\n${more}hint: ${error.hint}\n`);
+  else terminal.err(visible(`error: ${error.message} [${error.code}]\n${more}hint: ${error.hint}\n`));
   terminal.exitWith(errorCodes[error.code].exit);
 }

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { visible } from './visible.ts';
 
 const LEVELS: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' };
 
@@ -18,5 +19,5 @@ function asText(line: string): string {
   const fields = Object.entries(rest).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  return [clock, LEVELS[level] ?? String(level), msg ?? '', ...fields].join(' ');
+  return visible([clock, LEVELS[level] ?? String(level), msg ?? '', ...fields].join(' '));
 }

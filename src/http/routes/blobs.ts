@@ -38,7 +38,7 @@ export function createBlobRoutes(options: BlobRoutesOptions & { log: Log }): Hon
     const request = { method, subject: path.slice(BLOBS_PATH.length) };
     const verdict = await options.verifyWorker(context.req.header('authorization') ?? '', request).catch(error => {
       log.warn({ err: error }, 'the credential of a worker could not be checked');
-      throw new HttpRefusal(503, new AppError('INTERNAL_ERROR', 'credentials cannot be checked at the moment'));
+      throw new HttpRefusal(503, new AppError('SERVICE_UNAVAILABLE', 'credentials cannot be checked at the moment'));
     });
     if ('refused' in verdict) return unauthorized(verdict);
     await next();
