@@ -41,11 +41,11 @@ export function createMcpHandler({ mcp, log, maxBodyBytes }: McpHandlerParts): M
       if (!asking || !isHttp1(incoming)) throw new Error('a request reached MCP without a caller');
       try {
         const authInfo = authInfoOf(asking.caller);
-        if (incoming.method !== 'POST') return await mcp.fetch(request, { authInfo });
+        if (incoming.method !== 'POST') return connectionLeft(await mcp.fetch(request, { authInfo }));
         const body = await readBody(incoming, maxBodyBytes);
         if (body === undefined) return tooLarge(maxBodyBytes);
         if (body.includes(SUBSCRIPTION)) asking.hasNoEnd();
-        return await mcp.fetch(request, { authInfo, body, stepUp: asking.stepUp });
+        return connectionLeft(await mcp.fetch(request, { authInfo, body, stepUp: asking.stepUp }));
       } catch (error) {
         // Nobody is there to be answered, and nothing here is at fault.
         if (isCutOff(incoming)) log.debug({ err: error }, 'an MCP request broke off');
@@ -65,6 +65,12 @@ export function createMcpHandler({ mcp, log, maxBodyBytes }: McpHandlerParts): M
 const SUBSCRIPTION = '"subscriptions/listen"';
 
 const isHttp1 = (incoming: object): incoming is IncomingMessage => 'complete' in incoming;
+
+/** The SDK says of streams that their connection is kept, also to clients that asked for its end: that is left to Node. */
+function connectionLeft(response: Response): Response {
+  response.headers.delete('connection');
+  return response;
+}
 
 /** Whether the client went away before all of its request had come. */
 const isCutOff = (incoming: IncomingMessage): boolean => incoming.destroyed && !incoming.complete;

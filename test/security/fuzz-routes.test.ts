@@ -138,6 +138,7 @@ async function one(number: number): Promise<string> {
   const told = `request ${number} of seed ${SEED}, ${asText(shot)}: ${reply.head} ${reply.body.slice(0, 1_000)}`;
   assert.equal(server.child.exitCode, null, `the server ended: ${server.log().slice(-2_000)} after ${told}`);
   const { status, body, isHeld } = reply;
+  assert.ok(!isHeld || status === undefined, `the connection stayed open after the answer to ${told}`);
   if (isHeld) assert.match(shot.target, MAY_HOLD, `no answer within ${WAIT_MS} ms to ${told}`);
   if (status === undefined) assert.ok(isHeld || mayGoUnanswered(shot), `no answer to ${told}`);
   assert.doesNotMatch(body, INTERNALS, told);
