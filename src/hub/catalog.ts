@@ -93,7 +93,8 @@ export class Catalog {
     record: WorkspaceRecord | undefined,
     { id, asker }: { id: string; asker: Asker },
   ): Promise<WorkspaceRecord> {
-    if (record === undefined || this.#leaving.has(id)) throw workspaceNotFound(id);
+    // Another hub may be deleting it.
+    if (record === undefined || record.state === 'draining' || this.#leaving.has(id)) throw workspaceNotFound(id);
     if (!(await this.#sharing.mayUseWorkspace(record, asker)) || this.#leaving.has(id)) throw workspaceNotFound(id);
     return record;
   }

@@ -125,8 +125,8 @@ class TailRecorder {
     this.#stdout = '';
     this.#stderr = '';
     this.#progress = undefined;
-    if (stdout !== '') events.push({ type: 'task.output', body: { stream: 'stdout', text: stdout } });
-    if (stderr !== '') events.push({ type: 'task.output', body: { stream: 'stderr', text: stderr } });
+    if (stdout !== '') events.push({ type: 'task.output', body: { channel: 'stdout', text: stdout } });
+    if (stderr !== '') events.push({ type: 'task.output', body: { channel: 'stderr', text: stderr } });
     if (progress !== undefined) events.push({ type: 'task.progress', body: toJsonObject(progress) });
     if (events.length === 0) return;
     try {

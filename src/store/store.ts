@@ -147,6 +147,7 @@ export interface WorkspaceStore {
   ): Promise<{ inserted: WorkspaceRecord } | { full: true } | { stale: true } | { existing: WorkspaceRecord }>;
   get(id: string): Promise<WorkspaceRecord | undefined>;
   findDefault(caller: string, connection: string): Promise<WorkspaceRecord | undefined>;
+  /** Newest first, without those that are being deleted. */
   list(query: PageQuery & { caller: string; state?: string }): Promise<Page<WorkspaceRecord> & { total: number }>;
   /** Changes the given columns where worker and epoch still hold; false when fenced or gone. */
   update(

@@ -125,7 +125,7 @@ export function createWorkspaceStore(db: Database): WorkspaceStore {
     findDefault: (caller, connection) => findDefault(db.kysely, { caller, connection }),
 
     async list({ caller, state, limit, cursor }) {
-      let rows = db.kysely.selectFrom('workspace').where('caller', '=', caller);
+      let rows = db.kysely.selectFrom('workspace').where('caller', '=', caller).where('state', '!=', 'draining');
       if (state !== undefined) rows = rows.where('state', '=', state);
       // One more than asked for tells whether there is a next page.
       let page = rows

@@ -135,6 +135,8 @@ export function workspacesContract(name: string, use: Use): void {
         const leaving = await inserted(store);
         await store.workspaces.update(leaving.id, 'any', { state: 'draining' });
         assert.deepEqual(idsOf(await store.workspaces.expired()), [short.id, leaving.id]);
+        const listed = await store.workspaces.list({ caller: leaving.caller, limit: 9 });
+        assert.deepEqual([idsOf(listed.rows), listed.total], [[short.id, lasting.id], 2]);
         await store.workspaces.delete(leaving.id);
         await store.workspaces.touch([short.id, lasting.id, 'ws_unknown']);
         await store.workspaces.touch([]);
