@@ -19,7 +19,8 @@ export async function scratchDirectory(): Promise<{ path: string; remove(): Prom
 /** The environment of a started program: nothing of the test's own but what running Node needs. Agents may work nowhere. */
 export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
   const sessions = { BOXSWAIN_SESSIONS_ROOTS: ',' };
-  return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: tmpdir(), ...sessions, ...extra };
+  const { PATH = '/usr/bin:/bin', NODE_COMPILE_CACHE: cache } = process.env;
+  return { PATH, HOME: tmpdir(), ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }), ...sessions, ...extra };
 }
 
 const START_LIMIT_MS = 180_000;
