@@ -81,15 +81,22 @@ const escapeCharacter = (character: string): string => `%${character.charCodeAt(
 
 function contentOf({ hub, log }: ApiParts, artifact: ArtifactRecord, { start, end }: { start: number; end: number }) {
   let at = start;
+  let isWanted = true;
   return new ReadableStream<Uint8Array>({
+    cancel() {
+      isWanted = false;
+    },
     async pull(controller) {
       if (at >= end) return controller.close();
       try {
         const bytes = await hub.artifacts.read(artifact, { start: at, end: Math.min(at + CHUNK_BYTES, end) });
+        // The reader went away while it was read.
+        if (!isWanted) return;
         if (bytes.length === 0) throw new Error('the content of an artifact is shorter than its record says');
         at += bytes.length;
         controller.enqueue(bytes);
       } catch (error) {
+        if (!isWanted) return;
         log.error({ err: error }, 'an artifact could not be read to its end');
         controller.error(new Error('the content ended early'));
       }
