@@ -24,3 +24,16 @@ test('a stream on which nothing happens says every 15 s that it is there, and en
   assert.equal(await next(), '');
   assert.equal((await reader.read()).done, true);
 });
+
+test('a stream that nobody reads, as in the answer to HEAD, begins nothing that would have to end', async () => {
+  let isBegun = false;
+  async function* frames(): AsyncGenerator<string> {
+    isBegun = true;
+    yield 'data: one\n\n';
+  }
+  const timers = () => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length;
+  const before = timers();
+  frameStream(frames(), { signal: new AbortController().signal, log: silentLog });
+  await new Promise(setImmediate);
+  assert.deepEqual([isBegun, timers()], [false, before]);
+});

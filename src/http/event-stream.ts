@@ -14,15 +14,15 @@ export function frameStream(
   const iterator = frames[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let heartbeat: NodeJS.Timeout | undefined;
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      // Headers go out with the first bytes, and a client waits for those.
-      controller.enqueue(encoder.encode(': connected\n\n'));
-      heartbeat = setInterval(() => {
-        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(': heartbeat\n\n'));
-      }, HEARTBEAT_MS);
-    },
-    async pull(controller) {
+  const source = {
+    async pull(controller: ReadableStreamDefaultController<Uint8Array>) {
+      if (heartbeat === undefined) {
+        heartbeat = setInterval(() => {
+          if ((controller.desiredSize ?? -1) >= 0) controller.enqueue(encoder.encode(': heartbeat\n\n'));
+        }, HEARTBEAT_MS);
+        // Headers go out with the first bytes, and a client waits for those.
+        return controller.enqueue(encoder.encode(': connected\n\n'));
+      }
       try {
         const { done, value } = await iterator.next();
         if (!done) return controller.enqueue(encoder.encode(value));
@@ -36,7 +36,9 @@ export function frameStream(
       clearInterval(heartbeat);
       await iterator.return?.();
     },
-  });
+  };
+  // Nothing is begun before it is read: the body that answers a HEAD never is, and nobody cancels it.
+  const body = new ReadableStream<Uint8Array>(source, { highWaterMark: 0 });
   return new Response(body, {
     headers: {
       'content-type': 'text/event-stream',
