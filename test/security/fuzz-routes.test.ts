@@ -23,7 +23,8 @@ const AT_ONCE = 8;
 const WAIT_MS = 30_000;
 /** Boxes that requests may come to have; more are refused. */
 const SLOTS = 2;
-const MAX_GROWTH_BYTES = 200 * 1_048_576;
+/** Above what the first requests took: the heap finds its size only under load, and keeps it. */
+const MAX_GROWTH_BYTES = 400 * 1_048_576;
 const MAX_DESCRIPTORS_MORE = 40;
 
 const INTERNALS = /node_modules|\.ts:\d+|at async |\/src\/|Cannot read prop|is not a function|SQLITE_/;
