@@ -21,7 +21,7 @@ interface Import {
   readonly isType: boolean;
 }
 
-const COMMON = ['config', 'errors', 'ids', 'log', 'telemetry', 'auth/caller.ts'];
+const COMMON = ['config', 'errors', 'ids', 'log', 'net', 'telemetry', 'auth/caller.ts'];
 const SURFACE = { values: ['operations', 'auth'], types: ['hub', 'store', 'blobs', 'transfer', 'protocol'] };
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fetchDocument } from './fetch-document.ts';
-import { isPublicAddress } from './public-address.ts';
+import { isPublicAddress } from '../../net/public-address.ts';
 
 test('addresses of this machine, of private networks, of clouds and of no use are not public', () => {
   for (const address of [

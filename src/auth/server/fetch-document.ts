@@ -2,7 +2,7 @@ import { lookup as resolve } from 'node:dns';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
-import { isPublicAddress } from './public-address.ts';
+import { isPublicAddress } from '../../net/public-address.ts';
 
 const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 32 * 1024;

@@ -2,7 +2,7 @@ import { lookup as lookupName } from 'node:dns/promises';
 import { isIPv4 } from 'node:net';
 import { type HostPort, hostProblem, hostText, matchesRule } from '../../../protocol/host-rules.ts';
 import type { HostRule } from '../../../protocol/workspace-spec.ts';
-import { isPublicAddress } from './addresses.ts';
+import { isPublicAddress } from '../../../net/public-address.ts';
 
 /** All addresses of a name, as the host's resolver has them. */
 export type Lookup = (host: string) => Promise<string[]>;
