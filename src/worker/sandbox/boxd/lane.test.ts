@@ -109,11 +109,9 @@ describe('lane', () => {
   });
 
   test('what a thread prints between cells comes with the next one', async () => {
-    await cell(
-      box.boxd,
-      'done = threading.Event()\ndef later():\n    done.wait(); print("later")\nt = threading.Thread(target=later); t.start()',
-    );
-    await cell(box.boxd, 'done.set()');
+    const later = 'while not os.path.exists("now"): time.sleep(0.001)\n    print("later")';
+    await cell(box.boxd, `def later():\n    ${later}\nt = threading.Thread(target=later); t.start()`);
+    await box.boxd.write({ path: 'now', bytes: Buffer.from(''), createDirs: false });
     const parts: string[] = [];
     for (let round = 0; round < 50 && !parts.includes('later\n'); round += 1) {
       parts.push((await cell(box.boxd, 't.join()')).stdout);
