@@ -6,20 +6,25 @@ import type { AuditEntry, AuditQuery, AuditStore, Page } from '../store/store.ts
 import type { Audit } from './hub.ts';
 import { redact } from './redact.ts';
 
+type NewRecord = Omit<AuditRecord, 'id' | 'time'>;
+
 /** Records of one transaction; more wait for the next. */
 const MAX_BATCH = 500;
 /** Records that are kept while they cannot be written: by then only reads and refusals are recorded. */
 const MAX_KEPT = 10_000;
 const RETRY_AFTER_MS = 1_000;
+/** A record that nobody waits for may be so old before it is written: a commit costs as much as the rest of a small call. */
+const NOTED_MS = 10;
 
 interface Waiting {
   readonly record: AuditRecord;
-  readonly durable: PromiseWithResolvers<void>;
+  /** Undefined: nobody waits. */
+  readonly durable: PromiseWithResolvers<void> | undefined;
 }
 
 /**
  * Group commit: what arrives while a transaction is being written goes into the next one, so a lone record is durable after
- * one commit, and a thousand concurrent ones after a few.
+ * one commit, and a thousand concurrent ones after a few. What is only noted waits a moment for others.
  */
 export class AuditTrail implements Audit {
   readonly #store: AuditStore;
@@ -27,6 +32,7 @@ export class AuditTrail implements Audit {
   #queue: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
 
   constructor(store: AuditStore, log: Log) {
     this.#store = store;
@@ -40,42 +46,66 @@ export class AuditTrail implements Audit {
     });
   }
 
-  record(entry: Omit<AuditRecord, 'id' | 'time'>): Promise<void> {
-    const record = { ...entry, details: redact(entry.details), id: newId('aud'), time: Date.now() };
+  record(entry: NewRecord): Promise<void> {
     const durable = Promise.withResolvers<void>();
-    this.#queue.push({ record, durable });
+    this.#add(entry, durable);
     if (this.#retry === undefined) this.#flushing ??= this.#flush();
-    else if (this.#queue.length > MAX_KEPT) this.#queue.shift();
     return durable.promise;
   }
 
-  list(query: AuditQuery): Promise<Page<AuditEntry>> {
-    return this.#store.list(query);
+  note(entry: NewRecord): void {
+    this.#add(entry, undefined);
+    if (this.#retry !== undefined || this.#flushing !== undefined) return;
+    this.#soon ??= setTimeout(() => this.#flushNow(), NOTED_MS).unref();
   }
 
-  verify(): Promise<{ records: number; brokenAt: string | null }> {
-    return this.#store.verify();
+  async list(query: AuditQuery): Promise<Page<AuditEntry>> {
+    await this.#written();
+    return await this.#store.list(query);
+  }
+
+  async verify(): Promise<{ records: number; brokenAt: string | null }> {
+    await this.#written();
+    return await this.#store.verify();
   }
 
   /** Settles when all that was recorded until now is durable, or has failed once more. */
   async close(): Promise<void> {
     if (this.#retry !== undefined) this.#tryAgain();
-    while (this.#flushing !== undefined) await this.#flushing;
+    await this.#written();
     clearTimeout(this.#retry);
+  }
+
+  #add(entry: NewRecord, durable: Waiting['durable']): void {
+    const record = { ...entry, details: redact(entry.details), id: newId('aud'), time: Date.now() };
+    this.#queue.push({ record, durable });
+    if (this.#retry !== undefined && this.#queue.length > MAX_KEPT) this.#queue.shift();
+  }
+
+  #flushNow(): void {
+    if (this.#retry === undefined && this.#queue.length > 0) this.#flushing ??= this.#flush();
+  }
+
+  /** Who asks for records finds those of all calls that were answered. */
+  async #written(): Promise<void> {
+    this.#flushNow();
+    while (this.#flushing !== undefined) await this.#flushing;
   }
 
   async #flush(): Promise<void> {
     // Calls that end in the same turn of the event loop share the first transaction too.
     await new Promise(resolve => setImmediate(resolve));
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     while (this.#queue.length > 0 && this.#retry === undefined) {
       const batch = this.#queue.splice(0, MAX_BATCH);
       try {
         await this.#store.append(batch.map(({ record }) => record));
-        for (const { durable } of batch) durable.resolve();
+        for (const { durable } of batch) durable?.resolve();
       } catch (error) {
         this.#log.error({ err: error, records: batch.length }, 'audit records were not written; trying again');
         this.#queue.unshift(...batch);
-        for (const { durable } of this.#queue) durable.reject(error);
+        for (const { durable } of this.#queue) durable?.reject(error);
         this.#retry = setTimeout(() => this.#tryAgain(), RETRY_AFTER_MS).unref();
       }
     }

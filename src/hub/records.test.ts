@@ -127,13 +127,47 @@ describe('the audit trail', () => {
   );
 
   it(
+    'has what was only noted before whoever asks, in the order of the calls',
+    withBench(async bench => {
+      const hub = await bench.hub();
+      hub.audit.note({ ...entry, outcome: 'first' });
+      hub.audit.note({ ...entry, outcome: 'second' });
+      const { rows } = await hub.audit.list({ limit: 9, order: 'oldest' });
+      assert.deepEqual(
+        rows.map(({ outcome }) => outcome),
+        ['first', 'second'],
+      );
+      hub.audit.note({ ...entry, outcome: 'third' });
+      await hub.audit.record({ ...entry, outcome: 'fourth' });
+      assert.equal((await bench.store.audit.verify()).records, 4);
+    }),
+  );
+
+  it(
+    'writes what was only noted by itself, when nobody asks',
+    withBench(async bench => {
+      const hub = await bench.hub();
+      const written = Promise.withResolvers<void>();
+      const append = bench.store.audit.append;
+      bench.store.audit.append = async records => {
+        await append(records);
+        written.resolve();
+      };
+      hub.audit.note(entry);
+      await written.promise;
+      assert.equal((await bench.store.audit.verify()).records, 1);
+    }),
+  );
+
+  it(
     'is complete when the hub is closed',
     withBench(async bench => {
       const hub = await bench.hub();
       const recorded = hub.audit.record(entry);
+      hub.audit.note(entry);
       await hub.close();
       await recorded;
-      assert.equal((await bench.store.audit.verify()).records, 1);
+      assert.equal((await bench.store.audit.verify()).records, 2);
     }),
   );
 });

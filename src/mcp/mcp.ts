@@ -122,7 +122,7 @@ export function createMcp(options: McpOptions): Mcp {
         return await answerCommand(command, { hub, log, operations: commands, caller, signal });
       }
       const serve = async (one: Request): Promise<Response> => {
-        if ((hasSession || isInitializeRequest(parsedBody)) && (await isLegacyRequest(one, parsedBody))) {
+        if ((hasSession || opensSession(parsedBody)) && (await isLegacyRequest(one, parsedBody))) {
           const inSession = { request: one, authInfo, caller, parsedBody };
           if (!hasSession) return sessions.open(inSession);
           others.passOn(one.headers.get('mcp-session-id') ?? '', { caller, message: parsedBody });
@@ -146,6 +146,14 @@ export function createMcp(options: McpOptions): Mcp {
     },
   };
 }
+
+/** The schema is asked only about what says that it is one: refusing any other message by it costs more than reading it. */
+const opensSession = (body: unknown): boolean =>
+  typeof body === 'object' &&
+  body !== null &&
+  'method' in body &&
+  body.method === 'initialize' &&
+  isInitializeRequest(body);
 
 /** A server for one request: of the modern era, or of the legacy era without a session. */
 function statelessServer(

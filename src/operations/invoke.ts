@@ -77,7 +77,7 @@ async function perform(
   // A flood that is kept out is counted, and fills no records.
   if (failure !== undefined && leave === undefined) throw failure;
   call.log.debug({ operation: operation.name, outcome, durationMs }, 'call answered');
-  const recorded = call.hub.audit.record({
+  const entry = {
     caller: call.caller.id,
     operation: operation.name,
     handles: handlesOf(input, result?.output),
@@ -88,11 +88,11 @@ async function perform(
       request_id: call.requestId,
       ...(call.caller.credential !== undefined && { credential: call.caller.credential }),
     },
-  });
+  };
   if (operation.hints.readOnly || operation.ordered) {
-    recorded.catch(error => call.log.error({ err: error, operation: operation.name }, 'audit record was not written'));
+    call.hub.audit.note(entry);
   } else {
-    await recorded.catch(error => {
+    await call.hub.audit.record(entry).catch(error => {
       throw asAppError(error, { operation, call });
     });
   }

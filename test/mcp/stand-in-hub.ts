@@ -161,6 +161,7 @@ export function standInHub(): StandInHub {
     audit: {
       admit: () => {},
       record: async () => {},
+      note: () => {},
       list: async () => ({ rows: [], nextCursor: null }),
       verify: async () => ({ records: 0, brokenAt: null }),
     },

@@ -56,6 +56,9 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
       record: async entry => {
         audited.push(entry);
       },
+      note: entry => {
+        audited.push(entry);
+      },
       list: async () => ({ rows: [], nextCursor: null }),
       verify: unexpected('audit.verify'),
       ...parts.audit,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { type ExpressionBuilder, sql } from 'kysely';
 import { z } from 'zod';
 import { decodeCursor, pageOf } from '../cursor.ts';
@@ -187,4 +187,4 @@ const valuesOf = (record: AuditRecord): SqlValue[] => [
 
 /** The stored values in the order of `stored`, as JSON, are the canonical form of a record. */
 const chained = (previous: string, values: readonly SqlValue[]): string =>
-  createHash('sha256').update(previous).update(JSON.stringify(values)).digest('hex');
+  digest('sha256', previous + JSON.stringify(values));
