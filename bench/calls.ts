@@ -58,7 +58,7 @@ export const cell: Bench = {
     const samples: { cell: number[]; echo: number[] } = { cell: [], echo: [] };
     // Both as a server that is up for a while does them: `echo` has just been called some ten thousand times.
     for (const call of [echoCall, ...CONTEXTS.map(cellIn)]) await timeEach(call, { count: WARM_CALLS });
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < 2 * ROUNDS; round++) {
       for (const context of CONTEXTS) {
         samples.echo.push(...(await timeEach(echoCall, { count: 200, warmUp: 20 })));
         samples.cell.push(...(await timeEach(cellIn(context), { count: 200, warmUp: 20 })));

@@ -301,10 +301,10 @@ describe('files', () => {
     assert.deepEqual(await paths({ path: 'globs', glob: `${'**/'.repeat(200)}b` }), []);
   });
 
-  test('100,000 files are listed and scanned while reads are answered', async () => {
+  test('30,000 files are listed and scanned while reads are answered', async () => {
     await shell(
       box.boxd,
-      'mkdir -p many; cd many; for d in $(seq 100); do mkdir $d; (cd $d; seq 1000 | xargs touch); done',
+      'mkdir -p many; cd many; for d in $(seq 30); do mkdir $d; (cd $d; seq 1000 | xargs touch); done',
       {
         timeoutMs: 60_000,
       },
@@ -313,9 +313,9 @@ describe('files', () => {
     const quick = await Promise.race([text('..foo'), listing.then(() => 'slow')]);
     assert.equal(quick, 'odd');
     const { totalCount, entries, nextAfter } = await listing;
-    assert.deepEqual([totalCount, entries.length, nextAfter], [100_100, 10_000, entries.at(-1)?.path]);
+    assert.deepEqual([totalCount, entries.length, nextAfter], [30_030, 10_000, entries.at(-1)?.path]);
     const scanned = await box.boxd.scan('many');
-    assert.equal(scanned.length, 100_000);
+    assert.equal(scanned.length, 30_000);
     await shell(box.boxd, 'rm -rf many');
   });
 

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { encodeFrame } from './frames.ts';
 import { cellAnswer } from './replies.ts';
+import { VIGIL_MS, Vigil } from './vigil.ts';
 
 /** What a context says of a cell. `whole`: there is nothing else to be told, no output, no artifact, no failure. */
 const laneAnswer = z.object({ ...cellAnswer.shape, id: z.int(), whole: z.boolean() });
@@ -27,6 +28,8 @@ const HEAD_BYTES = KEY_BYTES + 4;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 /** What surely fits between two processes at once. */
 const MAX_REQUEST_BYTES = 65_536;
+/** One for all lanes of the process, as there is one event loop. */
+const vigil = new Vigil();
 
 /**
  * A socket that leads to a context, past boxd. One cell at a time. Code in the box may write onto it, so the first byte that makes no
@@ -39,6 +42,9 @@ export class Lane {
   #listener: LaneListener | undefined;
   #received: Buffer = NO_BYTES;
   #isBroken = false;
+  #sentAt = 0;
+  /** The last answer came so soon that the next one may be worth staying awake for. */
+  #wasQuick = false;
 
   constructor(stream: Duplex) {
     this.#stream = stream;
@@ -63,6 +69,8 @@ export class Lane {
     if (head.byteLength + (stdin?.byteLength ?? 0) > MAX_REQUEST_BYTES) return false;
     this.#lastId = id;
     this.#listener = listener;
+    this.#sentAt = performance.now();
+    if (this.#wasQuick) vigil.keep(() => this.#listener !== listener);
     this.#stream.write(Buffer.concat(stdin?.byteLength ? [this.#key, head, stdin] : [this.#key, head]));
     return true;
   }
@@ -78,6 +86,7 @@ export class Lane {
     }
     this.#received = NO_BYTES;
     this.#listener = undefined;
+    this.#wasQuick = performance.now() - this.#sentAt < VIGIL_MS;
     listener.answered(answer);
   }
 

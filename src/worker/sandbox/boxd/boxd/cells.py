@@ -1,5 +1,6 @@
 """A stateful context from inside its process: runs one cell after another in the same globals."""
 
+import _ast
 import fcntl
 import os
 import signal
@@ -87,22 +88,37 @@ def _cell(variables, request, packages):
 
 
 def _run(code, variables, reply):
-    import _ast
-
     _state["count"] += 1
     name = f"<cell {_state['count']}>"
     interpreter.remember(name, code)
     if _state["count"] > MAX_KEPT_SOURCES:
         sys.modules["linecache"].cache.pop(f"<cell {_state['count'] - MAX_KEPT_SOURCES}>", None)
-    tree = compile(code, name, "exec", _ONLY_TREE | _AWAIT, dont_inherit=True)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
-    if tree.body:
-        _evaluate(compile(tree, name, "exec", _AWAIT, dont_inherit=True), variables)
+    last = _expression(code, name)
+    if last is None:
+        tree = compile(code, name, "exec", _ONLY_TREE | _AWAIT, dont_inherit=True)
+        value = tree.body.pop().value if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
+        if tree.body:
+            _evaluate(compile(tree, name, "exec", _AWAIT, dont_inherit=True), variables)
+        if value is not None:
+            last = compile(_ast.Expression(value), name, "eval", _AWAIT, dont_inherit=True)
     if last is not None:
-        value = _evaluate(compile(_ast.Expression(last.value), name, "eval", _AWAIT, dont_inherit=True), variables)
+        value = _evaluate(last, variables)
         if value is not None:
             text = repr(value)
             reply["result"] = text if len(text) <= MAX_RESULT else text[: MAX_RESULT - 1] + "…"
+
+
+def _expression(code, name):
+    """
+    The code of a cell that is one expression on one line, as most are that look at something; None for any other. It saves the tree,
+    which costs more than all else here. What a parser may warn of is left to the one that reads all of the cell.
+    """
+    if "\n" in code or "\\" in code or code[:1].isspace():
+        return None
+    try:
+        return compile(code, name, "eval", _AWAIT, dont_inherit=True)
+    except SyntaxError:
+        return None
 
 
 def _evaluate(code, variables):
