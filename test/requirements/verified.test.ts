@@ -19,7 +19,15 @@ async function verifiedIds(folder: string): Promise<Map<string, string>> {
   return found;
 }
 
-for (const [folder, requirements] of Object.entries({ codegen, fleet, sandbox, sessions })) {
+/** With how many known failures of the earlier system each contract numbers. */
+const CONTRACTS = [
+  ['codegen', { requirements: codegen, failures: 13 }],
+  ['fleet', { requirements: fleet, failures: 12 }],
+  ['sandbox', { requirements: sandbox, failures: 19 }],
+  ['sessions', { requirements: sessions, failures: 18 }],
+] as const;
+
+for (const [folder, { requirements, failures }] of CONTRACTS) {
   describe(folder, () => {
     test('every requirement has a verification, and every verification a requirement', async () => {
       const verified = await verifiedIds(folder);
@@ -53,6 +61,20 @@ for (const [folder, requirements] of Object.entries({ codegen, fleet, sandbox, s
       const once = requirements.filter(({ id, wires }) => wires.includes('mcp') && verified.get(id) === 'once');
       assert.deepEqual(
         once.map(requirement => requirement.id),
+        [],
+      );
+    });
+
+    test('every numbered failure of the earlier system has a test that is named after it', () => {
+      const numbers = Array.from({ length: failures }, (_, at) => at + 1);
+      const named = (number: number) =>
+        requirements.some(({ id, by }) => {
+          const isOf = new RegExp(`^failure\\.0?${number}(?:\\.|$)`).test(id);
+          // Tests of a manifest's own begin with the id.
+          return isOf && (by === undefined || new RegExp(`failure ${number}(?!\\d)`).test(by.test));
+        });
+      assert.deepEqual(
+        numbers.filter(number => !named(number)),
         [],
       );
     });

@@ -54,6 +54,8 @@ export interface Declaring<Wire extends string, Subject> {
     verification: (subject: Subject) => Promise<void>,
     options: { wires: readonly Wire[]; isAttached?: boolean },
   ): void;
+  /** Verifications that mostly wait, and do not meet: all at once. */
+  together(name: string, declare: () => void): void;
   /** With a running server at hand. */
   once(id: string, verification: OtherVerification): void;
 }
@@ -75,7 +77,7 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
 ): void {
   describe(title, () => {
     const left: (() => Promise<unknown>)[] = [];
-    const peers = new Map<string, Peer>();
+    const peers = new Map<string, Promise<Peer>>();
     let env: Record<string, string> = {};
     let started: Target | undefined;
     let attached = 0;
@@ -95,8 +97,9 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
       const { url, directory: own } = target().server;
       return manifest.connect(wire, { url, env, directory: isAttached ? async () => own : directory });
     };
+    const closeAll = () => allOf([...peers.values()].map(peer => async () => await (await peer).close()));
     const restart = async () => {
-      await allOf([...peers.values()].map(peer => () => peer.close()));
+      await closeAll();
       peers.clear();
       await target().server.stop();
       await target().again();
@@ -114,7 +117,7 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
       started = await sharedTarget(options);
     }, LIMIT);
     after(async () => {
-      await allOf([...peers.values()].map(peer => () => peer.close()));
+      await closeAll();
       await started?.close();
     }, LIMIT);
     // A hook of its own, so that it runs even when something could not be stopped.
@@ -126,8 +129,12 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
         for (const wire of wires.filter(name => name.includes(WIRES))) {
           test(`${id}: ${text} (${wire})`, LIMIT, async ({ signal }) => {
             const name = `${wire}${isAttached ? ', attached' : ''}`;
-            const peer = peers.get(name) ?? (await connect(wire, isAttached));
-            peers.set(name, peer);
+            const connecting = peers.get(name) ?? connect(wire, isAttached);
+            peers.set(name, connecting);
+            const peer = await connecting.catch(error => {
+              peers.delete(name);
+              throw error;
+            });
             const others: Peer[] = [];
             const another = async () => {
               const made = await connect(wire, isAttached);
@@ -145,6 +152,9 @@ export function declareVerifications<Wire extends string, Peer extends Connectio
             ]);
           });
         }
+      },
+      together: (name, declareThem) => {
+        describe(name, { concurrency: true }, declareThem);
       },
       once: (id, verification) => {
         test(`${id}: ${requirementOf(id).text}`, LIMIT, () => verification(target().server, target()));

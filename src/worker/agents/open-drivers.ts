@@ -61,7 +61,11 @@ function driversOf({ config, log, processes, environment, directory }: DriverPar
   const known = [
     createClaudeDriver({ processes, log, environment }),
     ...[codex, gemini, opencode].map(agent => createAcpDriver({ ...acp, agent })),
-    createScriptedDriver({ directory: join(directory, 'scripted'), processes }),
+    createScriptedDriver({
+      directory: join(directory, 'scripted'),
+      processes,
+      compileCache: environment.NODE_COMPILE_CACHE,
+    }),
   ];
   // What the operator configures takes the place of what we know of the same kind.
   return [...configured, ...known.filter(({ kind }) => !configured.some(one => one.kind === kind))];

@@ -7,7 +7,12 @@ export const verifiedElsewhere: readonly Requirement[] = [
     ['golden.1', 'new', 'golden case 1:'],
     ['golden.2', 'resume, of a complete and of an active run', 'golden case 2:'],
     ['golden.4', 'list and logs', 'golden cases 4 and 5:'],
-    ['golden.6', 'config set and get; failure 11', 'golden cases 6 and 7'],
+    ['golden.6', 'config set and get', 'golden cases 6 and 7'],
+    [
+      'failure.11',
+      'a value that is set is kept, private, and used by the next call',
+      'golden cases 6 and 7, failure 11:',
+    ],
     ['shapes.same', 'the same object by every name on every wire', 'the same arguments give the same object'],
   ]),
   ...rowsOf('test/codegen/failures.test.ts', ['process'])([

@@ -6,22 +6,23 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cleanEnvironment, mainFile, runCli } from '../../support/server.ts';
 import type { Grounds } from './grounds.ts';
-import type { SessionVerifier } from './verify.ts';
+import { type SessionVerifier, typed } from './verify.ts';
 
 export function declareCommands({ once }: SessionVerifier, grounds: () => Grounds): void {
   once('cli.verbs', async ({ directory }) => {
     const cwd = join(grounds().projects, 'shop');
-    const run = async (...words: string[]) => {
-      const { code, stdout, stderr } = await runCli([...words, '--json', '--directory', directory]);
+    const run = async (words: readonly string[], by: typeof typed) => {
+      const { code, stdout, stderr } = await by([...words, '--json', '--directory', directory]);
       assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
       return Object(JSON.parse(stdout));
     };
-    const verb = (...words: string[]) => run('sessions', ...words);
-    // Each is a process of its own: those that do not depend on each other run together.
+    const verb = (...words: string[]) => run(['sessions', ...words], typed);
+    // The first one as a program of its own.
+    const begin = (...words: string[]) => run(['sessions', ...words], runCli);
     const [{ sessionId: id, cursor }, ...figures] = await Promise.all([
-      verb('create', '--agent', 'scripted', '--cwd', cwd, '--title', 'By hand'),
+      begin('create', '--agent', 'scripted', '--cwd', cwd, '--title', 'By hand'),
       ...['state', 'usage', 'agents'].map(word => verb(word)),
-      run('health'),
+      run(['health'], typed),
     ]);
     const [state, usage, agents, health] = figures;
     assert.deepEqual([typeof state.version, typeof usage.totalSessions, health.ok], ['number', 'number', true]);
@@ -53,7 +54,7 @@ export function declareCommands({ once }: SessionVerifier, grounds: () => Ground
 
   once('cli.follow', async ({ directory }) => {
     const at = ['--json', '--directory', directory];
-    const run = async (...words: string[]) => Object(JSON.parse((await runCli(['sessions', ...words, ...at])).stdout));
+    const run = async (...words: string[]) => Object(JSON.parse((await typed(['sessions', ...words, ...at])).stdout));
     const cwd = join(grounds().projects, 'shop');
     const { sessionId: id, cursor } = await run('create', '--agent', 'scripted', '--cwd', cwd);
     const words = ['sessions', 'events', '--follow', '--session-id', id, '--after', cursor];
@@ -86,7 +87,7 @@ export function declareCommands({ once }: SessionVerifier, grounds: () => Ground
     await writeFile(settings, own);
     const hooks = async (...words: string[]) => {
       const env = { HOME: home, BOXSWAIN_SESSIONS_HOOKS_TOKEN_FILE: join(home, 'hook-token') };
-      return await runCli(['sessions', 'hooks', ...words, '--directory', directory], { env });
+      return await typed(['sessions', 'hooks', ...words, '--directory', directory], env);
     };
     const unasked = await hooks('install');
     assert.deepEqual([unasked.code, await readFile(settings, 'utf8')], [2, own], 'nobody agreed');

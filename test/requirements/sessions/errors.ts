@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { runCli } from '../../support/server.ts';
 import type { Grounds } from './grounds.ts';
-import type { SessionVerifier } from './verify.ts';
+import { type SessionVerifier, typed } from './verify.ts';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
@@ -81,7 +80,7 @@ export function declareErrors({ once }: SessionVerifier, grounds: () => Grounds)
       INVALID_CWD: ['create', '--agent', 'scripted', '--cwd', '/nowhere'],
     };
     const told = Object.entries(runs).map(async ([code, words]) => {
-      const { code: exit, stdout, stderr } = await runCli(['sessions', ...words, ...at]);
+      const { code: exit, stdout, stderr } = await typed(['sessions', ...words, ...at]);
       assert.deepEqual([exit, stdout], [exits[code], ''], code);
       assert.match(stderr, new RegExp(`^error: .* \\[${code}\\]\\nhint: .+\\n$`), code);
     });

@@ -12,14 +12,28 @@ import type { SessionSubject, SessionVerifier } from './verify.ts';
 const DAY_MS = 24 * 60 * 60 * 1000;
 const turnSchema = z.object({ created_at: z.coerce.number(), expires_at: z.coerce.number() });
 
+const open = new Set<string>();
+let told = Promise.resolve();
+
+/** One after another, as several verifications open and close. */
+const tell = ({ home }: Grounds): Promise<void> => (told = told.then(() => openInTerminals(home, [...open])));
+
+/** The user closes the terminal. */
+export async function closeSession(grounds: Grounds, session_id: string): Promise<void> {
+  open.delete(session_id);
+  await tell(grounds);
+}
+
 /** A session that Claude Code wrote and its user has open in a terminal; the path of its transcript. */
-export async function openSession({ projects, home }: Grounds): Promise<{ session_id: string; transcript: string }> {
+export async function openSession(grounds: Grounds): Promise<{ session_id: string; transcript: string }> {
+  const { projects, home } = grounds;
   const cwd = join(projects, 'shop');
   const lines = claudeLines({ cwd });
   lines.user('Sort the shelves');
   lines.assistant(says('Sorted'));
   const transcript = await home(`.claude/projects/${claudeSlug(cwd)}/${lines.sessionId}.jsonl`, lines.text());
-  await openInTerminals(home, [lines.sessionId]);
+  open.add(lines.sessionId);
+  await tell(grounds);
   return { session_id: lines.sessionId, transcript };
 }
 
@@ -57,7 +71,7 @@ export function declareMirrors({ overRecords }: SessionVerifier, grounds: () => 
     assert.deepEqual([unhooked.code, /hooks/.test(unhooked.hint)], ['CAPABILITY_UNSUPPORTED', true]);
     assert.equal(await readFile(transcript, 'utf8'), before, 'nothing was written');
     assert.equal((await ok('abort_session', { session_id })).aborted, false);
-    await openInTerminals(grounds().home, []);
+    await closeSession(grounds(), session_id);
     await untilStatus(subject, { session_id, status: 'parked' });
   });
 
@@ -78,18 +92,18 @@ export function declareMirrors({ overRecords }: SessionVerifier, grounds: () => 
       args: { session_id, after: sent.cursor, timeout_ms: 2000 },
       isIt: output => listOf(output.events).some(event => isEnd(Object(event))),
     });
-    const told = listOf(events)
+    const heard = listOf(events)
       .map(event => Object(event))
       .filter(event => event.turnId === turnId);
     assert.deepEqual(
-      told.map(({ type, result }) => [type, result?.outcome]),
+      heard.map(({ type, result }) => [type, result?.outcome]),
       [
         ['prompt.queued', undefined],
         ['prompt.expired', undefined],
         ['session.idle', 'expired'],
       ],
     );
-    await openInTerminals(grounds().home, []);
+    await closeSession(grounds(), session_id);
     await untilStatus(subject, { session_id, status: 'parked' });
   });
 }

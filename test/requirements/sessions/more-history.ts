@@ -5,10 +5,9 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { claudeSlug } from '../../../src/worker/history/identity.ts';
 import { claudeLines, says } from '../../../src/worker/history/transcripts-for-tests.ts';
-import { runCli } from '../../support/server.ts';
 import { listOf, until } from './tools.ts';
 import type { Grounds } from './grounds.ts';
-import type { SessionSubject, SessionVerifier } from './verify.ts';
+import { type SessionSubject, type SessionVerifier, typed } from './verify.ts';
 
 const MOST_BYTES = 256 * 1024;
 
@@ -90,7 +89,7 @@ export function declareMoreHistory({ overTwo, overRecords }: SessionVerifier, gr
     const route = await fetch(`${url}/api/projects/${encodeURIComponent(slug)}/memory?include=all`);
     assert.deepEqual(linesOf(await route.json(), cwd), EXPECTED);
     const words = ['sessions', 'memory', slug, '--include', 'all', '--json'];
-    const { stdout } = await runCli([...words, '--directory', target.server.directory]);
+    const { stdout } = await typed([...words, '--directory', target.server.directory]);
     assert.deepEqual(linesOf(Object(JSON.parse(stdout)).files, cwd), EXPECTED);
   });
 

@@ -56,8 +56,8 @@ const usageSchema = z.looseObject({
 });
 
 export function declareMoreTools({ overMcp }: SessionVerifier): void {
-  overMcp('tool.list_permissions', async ({ create, say, ok, fails }) => {
-    const session_id = await create();
+  overMcp('tool.list_permissions', async ({ resting, say, ok, fails }) => {
+    const session_id = await resting();
     const asked = await say(session_id, write('listed.txt', 'x'));
     assert.deepEqual([asked.waitingPermission, asked.timedOut, asked.status], [true, false, 'waiting_permission']);
     const [request, ...others] = permissionsOf(await ok('list_permissions', { session_id }));
@@ -167,8 +167,8 @@ export function declareMoreTools({ overMcp }: SessionVerifier): void {
     assert.equal(listOf((await ok('search_sessions', since)).results).length, 1);
   });
 
-  overMcp('tool.poll_events', async ({ create, say, ok, call, fails }) => {
-    const session_id = await create();
+  overMcp('tool.poll_events', async ({ resting, say, ok, call, fails }) => {
+    const session_id = await resting();
     const sent = await ok('send_prompt', { session_id, text: '#say polled' });
     const after = sent.cursor;
     await say(session_id, '#say second');
@@ -200,8 +200,8 @@ export function declareMoreTools({ overMcp }: SessionVerifier): void {
     assert.equal(code, 'VALIDATION_ERROR');
   });
 
-  overMcp('tool.get_health', async ({ ok, create }) => {
-    await create();
+  overMcp('tool.get_health', async ({ ok, resting }) => {
+    await resting();
     const { ok: isWell, name, version, uptime, sessions, workers, mode } = await ok('get_health');
     assert.deepEqual([isWell, name, typeof version, typeof uptime], [true, 'boxswain', 'string', 'number']);
     assert.ok(Number(sessions) >= 1 && Number(workers) >= 1, `${sessions} sessions, ${workers} workers`);

@@ -22,7 +22,8 @@ const untilIdle = (subject: Pick<SessionSubject, 'ok'>, session_id: string) =>
     isIt: ({ session }) => Object(session).status === 'idle',
   });
 
-export function declarePermissions({ overTwo, overRecords }: SessionVerifier): void {
+/** Waits for the hub to look. */
+export function declareExpiry({ overRecords }: SessionVerifier): void {
   overRecords('permission.expires', async subject => {
     const { create, say, ok, fails, target } = subject;
     const cwd = await freshProject(subject);
@@ -49,7 +50,9 @@ export function declarePermissions({ overTwo, overRecords }: SessionVerifier): v
     const late = await fails('respond_permission', { session_id, request_id, behavior: 'allow' });
     assert.deepEqual([late.code, late.details.state], ['PERMISSION_NOT_PENDING', 'expired']);
   });
+}
 
+export function declarePermissions({ overTwo }: SessionVerifier): void {
   overTwo('permission.remember_always', async subject => {
     const { create, say, ok } = subject;
     const cwd = await freshProject(subject);
@@ -97,8 +100,8 @@ export function declarePermissions({ overTwo, overRecords }: SessionVerifier): v
     assert.match(fork.message, /^plain does not support /);
   });
 
-  overTwo('permission.arguments', async ({ create, say, ok, fails }) => {
-    const session_id = await create();
+  overTwo('permission.arguments', async ({ create, resting, say, ok, fails }) => {
+    const session_id = await resting();
     const { requestId: request_id } = requestOf(await say(session_id, '#ask Write {}'));
     const named = { session_id, request_id };
     const wrong = [

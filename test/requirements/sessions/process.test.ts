@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { claudeSlug } from '../../../src/worker/history/identity.ts';
 import { claudeLines } from '../../../src/worker/history/transcripts-for-tests.ts';
-import { runCli } from '../../support/server.ts';
 import { sessionServer } from '../../support/session-server.ts';
 import { listOf, textsOf, until } from './tools.ts';
 import type { Grounds } from './grounds.ts';
-import { operationsCaller, type SessionVerifier, verifications } from './verify.ts';
+import { operationsCaller, type SessionVerifier, typed, verifications } from './verify.ts';
 
 /** Keys with a default, and those that say nothing until they are set. */
 const KEYS = {
@@ -23,6 +22,7 @@ const KEYS = {
   'http.host': '127.0.0.1',
   'http.allowed_hosts': '[]',
   'http.allowed_origins': '[]',
+  'auth.required': 'false',
 };
 const SILENT = {
   'sessions.roots': '/srv',
@@ -33,14 +33,14 @@ const SILENT = {
   'history.paths.opencode': '/srv/opencode',
   'history.retention_days': '90',
   'http.public_url': 'https://boxes.example',
+  'auth.issuer': 'https://issuer.example',
+  'auth.audience': 'https://boxes.example/mcp',
 };
 const shownSchema = z.object({ values: z.record(z.string(), z.string()) });
 
 /** What is in force for a command that has this in its environment. */
 async function inForce(env: Record<string, string>): Promise<Record<string, string>> {
-  const { code, stdout, stderr } = await runCli(['config', 'show', '--json'], {
-    env: { BOXSWAIN_SESSIONS_ROOTS: '', ...env },
-  });
+  const { code, stdout, stderr } = await typed(['config', 'show', '--json'], { BOXSWAIN_SESSIONS_ROOTS: '', ...env });
   assert.equal(code, 0, stderr);
   return shownSchema.parse(JSON.parse(stdout)).values;
 }
@@ -71,7 +71,7 @@ function declare({ once }: SessionVerifier, grounds: () => Grounds): void {
     }
     const { ok } = operationsCaller(url);
     const { sessionId } = await ok('create_session', { cwd: join(grounds().projects, 'shop') });
-    const shown = await runCli(['sessions', 'show', String(sessionId), '--json'], { env: { CODEZ_URL: url } });
+    const shown = await typed(['sessions', 'show', String(sessionId), '--json'], { CODEZ_URL: url });
     assert.equal(Object(JSON.parse(shown.stdout)).session?.id, sessionId, 'the hub that the command talks to');
     await ok('dispose_session', { session_id: sessionId });
   });

@@ -10,8 +10,8 @@ const uploadSchema = z.object({ fileId: z.string(), path: z.string() });
 const write = (path: string) => `#tool Write ${JSON.stringify({ file_path: path, content: 'y' })}`;
 
 export function declarePrompts({ overTwo, overRecords }: SessionVerifier): void {
-  overRecords('prompt.attachments', async ({ create, say, ok, fails, url }) => {
-    const session_id = await create();
+  overRecords('prompt.attachments', async ({ resting, say, ok, fails, url }) => {
+    const session_id = await resting();
     const bytes = randomBytes(3000);
     const form = new FormData();
     form.append('file', new File([bytes], 'shot.png', { type: 'image/png' }));

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openInTerminals } from '../../support/claude-stand-in.ts';
-import { runCli } from '../../support/server.ts';
 import { sessionClient } from '../../support/session-client.ts';
 import type { Target } from '../../support/target.ts';
 import type { Grounds } from './grounds.ts';
-import { openSession, untilStatus } from './mirrors.ts';
+import { closeSession, openSession, untilStatus } from './mirrors.ts';
 import { listOf, until } from './tools.ts';
-import type { SessionVerifier } from './verify.ts';
+import { type SessionVerifier, typed } from './verify.ts';
 
 const LONG = '#slow 1000 1000';
 const GONE = 'wk_gone';
@@ -36,7 +34,7 @@ async function refused({ server }: Target, refusal: Refusal): Promise<void> {
   assert.match(String(body.error), typeof message === 'string' ? new RegExp(`^${RegExp.escape(message)}$`) : message);
   assert.match(String(body.hint), hint);
   assert.deepEqual({ ...Object(body.details), ...details }, body.details);
-  const run = await runCli(['sessions', ...words, '--directory', server.directory]);
+  const run = await typed(['sessions', ...words, '--directory', server.directory]);
   assert.deepEqual([run.code, run.stdout], [exit, ''], run.stderr);
   const [error = '', shown = '', ...rest] = run.stderr.split('\n');
   assert.match(error, new RegExp(`^error: .* \\[${code}\\]$`));
@@ -80,7 +78,7 @@ export function declareRefusals({ once }: SessionVerifier, grounds: () => Ground
       hint: /when_open: fork, queue or wait/,
       details: { choices: ['fork', 'queue', 'wait'] },
     });
-    await openInTerminals(grounds().home, []);
+    await closeSession(grounds(), session_id);
     await untilStatus({ ok }, { session_id, status: 'parked' });
   });
 

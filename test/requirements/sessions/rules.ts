@@ -33,8 +33,8 @@ const statusesOf = (events: readonly Event[]): string[] =>
   });
 
 export function declareRules({ overTwo }: SessionVerifier): void {
-  overTwo('rule.ids', async ({ create, ok, fails }) => {
-    const id = await create();
+  overTwo('rule.ids', async ({ resting, ok, fails }) => {
+    const id = await resting();
     assert.equal(Object((await ok('get_session', { session_id: id.toUpperCase() })).session).id, id);
     for (const session_id of ['../../x', 'x', `${id}x`, ''])
       assert.equal((await fails('get_session', { session_id })).code, 'VALIDATION_ERROR', session_id);
@@ -119,8 +119,8 @@ export function declareRules({ overTwo }: SessionVerifier): void {
   });
 
   overTwo('rule.queue', async subject => {
-    const { create, ok, say, fails } = subject;
-    const session_id = await create();
+    const { resting, ok, say, fails } = subject;
+    const session_id = await resting();
     const first = await ok('send_prompt', { session_id, text: '#slow 400 50' });
     assert.equal(first.via, 'resume');
     await untilRunning(subject, session_id);
@@ -145,8 +145,8 @@ export function declareRules({ overTwo }: SessionVerifier): void {
   });
 
   overTwo('rule.interrupt', async subject => {
-    const { create, ok } = subject;
-    const session_id = await create();
+    const { resting, ok } = subject;
+    const session_id = await resting();
     const first = await ok('send_prompt', { session_id, text: '#slow 400 50' });
     await untilRunning(subject, session_id);
     const second = await ok('send_prompt', { session_id, text: '#say instead', when_busy: 'interrupt' });
@@ -182,8 +182,8 @@ export function declareRules({ overTwo }: SessionVerifier): void {
   });
 
   overTwo('rule.events', async subject => {
-    const { create, ok, fails } = subject;
-    const session_id = await create();
+    const { resting, ok, fails } = subject;
+    const session_id = await resting();
     const text = '#think about it\n#say some words to tell\n#subagent helper Look around\n#tool Read {}';
     const sent = await ok('send_prompt', { session_id, text });
     await until(subject, {

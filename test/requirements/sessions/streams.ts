@@ -128,8 +128,8 @@ export function declareStreams({ overTwo, overRecords, once }: SessionVerifier, 
     await ok('dispose_session', { session_id });
   });
 
-  overTwo('events.waits', async ({ create, ok }) => {
-    const session_id = await create();
+  overTwo('events.waits', async ({ resting, ok }) => {
+    const session_id = await resting();
     const { cursor: after } = await ok('poll_events', { session_id, timeout_ms: 0 });
     const none = await ok('poll_events', { session_id, after, timeout_ms: 1 });
     assert.deepEqual([none.events, none.hasMore], [[], false]);
@@ -176,7 +176,10 @@ export function declareStreams({ overTwo, overRecords, once }: SessionVerifier, 
     assert.deepEqual([created?.stream, created?.type], [stream, 'checkpoint.created']);
     await ok('workspace_delete', { workspace_id });
   });
+}
 
+/** Waits for the hub to look. */
+export function declareFleetEvents({ overTwo }: SessionVerifier): void {
   overTwo('events.fleet', async subject => {
     const { create, ok, fails } = subject;
     const stream = 'fleet';

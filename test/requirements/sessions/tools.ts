@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { eventually } from '../../support/eventually.ts';
 import type { SessionVerifier, SessionSubject } from './verify.ts';
 
+/** For what is looked at now and then, on a busy machine. */
+const PATIENCE_MS = 30_000;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const epochMs = z.number().int().min(1_600_000_000_000).max(4_000_000_000_000);
 const usage = z.object({
@@ -95,7 +97,7 @@ export async function until(
   await eventually(async () => {
     output = await ok(tool, args);
     return isIt(output);
-  });
+  }, PATIENCE_MS);
   return output;
 }
 
@@ -227,8 +229,8 @@ export function declareTools({ overMcp }: SessionVerifier): void {
   });
 
   overMcp('tool.send_prompt', async subject => {
-    const { create, ok, fails } = subject;
-    const session_id = await create();
+    const { resting, ok, fails } = subject;
+    const session_id = await resting();
     const args = { session_id, text: '#say heard', cwd: '/x', slug: 'y', idempotency_key: `send-${session_id}` };
     const sent = await ok('send_prompt', args);
     assert.deepEqual([sent.ok, sent.via, sent.sessionId, typeof sent.turnId], [true, 'resume', session_id, 'string']);
@@ -243,8 +245,8 @@ export function declareTools({ overMcp }: SessionVerifier): void {
     assert.equal(listOf(events).filter(event => Object(event).type === 'session.idle').length, 1);
   });
 
-  overMcp('tool.send_and_wait', async ({ create, say, ok }) => {
-    const session_id = await create();
+  overMcp('tool.send_and_wait', async ({ resting, say, ok }) => {
+    const session_id = await resting();
     await say(session_id, '#say of an earlier turn');
     const turn = await say(session_id, '#say answered', { idempotency_key: `wait-${session_id}` });
     assert.deepEqual([turn.ok, turn.via, turn.timedOut, turn.waitingPermission], [true, 'resume', false, false]);
@@ -266,8 +268,8 @@ export function declareTools({ overMcp }: SessionVerifier): void {
     await ok('abort_session', { session_id });
   });
 
-  overMcp('tool.abort_session', async ({ create, ok, say }) => {
-    const session_id = await create();
+  overMcp('tool.abort_session', async ({ resting, ok, say }) => {
+    const session_id = await resting();
     assert.deepEqual((await ok('abort_session', { session_id })).aborted, false);
     await ok('send_prompt', { session_id, text: '#slow 400 50' });
     await untilRunning({ ok }, session_id);
@@ -305,8 +307,8 @@ export function declareTools({ overMcp }: SessionVerifier): void {
     for (const id of [forked.sessionId, whole.sessionId]) await ok('dispose_session', { session_id: id });
   });
 
-  overMcp('tool.rename_session', async ({ create, ok }) => {
-    const session_id = await create();
+  overMcp('tool.rename_session', async ({ resting, ok }) => {
+    const session_id = await resting();
     assert.deepEqual(await ok('rename_session', { session_id, title: '  Gate  ' }), { ok: true, title: 'Gate' });
     assert.equal(sessionSchema.parse((await ok('get_session', { session_id })).session).title, 'Gate');
     const long = await ok('rename_session', { session_id, title: 'x'.repeat(200) });

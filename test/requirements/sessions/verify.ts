@@ -1,5 +1,9 @@
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { commandLine } from '../../support/command-line.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type CliRun, cleanEnvironment } from '../../support/server.ts';
 import { type CallOptions, type CallResult, type Peer, type WireName, wireNames } from '../../support/wires.ts';
 import { connectMcp, type Declaring, declareVerifications, type Given, type Manifest, type Place } from '../verify.ts';
 import { type Grounds, prepareGrounds } from './grounds.ts';
@@ -22,6 +26,8 @@ export interface SessionSubject extends Given<SessionWire, ToolCaller>, Pick<Too
   readonly project: string;
   /** Starts a session of the scripted agent there; its id. Disposed of when the verification is over. */
   create(args?: Record<string, unknown>): Promise<string>;
+  /** A session that the verifications of one wire share, at rest; for what does not ask whose turns were before. */
+  resting(): Promise<string>;
   /** `send_and_wait`. */
   say(session_id: string, text: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
 }
@@ -34,9 +40,12 @@ export interface SessionVerifier {
   /** The same and as an operation of HTTP, all at one server: `target` has the records of whatever is asked. */
   overRecords(id: string, verification: (subject: SessionSubject) => Promise<void>): void;
   readonly once: Declaring<SessionWire, SessionSubject>['once'];
+  readonly together: Declaring<SessionWire, SessionSubject>['together'];
 }
 
 const createdSchema = z.looseObject({ sessionId: z.string() });
+const statusSchema = z.looseObject({ session: z.looseObject({ status: z.string() }) });
+const sharedSessions = new WeakMap<ToolCaller, string>();
 
 /** Declares verifications of the sessions contract, with the scripted agent, and with transcripts that `before` writes. */
 export function verifications(
@@ -61,13 +70,14 @@ export function verifications(
       return { ...options, env: { ...options.env, ...env } };
     },
   };
-  declareVerifications(title, manifest, ({ overWires, once }) =>
+  declareVerifications(title, manifest, ({ overWires, once, together }) =>
     declare(
       {
         overMcp: (id, verification) => overWires(id, verification, { wires: everyWire }),
         overTwo: (id, verification) => overWires(id, verification, { wires: twoWires }),
         overRecords: (id, verification) => overWires(id, verification, { wires: oneServer, isAttached: true }),
         once,
+        together,
       },
       there,
     ),
@@ -77,6 +87,10 @@ export function verifications(
 function subjectOf(given: Given<SessionWire, ToolCaller>, project: string) {
   const { peer } = given;
   const made: string[] = [];
+  const start = async (args?: Record<string, unknown>) => {
+    const created = await peer.ok('create_session', { agent: 'scripted', cwd: project, ...args });
+    return createdSchema.parse(created).sessionId;
+  };
   const subject: SessionSubject = {
     ...given,
     ok: peer.ok,
@@ -84,15 +98,25 @@ function subjectOf(given: Given<SessionWire, ToolCaller>, project: string) {
     call: peer.call,
     project,
     async create(args) {
-      const created = await peer.ok('create_session', { agent: 'scripted', cwd: project, ...args });
-      const { sessionId } = createdSchema.parse(created);
+      const sessionId = await start(args);
       made.push(sessionId);
       return sessionId;
+    },
+    async resting() {
+      const session_id = sharedSessions.get(peer) ?? (await start());
+      sharedSessions.set(peer, session_id);
+      await eventually(async () => {
+        const { session } = statusSchema.parse(await peer.ok('get_session', { session_id, limit: 1 }));
+        // What a verification that failed has left.
+        if (session.status === 'waiting_permission') await peer.ok('abort_session', { session_id });
+        return ['idle', 'parked'].includes(session.status);
+      });
+      return session_id;
     },
     say: (session_id, text, args) => peer.ok('send_and_wait', { session_id, text, ...args }),
   };
   const end = async () => {
-    for (const session_id of made) await peer.call('dispose_session', { session_id });
+    await Promise.all(made.map(session_id => peer.call('dispose_session', { session_id })));
   };
   return { subject, end };
 }
@@ -104,6 +128,10 @@ const errorSchema = z.object({
   retryable: z.boolean(),
   details: z.record(z.string(), z.unknown()),
 });
+
+/** A line of the command line, as a user types it who has nothing configured; in this process, as a new one takes as long as all else. */
+export const typed = async (words: readonly string[], env: Record<string, string> = {}): Promise<CliRun> =>
+  await commandLine(words, { env: cleanEnvironment({ XDG_CONFIG_HOME: tmpdir(), ...env }) });
 
 /** Asks the operations over HTTP. */
 export function operationsCaller(url: string): ToolCaller {

@@ -41,11 +41,19 @@ const described: AgentKind = {
   },
 };
 
+interface Options {
+  /** Where it keeps its transcripts. */
+  readonly directory: string;
+  readonly processes: AgentProcesses;
+  /** Where Node keeps compiled code; default: nowhere. */
+  readonly compileCache?: string;
+}
+
 /**
  * An agent that needs no model and does what its prompt says (see `script.ts`): for demonstrations, and for tests of all that is
- * built on agents. `directory` is where it keeps its transcripts.
+ * built on agents.
  */
-export function createScriptedDriver(options: { directory: string; processes: AgentProcesses }): Driver {
+export function createScriptedDriver(options: Options): Driver {
   const { directory } = options;
   return {
     kind: KIND,
@@ -81,20 +89,20 @@ export function createScriptedDriver(options: { directory: string; processes: Ag
 /** The process, without a session yet. */
 async function begin(
   request: WarmRequest & Partial<Pick<OpenRequest, 'box' | 'sessionId'>>,
-  options: { directory: string; processes: AgentProcesses },
+  { directory, processes, compileCache }: Options,
 ): Promise<AgentProcess> {
   refuseUnknownModel(request);
   const { box, sessionId, cwd } = request;
-  const { directory } = options;
   if (box === undefined) await mkdir(directory, { recursive: true, mode: 0o700 });
   const [command, ...words] = box?.command ?? ([process.execPath, program] as const);
-  return await (box ?? options).processes.start({
+  const cached = compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache };
+  return await (box?.processes ?? processes).start({
     kind: KIND,
     ...(sessionId !== undefined && { sessionId }),
     command,
     args: [...words, box?.environment.HOME ?? directory],
     cwd,
-    environment: box?.environment ?? { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' },
+    environment: box?.environment ?? { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', ...cached },
   });
 }
 
