@@ -28,6 +28,7 @@ import { Holders } from './holders.ts';
 import type { Hub } from './hub.ts';
 import { OnceKeeper } from './idempotency.ts';
 import { LaneBook } from './lanes.ts';
+import { Leadership } from './leadership.ts';
 import { Ledger } from './ledger.ts';
 import { LostWorkspaces } from './lost-workspaces.ts';
 import { PeerHubs } from './peers.ts';
@@ -162,13 +163,14 @@ export async function createHub({
     ...{ activity, catalog, holders, events, idempotency, peers, sharing, workers },
   });
 
+  const leadership = new Leadership(foundation);
   const fleet = openFleet(foundation, {
     ...{ providers, desk: sessions.desk, presence: sessions.presence },
-    ...{ ends, events, idempotency, tasks, workers, workspaces },
+    ...{ ends, events, idempotency, leadership, peers, tasks, workers, workspaces },
   });
 
   const { codegen, stop, start } = openCodegen(foundation, {
-    ...{ ends, events, idempotency, keeper },
+    ...{ ends, events, idempotency, keeper, leadership },
     shared: shared ?? new SharedLimits({ records: store.budgets }),
   });
   tasks.ownedBy('codegen', { stop });

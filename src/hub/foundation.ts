@@ -10,6 +10,8 @@ export interface Timing {
   /** A worker that is silent for so long is lost. */
   readonly leaseSeconds: number;
   readonly sweepMs: number;
+  /** What a hub leads that is silent for so long, another takes over. */
+  readonly leadSeconds: number;
   /** Longest time between two looks for workers that are lost. */
   readonly reapMs: number;
   /** Longest time that the last activity of a workspace stays unwritten. */
@@ -29,6 +31,7 @@ export interface Timing {
 
 export const usualTiming: Timing = {
   leaseSeconds: 15,
+  leadSeconds: 4,
   sweepMs: 5_000,
   reapMs: 400,
   touchMs: 3_000,

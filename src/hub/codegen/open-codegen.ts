@@ -7,6 +7,7 @@ import type { TaskRecord } from '../../store/rows.ts';
 import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Idempotency } from '../hub.ts';
+import type { Leadership } from '../leadership.ts';
 import type { RunEnds } from '../run-ends.ts';
 import { Deliveries } from './deliveries.ts';
 import { CodegenGate } from './gate.ts';
@@ -34,13 +35,14 @@ interface Parts {
   readonly events: EventLog;
   readonly idempotency: Idempotency;
   readonly keeper: ConfigKeeper | undefined;
+  readonly leadership: Leadership;
   readonly shared: SharedLimits;
 }
 
 /** Everything that a hub does for runs of Codegen. `stop` cancels the run of a task; it is watched from `start` on. */
 export function openCodegen(
   foundation: Foundation,
-  { ends, events, idempotency, keeper, shared }: Parts,
+  { ends, events, idempotency, keeper, leadership, shared }: Parts,
 ): { codegen: Codegen; stop: (task: TaskRecord, reason: string) => Promise<boolean>; start: () => void } {
   const gate = new CodegenGate({ config: foundation.config, keeper, shared });
   const book = new RunBook(foundation, { ends, events });
@@ -49,7 +51,7 @@ export function openCodegen(
   const deliveries = new Deliveries(foundation, { book, underWay });
   const starts = new StartDesk(foundation, { gate, book, lost, idempotency, underWay });
   const reads = new ReadingDesk(foundation, { gate, book, events });
-  const watcher = new Watcher(foundation, { book, deliveries, gate, lost, underWay });
+  const watcher = new Watcher(foundation, { book, deliveries, gate, leadership, lost, underWay });
   return {
     codegen: {
       starts,

@@ -1,9 +1,12 @@
 import type { CodegenRecord } from '../../store/codegen/rows.ts';
+import type { CodegenClient } from '../../providers/codegen/codegen-client.ts';
 import type { Foundation } from '../foundation.ts';
+import type { Leadership } from '../leadership.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { CodegenGate } from './gate.ts';
 import { Looks, type Seen } from './looks.ts';
 import type { LostAnswers } from './lost-answers.ts';
+import { Pace } from './pace.ts';
 import { bodyOf } from './run-body.ts';
 import type { RunBook } from './run-book.ts';
 import type { UnderWay } from './under-way.ts';
@@ -12,15 +15,16 @@ interface Parts {
   readonly book: RunBook;
   readonly deliveries: Deliveries;
   readonly gate: CodegenGate;
+  readonly leadership: Leadership;
   readonly lost: LostAnswers;
   readonly underWay: UnderWay;
 }
 
-/** The right to watch outlives so many looks that did not come. */
-const LOOKS_PER_LEASE = 4;
-const MIN_LEASE_SECONDS = 15;
-/** Half of what the service allows is left to callers. */
-const MS_PER_REQUEST = 1000;
+/** A hub that leads does not give that away between two looks. */
+const LOOKS_HELD = 4;
+const LEAST_HELD_MS = 15_000;
+/** At most 30 requests in any 30 s: half of what the service allows is left to callers. */
+const SHARE = { burst: 10, perSecond: 2 / 3 };
 const MIN_PAUSE_MS = 50;
 
 /** Looks at runs that go on, from the start of the hub; of several hubs one does. */
@@ -28,6 +32,7 @@ export class Watcher {
   readonly #foundation: Foundation;
   readonly #parts: Parts;
   readonly #looks = new Looks();
+  readonly #pace = new Pace(SHARE);
 
   constructor(foundation: Foundation, parts: Parts) {
     this.#foundation = foundation;
@@ -45,16 +50,17 @@ export class Watcher {
         } catch (error) {
           if (!background.signal.aborted) log.warn({ err: error }, 'runs of Codegen could not be looked at');
         }
-      } while (await background.pause(Math.max(pollMs, this.#looks.takeCount() * MS_PER_REQUEST, MIN_PAUSE_MS)));
+      } while (await background.pause(Math.max(pollMs, this.#pace.waitMs(), MIN_PAUSE_MS)));
     });
   }
 
   async look(pollMs: number): Promise<void> {
-    const { store, id, background, log } = this.#foundation;
-    const { book, deliveries, gate } = this.#parts;
+    const { store } = this.#foundation;
+    const { book, deliveries, gate, leadership } = this.#parts;
     if (!(await gate.isConfigured())) return;
-    const leaseSeconds = Math.max(MIN_LEASE_SECONDS, (pollMs * LOOKS_PER_LEASE) / 1000);
-    if (!(await store.fleet.lead(id, leaseSeconds))) return;
+    const [unsettled, owed] = await Promise.all([store.codegen.unsettled(), deliveries.waiting()]);
+    const isIdle = unsettled.length + owed.length === 0 && (await store.codegen.open()).length === 0;
+    if (isIdle || !(await leadership.take({ forMs: Math.max(LEAST_HELD_MS, pollMs * LOOKS_HELD) }))) return;
     // A hub that ended between the two left an end that its task does not have.
     for (const record of await store.codegen.unsettled()) await book.settle(record);
     const open = await store.codegen.open();
@@ -66,15 +72,23 @@ export class Watcher {
     );
     if (wanted.size === 0) return;
     const client = await gate.client();
-    const failed = (error: Error) => log.warn({ err: error }, 'an answer of Codegen could not be used');
-    const look = { client, signal: background.signal, failed };
-    const seen = await this.#looks.at(wanted, look);
+    const seen = await this.#see(wanted, client);
     for (const record of known) await this.#observe(record, seen);
     // Orchestrators of children that have just ended are asked for now, not only at the next look.
     const late = (await deliveries.waiting()).map(one => one.orchestratorRunId).filter(isId);
     const unseen = new Set(late.filter(runId => !seen.has(runId)));
-    const more = unseen.size === 0 ? [] : await this.#looks.at(unseen, look);
+    const more = unseen.size === 0 ? [] : await this.#see(unseen, client);
     await deliveries.deliver(new Map([...seen, ...more]), client);
+  }
+
+  async #see(wanted: ReadonlySet<number>, client: CodegenClient): Promise<Map<number, Seen>> {
+    const { background, log } = this.#foundation;
+    const failed = (error: Error) => log.warn({ err: error }, 'an answer of Codegen could not be used');
+    try {
+      return await this.#looks.at(wanted, { client, signal: background.signal, failed });
+    } finally {
+      this.#pace.took(this.#looks.takeCount(), { of: client });
+    }
   }
 
   async #observe(record: CodegenRecord, seen: ReadonlyMap<number, Seen>): Promise<void> {

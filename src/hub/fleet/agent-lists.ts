@@ -2,6 +2,7 @@ import { AppError } from '../../errors/app-error.ts';
 import { unlessAborted } from '../../providers/http/unless-aborted.ts';
 import type { Agent, AgentProvider, ProviderName } from '../../providers/provider.ts';
 import type { Foundation } from '../foundation.ts';
+import type { Peers } from '../hub.ts';
 
 export interface ListedAgents {
   readonly agents: readonly Agent[];
@@ -23,16 +24,22 @@ interface Wanted {
   readonly isFresh?: boolean;
 }
 
+/** What hubs tell each other: agents of this provider were changed. */
+const CHANGED = 'agents changed';
+
 /**
  * Lists of agents, each asked for once by all who want it at the same time, and kept for a moment: however many callers there are, a
- * provider is listed as often as by one.
+ * provider is listed as often as by one, at each hub.
  */
 export class AgentLists {
   readonly #foundation: Foundation;
+  readonly #peers: Peers;
   readonly #flights = new Map<string, Flight>();
 
-  constructor(foundation: Foundation) {
+  constructor(foundation: Foundation, peers: Peers) {
     this.#foundation = foundation;
+    this.#peers = peers;
+    peers.hear(CHANGED, ({ provider }) => this.#drop(String(provider)));
   }
 
   async read(provider: AgentProvider, { includeInactive, signal, isFresh = false }: Wanted): Promise<ListedAgents> {
@@ -46,8 +53,13 @@ export class AgentLists {
     return await unlessAborted(flight.list, signal);
   }
 
-  /** Something was changed there: what is known is not what is. */
+  /** Something was changed there: what is known is not what is, at other hubs neither. */
   forget(provider: ProviderName): void {
+    this.#drop(provider);
+    this.#peers.tell(CHANGED, { provider });
+  }
+
+  #drop(provider: string): void {
     for (const includeInactive of [false, true]) this.#flights.delete(keyOf(provider, includeInactive));
   }
 
@@ -70,7 +82,7 @@ export class AgentLists {
   }
 }
 
-const keyOf = (provider: ProviderName, includeInactive: boolean): string => `${provider} ${includeInactive}`;
+const keyOf = (provider: string, includeInactive: boolean): string => `${provider} ${includeInactive}`;
 
 /** What a caller is told of a provider that failed, in the words of the error. */
 export function warningOf(provider: ProviderName, error: unknown): FleetWarning {

@@ -1,4 +1,5 @@
 import type { Foundation } from '../foundation.ts';
+import type { Leadership } from '../leadership.ts';
 import { FLEET } from './queued-input.ts';
 import type { Delivery } from './delivery.ts';
 import type { FleetWatch } from './fleet-watch.ts';
@@ -10,8 +11,12 @@ const MARK_MS = 60_000;
 
 interface Parts {
   readonly delivery: Delivery;
+  readonly leadership: Leadership;
   readonly watch: FleetWatch;
 }
+
+/** A hub that leads does not give that away between two looks. */
+const LOOKS_HELD = 4;
 
 /**
  * Delivers and watches, at one hub of all and only while there is something to deliver or somebody who reads: otherwise providers are
@@ -57,8 +62,8 @@ export class FleetKeeper {
   }
 
   async #keep(): Promise<void> {
-    const { store, id, timing } = this.#foundation;
-    if (!this.#isAwake || !(await store.fleet.lead(id, timing.leaseSeconds))) return;
+    const forMs = this.#foundation.timing.lookMs * LOOKS_HELD;
+    if (!this.#isAwake || !(await this.#parts.leadership.take({ forMs }))) return;
     const isWatched = await this.#isWatched();
     const [waiting] = await Promise.all([
       this.#parts.delivery.deliver(),

@@ -141,7 +141,7 @@ function inOrder(one: Agent, other: Agent): number {
   return one.id < other.id ? -1 : Number(one.id > other.id);
 }
 
-const timeOf = ({ updatedAt }: Agent): number => (updatedAt === null ? 0 : Date.parse(updatedAt));
+const timeOf = ({ updatedAt }: Agent): number => Date.parse(updatedAt ?? '') || 0;
 
 /** Prompts are assignments while the agent works on them. */
 export const assignmentOf = ({ status, initialPrompt }: Agent): string | null =>

@@ -48,6 +48,21 @@ test(
 );
 
 test(
+  'what was changed by one hub is listed anew by the others',
+  withBench(async bench => {
+    const { coder, desk } = await fleet(bench, { agentsMs: 60_000 });
+    const other = await fleet(bench, { agentsMs: 60_000 });
+    coder.add({ id: 'a' });
+    await other.list.page(everything, asking);
+    await desk.send(named('a'), input, callOf());
+    await eventually(async () => {
+      await other.list.page(everything, asking);
+      return other.coder.counts.list === 2;
+    });
+  }),
+);
+
+test(
   'agents are listed by status, then the last changed first, then id; a cursor reads one snapshot',
   withBench(async bench => {
     const { coder, list } = await fleet(bench);

@@ -3,7 +3,8 @@ import type { AgentSessionRecord } from '../../store/agents/rows.ts';
 import type { Store } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
-import type { Idempotency, Workspaces } from '../hub.ts';
+import type { Idempotency, Peers, Workspaces } from '../hub.ts';
+import type { Leadership } from '../leadership.ts';
 import type { RunEnds } from '../run-ends.ts';
 import type { PresenceBook } from '../sessions/presence/presence-book.ts';
 import type { SessionDesk } from '../sessions/session-desk.ts';
@@ -38,6 +39,8 @@ interface Parts {
   readonly ends: RunEnds;
   readonly events: EventLog;
   readonly idempotency: Idempotency;
+  readonly leadership: Leadership;
+  readonly peers: Peers;
   readonly tasks: TaskDesk;
   readonly workers: WorkerBook;
   readonly workspaces: Pick<Workspaces, 'delete'>;
@@ -46,7 +49,8 @@ interface Parts {
 /** Everything that a hub does for the fleet. */
 export function openFleet(foundation: Foundation, parts: Parts): Fleet {
   const { store, link } = foundation;
-  const { desk: sessionDesk, presence, ends, events, idempotency, tasks, workers, workspaces } = parts;
+  const { desk: sessionDesk, presence, ends, events, idempotency, leadership, peers } = parts;
+  const { tasks, workers, workspaces } = parts;
   const sessions = new LocalSessions(foundation, { desk: sessionDesk, presence, workers });
   const inWorkspace = (id: string, caller: string) => sessionsIn(store, { workspaceId: id, caller });
   const localOf = ({ id, teams = NOBODY, isReadOnly }: FleetCaller) => {
@@ -54,10 +58,10 @@ export function openFleet(foundation: Foundation, parts: Parts): Fleet {
     return new LocalProvider({ caller, desk: sessionDesk, sessions, workspaces, inWorkspace });
   };
   const providers = new FleetProviders(foundation, { source: parts.providers, localOf });
-  const lists = new AgentLists(foundation);
+  const lists = new AgentLists(foundation, peers);
   const delivery = new Delivery(foundation, { ends, events, lists, providers });
   const watch = new FleetWatch(foundation, { events, lists, providers, sessions });
-  const keeper = new FleetKeeper(foundation, { delivery, watch });
+  const keeper = new FleetKeeper(foundation, { delivery, leadership, watch });
   const inputs = new InputDesk(foundation, { ends, lists, tasks, queued: () => keeper.wake() });
   const finder = new AgentFinder(providers, store);
   // What is being sent cannot be called back.
