@@ -36,6 +36,7 @@ export const runView = (run: CodegenRun, children: readonly CodegenRecord[]): Js
 /** A run in a list. */
 export const itemView = (run: CodegenRun, taskId: string | null): JsonObject =>
   toJsonObject({
+    ...run.further,
     id: run.id,
     status: run.status,
     state: runStateOf(run.status),

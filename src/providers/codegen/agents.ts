@@ -35,6 +35,7 @@ export function agentOf(run: CodegenRun): Agent {
     initialPrompt: null,
     connected: status === 'busy' || status === 'running',
     metadata: {
+      ...run.further,
       ...run.metadata,
       provider_status: run.status,
       state_message: run.summary ?? run.result,

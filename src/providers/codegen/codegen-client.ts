@@ -26,6 +26,8 @@ export interface CodegenRun {
     readonly url: string | null;
     readonly headBranchName: string | null;
   }[];
+  /** Fields that the API document does not know, as newer services may tell. */
+  readonly further: Readonly<Record<string, unknown>>;
 }
 
 export interface CodegenRepo {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readerOf } from '../http/documented.ts';
+import { unknownFields } from '../http/unknown-fields.ts';
 import type { CodegenApi } from './api.gen.ts';
 import type { CodegenLog, CodegenPage, CodegenRepo, CodegenRun } from './codegen-client.ts';
 
@@ -26,32 +27,35 @@ const pullRequest = readerOf<CodegenApi['GithubPullRequestResponse']>()(
     .transform(({ id, title, url, head_branch_name: headBranchName }) => ({ id, title, url, headBranchName })),
 );
 
+const runFields = z.looseObject({
+  id: z.int(),
+  // The organization is that of the token.
+  organization_id: z.unknown().optional(),
+  status: nullableText,
+  created_at: time.nullish(),
+  web_url: nullableText,
+  result: nullableText,
+  summary: nullableText,
+  source_type: nullableText,
+  github_pull_requests: z.array(pullRequest).nullish(),
+  metadata: json.nullish(),
+});
+
 export const run = readerOf<CodegenApi['AgentRunResponse']>()(
-  z
-    .object({
-      id: z.int(),
-      status: nullableText,
-      created_at: time.nullish(),
-      web_url: nullableText,
-      result: nullableText,
-      summary: nullableText,
-      source_type: nullableText,
-      github_pull_requests: z.array(pullRequest).nullish(),
-      metadata: json.nullish(),
-    })
-    .transform(
-      (found): CodegenRun => ({
-        id: found.id,
-        status: found.status,
-        createdAt: found.created_at ?? null,
-        webUrl: found.web_url,
-        result: found.result,
-        summary: found.summary,
-        sourceType: found.source_type,
-        metadata: found.metadata ?? {},
-        pullRequests: found.github_pull_requests ?? [],
-      }),
-    ),
+  runFields.transform(
+    (found): CodegenRun => ({
+      id: found.id,
+      status: found.status,
+      createdAt: found.created_at ?? null,
+      webUrl: found.web_url,
+      result: found.result,
+      summary: found.summary,
+      sourceType: found.source_type,
+      metadata: found.metadata ?? {},
+      pullRequests: found.github_pull_requests ?? [],
+      further: unknownFields(runFields, found),
+    }),
+  ),
 );
 
 const pageFields = { total: z.int(), page: z.int(), size: z.int(), pages: z.int() };
@@ -68,10 +72,10 @@ const repo = readerOf<CodegenApi['RepoResponse']>()(
 
 export const repoPage = readerOf<CodegenApi['Page_RepoResponse_']>()(z.object({ items: z.array(repo), ...pageFields }));
 
-/** Values pass as they came: what an agent saw and did is not ours to read. */
+/** Values and fields pass as they came: what an agent saw and did is not ours to read. */
 const log = readerOf<CodegenApi['AgentRunLogResponse']>()(
   z
-    .object({
+    .looseObject({
       agent_run_id: z.int(),
       created_at: nullableText,
       tool_name: nullableText,

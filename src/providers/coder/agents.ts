@@ -1,6 +1,6 @@
+import { unknownFields } from '../http/unknown-fields.ts';
 import type { Agent } from '../provider.ts';
 import { type ChatFacts, capabilitiesOfChat, isWaitingForPerson, statusOfChat } from './chat-status.ts';
-import { unknownFields } from './reading.ts';
 import { capabilitiesOfTask, isConnected, statusOfTask, type TaskFacts } from './task-status.ts';
 import { chatSchema, taskSchema, type UpstreamChat, type UpstreamTask, type UpstreamWorkspace } from './upstream.ts';
 

@@ -37,6 +37,7 @@ export const coderService: ServiceNames = {
   title: 'Coder',
   apiError: 'CODER_API_ERROR',
   tokenVariable: 'CODER_SESSION_TOKEN',
+  permissionHint: 'its owner may not do this in Coder: ask for the permission, or use the token of somebody who has it',
   byStatus: { 400: invalid, 409: notReady, 422: invalid },
 };
 

@@ -6,6 +6,17 @@ export const optionalText = z
   .nullish()
   .transform(text => text || null);
 
+/** How a server in Go writes that there is no time. */
+const NO_TIME = '0001-01-01';
+
+/** A time that there need not be, in UTC; what is none is null. */
+export const optionalTime = optionalText.transform(text => {
+  if (text === null || text.startsWith(NO_TIME)) return null;
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) return null;
+  return text.endsWith('Z') ? text : new Date(at).toISOString();
+});
+
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
 
 /** An id that there need not be: the API document tells of an object, servers give a text or null. */
@@ -18,14 +29,3 @@ export const optionalId = z
   ])
   .nullish()
   .transform(id => (id && id !== NO_UUID ? id : null));
-
-/** The longest value of an unknown field that is shown, in characters of its JSON. */
-const MOST_SHOWN = 1000;
-
-/** Fields of an answer that the schema does not know: newer servers may tell more. */
-export function unknownFields(schema: z.ZodObject, item: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const more = Object.entries(item).filter(
-    ([key, value]) => !Object.hasOwn(schema.shape, key) && JSON.stringify(value).length <= MOST_SHOWN,
-  );
-  return Object.fromEntries(more);
-}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { readerOf } from '../http/documented.ts';
 import type { CoderApi } from './api.gen.ts';
-import { optionalId, optionalText } from './reading.ts';
+import { optionalId, optionalText, optionalTime } from './reading.ts';
 
 /**
  * What is read of Coder's answers. Fields that every generation gives are demanded, all others may be missing; words are not checked
@@ -29,7 +29,7 @@ const taskFields = z.looseObject({
   organization_id: optionalText,
   initial_prompt: optionalText,
   current_state: z
-    .object({ message: optionalText, state: optionalText, timestamp: optionalText, uri: optionalText })
+    .object({ message: optionalText, state: optionalText, timestamp: optionalTime, uri: optionalText })
     .nullish()
     .transform(value => value ?? null),
   template_id: ignored,
@@ -45,8 +45,8 @@ const taskFields = z.looseObject({
   workspace_agent_lifecycle: optionalText,
   workspace_agent_health: health,
   workspace_app_id: ignored,
-  created_at: optionalText,
-  updated_at: optionalText,
+  created_at: optionalTime,
+  updated_at: optionalTime,
 });
 export const taskSchema = readerOf<Told<'codersdk.Task'>>()(taskFields);
 export type UpstreamTask = z.output<typeof taskSchema>;
@@ -65,7 +65,7 @@ export const taskLogsSchema = z.object({
     )
     .nullable(),
   snapshot: z.boolean().nullish(),
-  snapshot_at: optionalText,
+  snapshot_at: optionalTime,
 });
 
 const chatFields = {
@@ -91,8 +91,8 @@ const chatFields = {
     .nullish()
     .transform(value => value ?? null),
   last_turn_summary: optionalText,
-  created_at: optionalText,
-  updated_at: optionalText,
+  created_at: optionalTime,
+  updated_at: optionalTime,
   client_type: ignored,
   context: ignored,
   diff_status: ignored,

@@ -32,6 +32,8 @@ export interface ServiceNames {
   readonly byStatus?: StatusTable;
   /** What to do when the token is refused, where the table of errors does not say enough. */
   readonly tokenHint?: string;
+  /** The same when it is taken, and not enough for what was asked. */
+  readonly permissionHint?: string;
 }
 
 /**
@@ -115,12 +117,16 @@ export function networkFailure({ reason, attempts, outcome, retryMs, cause }: No
 }
 
 function common(service: ServiceNames): StatusTable {
-  const unauthenticated = ({ status, message }: FailedAnswer): Explanation => ({
-    code: 'AUTHENTICATION_FAILED',
-    message: `Authentication failed. Check ${service.tokenVariable}.`,
-    ...(service.tokenHint === undefined ? {} : { hint: service.tokenHint }),
-    details: { status_code: status, message },
-  });
+  const { tokenHint, permissionHint = tokenHint } = service;
+  const unauthenticated = ({ status, message }: FailedAnswer): Explanation => {
+    const hint = status === 403 ? permissionHint : tokenHint;
+    return {
+      code: 'AUTHENTICATION_FAILED',
+      message: `Authentication failed. Check ${service.tokenVariable}.`,
+      ...(hint === undefined ? {} : { hint }),
+      details: { status_code: status, message },
+    };
+  };
   return {
     401: unauthenticated,
     403: unauthenticated,

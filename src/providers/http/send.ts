@@ -7,6 +7,8 @@ export interface Outgoing {
   readonly timeoutMs: number;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** Called before a redirect is followed, which is a request of its own; when it rejects, so does `send`. */
+  readonly beforeRedirect: () => Promise<void>;
 }
 
 /** What came back: an answer, or none. `isTimeout`: nothing came in time. */
@@ -45,7 +47,7 @@ const CERTIFICATE = /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_/;
 
 /**
  * Sends a request once and reads its answer. Redirects are followed within the origin only, so that credentials never leave it; any
- * other redirect is the answer. Rejects only with the reason of the signal.
+ * other redirect is the answer. Rejects only with the reason of the signal, and as `beforeRedirect` does.
  */
 export async function send(outgoing: Outgoing): Promise<Sent> {
   const timeout = AbortSignal.timeout(outgoing.timeoutMs);
@@ -54,6 +56,7 @@ export async function send(outgoing: Outgoing): Promise<Sent> {
     return await receive(outgoing, signal);
   } catch (error) {
     outgoing.signal.throwIfAborted();
+    if (error instanceof NotFollowed) throw error.cause;
     if (timeout.aborted) {
       const reason = `no answer from ${outgoing.url.host} within ${outgoing.timeoutMs / 1000} s`;
       return { kind: 'none', reason, wasNotSent: false, isTimeout: true, isTemporary: true, cause: error };
@@ -62,6 +65,8 @@ export async function send(outgoing: Outgoing): Promise<Sent> {
   }
 }
 
+class NotFollowed extends Error {}
+
 async function receive(outgoing: Outgoing, signal: AbortSignal): Promise<Sent> {
   let { url, method, body } = outgoing;
   for (let redirects = 0; ; redirects++) {
@@ -69,6 +74,9 @@ async function receive(outgoing: Outgoing, signal: AbortSignal): Promise<Sent> {
     const next = redirectOf(response, { url, method });
     if (next === undefined || redirects === MAX_REDIRECTS) return await readAnswer(response, outgoing.maxBytes);
     await response.body?.cancel();
+    await outgoing.beforeRedirect().catch(cause => {
+      throw new NotFollowed('the redirect may not be followed', { cause });
+    });
     if (response.status === 303) [method, body] = ['GET', undefined];
     url = next;
   }

@@ -69,6 +69,21 @@ test('a redirect within the origin is followed, below the path of the base URL t
   assert.deepEqual(await upstream.request({ method: 'GET', path: '/a', query: { q: 1 }, reads, signal }), { ok: true });
 });
 
+test('each redirect that is followed counts as a request', async t => {
+  let asked = 0;
+  const origin = await serverOf(t, (request, response) => {
+    asked += 1;
+    if (request.url === '/a') response.writeHead(307, { location: '/b' }).end();
+    else answer(response, { ok: true });
+  });
+  const rules = { windows: { all: { requests: 3, perMs: 60_000 } }, breaker: { failures: 2, openMs: 60_000 } };
+  const upstream = upstreamOf(origin, { rules, mostWaitMs: 10 });
+  const ask = () => upstream.request({ method: 'GET', path: '/a', reads, signal });
+  assert.deepEqual(await ask(), { ok: true });
+  await assert.rejects(ask(), { code: 'RATE_LIMITED' });
+  assert.equal(asked, 3);
+});
+
 test('an answer without end and a redirect without end are given up', async t => {
   const origin = await serverOf(t, (request, response) => {
     if (request.url === '/loop') response.writeHead(302, { location: '/loop' }).end();

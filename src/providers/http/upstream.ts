@@ -124,7 +124,8 @@ export class Upstream {
 
   async #attempt<T>({ method, path, query, body, windows, signal }: UpstreamRequest<T>): Promise<Sent> {
     const { authorization, token, timeoutMs, maxBytes = MAX_BYTES } = this.#options;
-    const place = await this.#place(windows ?? [ALL], signal);
+    const take = () => this.#place(windows ?? [ALL], signal);
+    let place = await take();
     try {
       return await send({
         method,
@@ -139,6 +140,10 @@ export class Upstream {
         timeoutMs,
         maxBytes,
         signal,
+        beforeRedirect: async () => {
+          place.settle();
+          place = await take();
+        },
       });
     } finally {
       place.settle();

@@ -166,6 +166,22 @@ test('failure 6: what a server answers to input is told by its kind', async t =>
   await assert.rejects(send(), { message: 'Coder API error: 502 - Bad gateway', details: { status_code: 502 } });
 });
 
+test('failure 6: what to do about a token depends on whether it is unknown or not enough', async t => {
+  const { fake, provider, signal, add } = await coderUnderTest(t);
+  const { id } = add('idle');
+  const hints: unknown[] = [];
+  for (const status of [401, 403]) {
+    fake.next(GET, { status, body: { message: 'no' } });
+    await assert.rejects(provider.get({ user: 'me', id }, { signal }), error => {
+      assert.ok(error instanceof AppError && error.code === 'AUTHENTICATION_FAILED');
+      hints.push(error.hint);
+      return error.details.status_code === status;
+    });
+  }
+  assert.match(String(hints[1]), /permission/);
+  assert.notEqual(hints[0], hints[1]);
+});
+
 test('failure 6: a bad token ends probing with AUTHENTICATION_FAILED', async t => {
   const { provider, signal } = await coderUnderTest(t, { token: 'another-token-0123' });
   await assert.rejects(provider.list({ includeInactive: false, signal }), {
