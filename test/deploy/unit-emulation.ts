@@ -17,6 +17,9 @@ const MOUNTS: Readonly<Record<string, string>> = {
     'ln -s pts/ptmx /mnt/ptmx; ln -s /proc/self/fd /mnt/fd; mount --move /mnt /dev; mount -o remount,bind,ro,noexec,nosuid /dev',
   ].join('; '),
   'PrivateTmp=yes': 'mount -t tmpfs -o mode=1777 private /tmp',
+  'ProtectControlGroups=yes': 'mount --bind /sys/fs/cgroup /sys/fs/cgroup; mount -o remount,bind,ro /sys/fs/cgroup',
+  'ProtectHome=tmpfs':
+    'for home in /home /root /run/user; do [ ! -d $home ] || mount -t tmpfs -o ro private $home; done',
 };
 
 const BOX = [

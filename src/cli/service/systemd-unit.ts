@@ -53,9 +53,9 @@ const GROUPS = [
 
 const BOXES_NEED = [
   '# A box is made of user, mount, process and network namespaces with a /proc of its own, by a process without privileges. Whatever',
-  '# covers parts of /proc or /sys/fs/cgroup keeps it from that: so there is no ProtectKernelTunables, ProtectKernelLogs,',
-  '# ProtectControlGroups or ProcSubset here. It names its host, makes every kind of namespace, and limits its processes: so there',
-  '# is no ProtectHostname and no RestrictNamespaces, and system calls of @mount and @resources are allowed.',
+  '# covers parts of /proc keeps it from that: so there is no ProtectKernelTunables, ProtectKernelLogs or ProcSubset here. It names',
+  '# its host, makes every kind of namespace, and limits its processes: so there is no ProtectHostname and no RestrictNamespaces,',
+  '# and system calls of @mount and @resources are allowed.',
 ];
 
 const ALONE_NEEDS = ['# It needs its directory and the network, and nothing else of the machine.'];
@@ -78,6 +78,10 @@ const EVERYWHERE = [
   'SystemCallArchitectures=native',
   'SystemCallErrorNumber=EPERM',
   'UMask=0077',
+  '# It speaks to single addresses: neither multicast nor broadcast. A manager that may load no filter leaves this out.',
+  'IPAddressDeny=any',
+  'IPAddressAllow=0.0.0.0/1 128.0.0.0/2 192.0.0.0/3',
+  'IPAddressAllow=::/1 8000::/2 c000::/3 e000::/4 f000::/5 f800::/6 fc00::/7 fe00::/8',
 ];
 
 const WITH_BOXES = [
@@ -100,10 +104,13 @@ const WITHOUT_BOXES = [
 const OF_THE_MACHINE = ['ProtectSystem=strict', 'ProtectHome=yes', 'RemoveIPC=yes'];
 
 const OF_A_USER = [
-  '# Agents work in this home; projects elsewhere need a ReadWritePaths of their own, in a drop-in.',
+  '# Agents work in this home, and others are not there. Projects elsewhere need a ReadWritePaths or BindPaths of their own, in a drop-in.',
   'ProtectSystem=strict',
-  'ProtectHome=read-only',
-  'ReadWritePaths=%h %t',
+  'ProtectHome=tmpfs',
+  'BindPaths=%h %t',
+  "# Of the control groups, those of the user's own services stay writable: the groups of boxes are made there.",
+  'ProtectControlGroups=yes',
+  'ReadWritePaths=-/sys/fs/cgroup/user.slice/user-%U.slice/user@%U.service',
 ];
 
 /** Quoted as systemd reads it: `%` begins a specifier and `$` a variable. */
