@@ -5,7 +5,7 @@ import {
   type ListToolsResult,
   ProtocolError,
   ProtocolErrorCode,
-  Server,
+  type Server,
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
@@ -16,6 +16,7 @@ import { invoke } from '../operations/invoke.ts';
 import type { Connection, Operation } from '../operations/operation.ts';
 import { requestIdHere } from '../telemetry/scope.ts';
 import type { Catalogue } from './catalogue.ts';
+import { CheckedServer } from './checked-server.ts';
 import { instructions } from './instructions.ts';
 import { progressReporter } from './progress.ts';
 import { toErrorResult, toResult, visibleError } from './results.ts';
@@ -66,9 +67,9 @@ const cacheHints = {
 
 /** A server of the SDK for one HTTP request, one session, or one stdio connection. */
 export function createServer(parts: ServerParts, scope: ServerScope): Server {
-  const server = new Server(
+  const server = new CheckedServer(
     { name: 'boxswain', title: 'Boxswain', version: parts.version },
-    { instructions, capabilities, cacheHints, jsonSchemaValidator },
+    { instructions, capabilities, cacheHints, jsonSchemaValidator, log: parts.log },
   );
   server.onerror = error => parts.log.debug({ err: error }, 'MCP message could not be served');
   const run = runner(parts, scope);

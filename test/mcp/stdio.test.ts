@@ -142,3 +142,17 @@ for (const era of ['legacy', 'modern'] as const) {
     });
   });
 }
+
+test('an initialize over stdio whose parameters do not fit is told what to mend, and may come again', async () => {
+  const peer = startPeer();
+  for (const params of [{}, { ...initialize, protocolVersion: 7 }, { ...initialize, clientInfo: 'me' }]) {
+    const { error } = await peer.request('initialize', params).answer;
+    assert.equal(error.code, -32602);
+    assert.match(error.message, /^Invalid params for initialize: (protocolVersion|clientInfo): expected/);
+    assert.doesNotMatch(JSON.stringify(error), /zod|invalid_type|"path"/i);
+  }
+  const { result } = await peer.request('initialize', initialize).answer;
+  assert.equal(result.serverInfo.name, 'boxswain');
+  peer.input.end();
+  await peer.served;
+});
