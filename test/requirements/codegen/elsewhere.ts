@@ -46,6 +46,12 @@ export const verifiedElsewhere: readonly Requirement[] = [
     ['upstream.logs', 'the alpha path first, then the other', 'logs come from the alpha path'],
     ['upstream.fields', 'missing fields are reported, new ones tolerated', 'a field that is missing'],
   ]),
+  ...rowsOf('test/providers/deviations.test.ts', ['process'])([
+    ['upstream.shown', 'new fields and words are shown', 'new fields and new words of runs of Codegen'],
+  ]),
+  ...rowsOf('src/hub/codegen/pace.test.ts', ['process'])([
+    ['watch.share', 'watching leaves half of the budget to callers', 'in no stretch of time more is taken'],
+  ]),
   ...rowsOf('src/hub/codegen/looks.test.ts', ['process'])([
     ['watch.list', 'watching many uses the list', 'a hundred runs that go on cost one request'],
   ]),

@@ -24,8 +24,8 @@ export function declareHttp({ once }: CodegenVerifier, grounds: () => Grounds): 
   });
 
   once('command.refused', async ({ url }) => {
-    for (const command of ['fly', 'codegen_new', 'NEW', 7, null, 'x'.repeat(500)]) {
-      const { status, body } = await post(url, { command });
+    for (const command of ['fly', 'command_name', 'codegen_new', 'NEW', 7, null, 'x'.repeat(500)]) {
+      const { status, body } = await post(url, { command, args: { arg1: 'value1', arg2: 'value2' } });
       assert.deepEqual(
         [status, body.status, body.code, body.error],
         [400, 'error', 'UNKNOWN_COMMAND', 'Unknown command'],

@@ -56,7 +56,7 @@ export function declareTools({ overMcp }: CodegenVerifier): void {
     }
   });
 
-  overMcp('new.repo', async ({ ok, fails, fake }) => {
+  overMcp('new.repo', async ({ ok, fails, fake, target }) => {
     for (const name of ['one/alpha', 'one/alphb', 'one/alphc', 'one/alphd', 'one/alphe', 'one/alphf', 'far/away'])
       fake.runs.addRepo(name);
     const missing = await fails('codegen_new', { query: 'x', repo: 'one/alphx' });
@@ -66,7 +66,8 @@ export function declareTools({ overMcp }: CodegenVerifier): void {
     assert.ok(!near.includes('far/away'));
     assert.equal(fake.requests.count('createRun'), 0);
     await ok('codegen_new', { query: 'x', repo: 'far/away' });
-    assert.equal(fake.requests.count('listRepos'), 1, 'they are kept for ten minutes');
+    const asked = fake.requests.count('listRepos');
+    assert.ok(asked >= 1 && asked <= target.directories.length, 'each hub keeps them for ten minutes');
   });
 
   overMcp('new.repo_unknown', async ({ ok, fake }) => {

@@ -197,6 +197,12 @@ const behaviour = [
     ['events.kinds', 'each change is one event of its kind', 'each change is told'],
     ['events.capacity', 'capacity_warning at 0.9, again only after falling by 0.1', 'a full fleet is warned of once'],
   ]),
+  ...rowsOf('src/hub/leadership.test.ts', ['process'])([
+    ['events.leader', 'one hub watches and delivers; another takes over soon after it was lost', 'one hub leads'],
+  ]),
+  ...rowsOf('test/providers/deviations.test.ts', ['process'])([
+    ['status.shown', 'new fields and words are shown', 'new fields and new words of agents of Coder'],
+  ]),
   ...rowsOf('src/operations/fleet/failure.test.ts', ['process'])([
     ['error.internal', 'INTERNAL_ERROR says Unexpected error, with a reference', 'what nobody foresaw'],
   ]),

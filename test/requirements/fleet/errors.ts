@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import type { Trouble } from '../../support/fake-codegen/troubles.ts';
-import { runCli } from '../../support/server.ts';
 import { AGENT_ID } from './arguments.ts';
 import { type FleetVerifier, type Grounds, type Json, stateOf } from './verify.ts';
 
@@ -136,7 +135,47 @@ const ours = ({ coder, newUser }: Pick<Grounds, 'coder' | 'newUser'>) => {
   return failures({ busy, offline, starting });
 };
 
-export function declareErrors({ overMcp, once }: FleetVerifier, grounds: () => Grounds): void {
+/** Whatever is asked while it lasts goes wrong. */
+const troubles: readonly (readonly [trouble: Trouble, code: string])[] = [
+  [{ status: 401 }, 'AUTHENTICATION_FAILED'],
+  [{ status: 403 }, 'AUTHENTICATION_FAILED'],
+  [{ status: 429 }, 'RATE_LIMITED'],
+  [{ status: 500, body: '<html><body><h1>Oops</h1></body></html>' }, 'CODER_API_ERROR'],
+  [{ status: 503 }, 'CODER_API_ERROR'],
+  [{ body: '<!DOCTYPE html><title>Sign in</title>' }, 'CODER_API_ERROR'],
+  [{ cuts: 'before' }, 'NETWORK_ERROR'],
+];
+
+export function declareErrors({ overMcp, overTwo, once }: FleetVerifier, grounds: () => Grounds): void {
+  overTwo('error.every_tool', async ({ addTask, coder, failsAtLast, forget, user }) => {
+    const { id: agent_id, workspaceId: workspace_id } = addTask();
+    const calls: readonly (readonly [tool: string, args: Json])[] = [
+      ['list_all_agents', { provider: 'coder' }],
+      ['get_fleet_status_metrics', { provider: 'coder' }],
+      ['get_agent_details_by_id', { user, agent_id }],
+      ['get_agent_execution_logs', { user, agent_id }],
+      ['create_new_agent_task', { user, prompt: 'go', workspace_name: `none-${user}`, template_name: 'python-dev' }],
+      ['delete_agent_workspace', { workspace_id }],
+      ['send_input_to_agent', { user, agent_id, input_text: 'go' }],
+    ];
+    const made = coder.fleet.tasks.length;
+    for (const [trouble, expected] of troubles) {
+      for (const [tool, args] of calls) {
+        // What was listed before is not listed again; and of failures one after another the way to the service would be closed.
+        await forget();
+        coder.always(trouble);
+        try {
+          const { code, hint } = await failsAtLast(tool, args);
+          assert.equal(code, expected, tool);
+          assert.ok(hint.length > 10, `${tool}: ${hint}`);
+        } finally {
+          coder.always();
+        }
+      }
+    }
+    assert.equal(coder.fleet.tasks.length, made, 'nothing was made');
+  });
+
   overMcp('error.codes', async ({ fails }) => {
     const { coder } = grounds();
     for (const { trouble, tool, args, code, status, error, details, isRetryable = false } of ours(grounds())) {
@@ -154,12 +193,11 @@ export function declareErrors({ overMcp, once }: FleetVerifier, grounds: () => G
     }
   });
 
-  once('error.cli', async ({ directory }) => {
-    const { coder } = grounds();
-    const byExit = new Map(ours(grounds()).map(failure => [failure.exit, failure]));
-    for (const { trouble, words, code, exit, error } of byExit.values()) {
+  once('error.cli', async server => {
+    const { coder, line } = grounds();
+    for (const { trouble, words, code, exit, error } of ours(grounds())) {
       if (trouble) coder.next(SEND, trouble);
-      const ran = await runCli(['fleet', ...words, '--directory', directory]);
+      const ran = await line(server, ...words);
       assert.deepEqual([ran.code, ran.stdout], [exit, ''], `${code} ${ran.stderr}`);
       assert.ok(ran.stderr.startsWith(`error: ${error}`), ran.stderr);
       assert.match(ran.stderr, new RegExp(`\\[${code}\\]\\nhint: .+\\n$`));

@@ -56,6 +56,7 @@ const rules: Requirement[] = [
 
 const surfaces: Requirement[] = [
   mcp('error.codes', 'each code comes in the envelope with its message, details, hint and retryable'),
+  mcp('error.every_tool', 'each of the seven answers each trouble of the provider with its code, in the envelope'),
   cli('error.cli', 'failures have their exit code, message and hint on the command line'),
   http('http.routes', 'each route of the contract does what its tool does'),
   http('http.events', 'GET /api/events?stream=fleet is a stream of events'),

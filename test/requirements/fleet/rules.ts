@@ -14,16 +14,19 @@ async function listings({ coder }: Pick<FleetSubject, 'coder'>, work: () => Prom
 
 export function declareRules({ overMcp, overTwo }: FleetVerifier): void {
   overTwo('rule.lists_once', async subject => {
-    const { ok, user, forget } = subject;
+    const { ok, user, forget, target } = subject;
+    const hubs = target.directories.length;
     await forget();
     const one = await listings(subject, () => ok('list_all_agents', { user }));
-    assert.deepEqual(one, [1, 1]);
+    // Another hub hears a moment later that what it has listed is not what is there.
+    if (hubs === 1) assert.deepEqual(one, [1, 1]);
     await forget();
     const calls = Array.from({ length: 20 }, (_, at) =>
       at % 2 === 0 ? () => ok('list_all_agents', { user }) : () => ok('get_fleet_status_metrics'),
     );
     const twenty = await listings(subject, () => Promise.all(calls.map(call => call())));
-    assert.deepEqual(twenty, one, 'twenty callers cause no more listings than one');
+    if (hubs === 1) assert.deepEqual(twenty, one, 'twenty callers cause no more listings than one');
+    for (const count of twenty) assert.ok(count <= hubs, `each hub lists once: ${twenty}`);
   });
 
   overMcp('rule.which', async ({ addTask, coder, listed, ok, user }) => {
@@ -46,18 +49,19 @@ export function declareRules({ overMcp, overTwo }: FleetVerifier): void {
     assert.deepEqual(bare.capabilities, ['logs'], 'nothing is made up');
   });
 
-  overTwo('rule.warnings', async ({ coder, forget, ok, fails, user }) => {
+  overTwo('rule.warnings', async ({ coder, forget, until, failsAtLast, user }) => {
     await forget();
     coder.next('get /api/v2/tasks', { status: 503, body: { message: 'under maintenance' } }, 3);
-    const { warnings, success, agents } = await ok('list_all_agents', { user });
+    const hasWarned = ({ warnings }: Record<string, unknown>) => listOf(warnings).length === 1;
+    const { warnings, success, agents } = await until('list_all_agents', { user }, hasWarned);
     assert.deepEqual([success, agents], [true, []]);
     const [warning, ...others] = listOf(warnings);
     assert.deepEqual([warning?.provider, warning?.error_code, others], ['coder', 'CODER_API_ERROR', []]);
     assert.equal(warning?.error, 'Coder API error: 503 - under maintenance');
-    assert.equal(listOf((await ok('get_fleet_status_metrics')).warnings).length, 1);
-    const { code } = await fails('list_all_agents', { provider: 'coder' });
+    await until('get_fleet_status_metrics', {}, hasWarned);
+    const { code } = await failsAtLast('list_all_agents', { provider: 'coder' });
     assert.equal(code, 'CODER_API_ERROR', 'with no other it is the failure of all');
-    assert.deepEqual((await ok('list_all_agents', { user })).warnings, []);
+    await until('list_all_agents', { user }, output => !hasWarned(output));
   });
 
   overMcp('rule.ids', async ({ addTask, ok, fails, user }) => {

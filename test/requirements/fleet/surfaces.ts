@@ -5,7 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { configKeys } from '../../../src/config/keys.ts';
-import { cleanEnvironment, mainFile, runCli } from '../../support/server.ts';
+import { commandLine } from '../../support/command-line.ts';
+import { cleanEnvironment, mainFile } from '../../support/server.ts';
 import { untilWatched } from './events.ts';
 import { idsOf, type FleetVerifier, type Grounds, type Json, listOf, stateOf } from './verify.ts';
 
@@ -54,13 +55,12 @@ export function declareSurfaces({ once }: FleetVerifier, grounds: () => Grounds)
     ending.abort();
   });
 
-  once('cli.verbs', async ({ directory }) => {
-    const { coder, newUser } = grounds();
+  once('cli.verbs', async server => {
+    const { coder, newUser, line } = grounds();
     const user = newUser();
     const task = coder.fleet.addTask({ owner: user, name: `cli-${user}` });
-    const at = ['--directory', directory];
     const fleet = async (...words: string[]) => {
-      const { code, stdout, stderr } = await runCli(['fleet', ...words, '--json', ...at]);
+      const { code, stdout, stderr } = await line(server, ...words, '--json');
       assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
       return Object(JSON.parse(stdout));
     };
@@ -88,7 +88,7 @@ export function declareSurfaces({ once }: FleetVerifier, grounds: () => Grounds)
     assert.equal(task.status, 'initializing');
     const chat = coder.fleet.addChat({ owner: user, status: 'running' });
     assert.equal((await fleet('interrupt', chat.id)).data.status, 'idle');
-    const unasked = await runCli(['fleet', 'delete', task.workspaceId ?? '', ...at]);
+    const unasked = await line(server, 'delete', task.workspaceId ?? '');
     assert.deepEqual([unasked.code, unasked.stderr.includes('--yes')], [2, true]);
     assert.equal((await fleet('delete', task.workspaceId ?? '', '--yes')).success, true);
   });
@@ -146,7 +146,8 @@ export function declareSurfaces({ once }: FleetVerifier, grounds: () => Grounds)
       'CODER_URL=coder.example.com/\nCODER_TIMEOUT=7\nCODER_MAX_RETRIES=1\nCODER_SESSION_TOKEN=a-token-of-a-file\n',
     );
     const words = ['config', 'list', '--json', '--env-file', file, '--directory', directory];
-    const { stdout } = await runCli(words, { env: { BOXSWAIN_CODER_TIMEOUT: '9', CODER_MAX_RETRIES: '2' } });
+    const env = { HOME: directory, BOXSWAIN_CODER_TIMEOUT: '9', CODER_MAX_RETRIES: '2' };
+    const { stdout } = await commandLine(words, { env });
     const { values } = Object(JSON.parse(stdout));
     assert.deepEqual(
       ['url', 'timeout_seconds', 'max_retries', 'session_token'].map(name => values[`coder.${name}`]),

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { eventually } from '../../support/eventually.ts';
 import { type FakeCoder, startFakeCoder } from '../../support/fake-coder/fake-coder.ts';
 import type { FakeTask } from '../../support/fake-coder/fleet.ts';
-import { scratchDirectory } from '../../support/server.ts';
+import { commandLine } from '../../support/command-line.ts';
+import { type CliRun, type RunningServer, scratchDirectory } from '../../support/server.ts';
 import { type Peer, type WireName, wireNames } from '../../support/wires.ts';
 import { connectMcp, type Declaring, declareVerifications, type Given, type Manifest } from '../verify.ts';
 import { AGENT_ID } from './arguments.ts';
@@ -47,6 +48,8 @@ export interface FleetSubject extends Given<FleetWire, FleetCaller>, Pick<FleetC
   addTask(more?: Partial<FakeTask>): FakeTask;
   /** Asks until the output is what is wanted, and answers it. */
   until(tool: string, args: Json, isIt: (output: Json) => boolean): Promise<Json>;
+  /** Asks until it fails: in a cluster another hub may give for a moment what it has listed before. */
+  failsAtLast(tool: string, args: Json): Promise<Failed>;
   /** What was listed before is not what is listed next: as after every change. */
   forget(): Promise<unknown>;
   /** Lists anew. */
@@ -67,6 +70,8 @@ export interface FleetVerifier {
 export interface Grounds {
   readonly coder: FakeCoder;
   readonly project: string;
+  /** A line of the command line in this process, at the hub of the server. */
+  line(server: Pick<RunningServer, 'directory'>, ...words: string[]): Promise<CliRun>;
   /** A new owner of agents. */
   newUser(): string;
 }
@@ -90,6 +95,8 @@ export function verifications(title: string, declare: (verifier: FleetVerifier, 
       grounds = {
         coder,
         project,
+        line: ({ directory }, ...words) =>
+          commandLine(['fleet', ...words, '--directory', directory], { env: { HOME: home } }),
         newUser() {
           const username = `user-${coder.fleet.users.length}`;
           coder.fleet.users.push({ id: randomUUID(), username });
@@ -134,11 +141,24 @@ function subjectOf(given: Given<FleetWire, FleetCaller>, { coder, project, newUs
     });
     return output;
   };
+  const failsAtLast: FleetSubject['failsAtLast'] = async (tool, args) => {
+    let failure: Failed | undefined;
+    await eventually(async () => {
+      try {
+        failure = await fails(tool, args);
+      } catch (error) {
+        if (!(error instanceof assert.AssertionError)) throw error;
+      }
+      return failure !== undefined;
+    });
+    return failure ?? assert.fail(`${tool} did not fail`);
+  };
   const forget = () => ok('send_input_to_agent', { agent_id: AGENT_ID, input_text: 'go on' });
   return {
     ...given,
     ok,
     fails,
+    failsAtLast,
     forget,
     coder,
     user,
