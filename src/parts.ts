@@ -3,7 +3,7 @@ import { chmod, link, mkdir, readFile, unlink, writeFile } from 'node:fs/promise
 import { join, resolve } from 'node:path';
 import type { Blobs } from './blobs/blobs.ts';
 import { createDirectoryBlobs } from './blobs/directory.ts';
-import { createS3Blobs, type S3Options } from './blobs/s3.ts';
+import type { S3Options } from './blobs/s3.ts';
 import type { Config } from './config/config.ts';
 import { offersCodegen, takesCommands } from './config/codegen.ts';
 import { offersFleet } from './config/fleet.ts';
@@ -12,25 +12,26 @@ import type { NatsFabric } from './fabric/nats/nats-fabric.ts';
 import type { Log } from './log/log.ts';
 import type { Operation } from './operations/operation.ts';
 import { selectOperations } from './operations/registry.ts';
-import { createPostgresStore } from './store/postgres.ts';
-import { createSqliteStore } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
 import { addGauge, addGaugeOf } from './telemetry/metrics.ts';
 import type { SandboxEngine } from './worker/sandbox/engine.ts';
 import { createBubblewrapEngine } from './worker/sandbox/engines/bubblewrap/engine.ts';
 
-// The parts that every role is wired from, as the configuration names them.
+// The parts that every role is wired from, as the configuration names them. What is not named is not loaded either: clients of
+// services are large.
 
 /** Records in PostgreSQL where `store.url` says so, else in SQLite below the directory. */
-export function openStore(config: Config): Promise<Store> {
+export async function openStore(config: Config): Promise<Store> {
   const { url } = config.store;
-  return url ? createPostgresStore({ url }) : createSqliteStore({ path: join(config.directory, 'records.db') });
+  if (url) return await (await import('./store/postgres.ts')).createPostgresStore({ url });
+  return await (await import('./store/sqlite.ts')).createSqliteStore({ path: join(config.directory, 'records.db') });
 }
 
 /** Contents in a bucket where `blobs.s3.bucket` says so, else below the directory. */
-export function openBlobs(config: Config, log: Log): Promise<Blobs> {
+export async function openBlobs(config: Config, log: Log): Promise<Blobs> {
   const options = s3OptionsOf(config, log);
-  return options ? createS3Blobs(options) : createDirectoryBlobs(join(config.directory, 'blobs'));
+  if (!options) return await createDirectoryBlobs(join(config.directory, 'blobs'));
+  return await (await import('./blobs/s3.ts')).createS3Blobs(options);
 }
 
 /** Undefined where no bucket is named. */
