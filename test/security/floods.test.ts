@@ -18,12 +18,14 @@ let slow: Promise<string>[];
 before(async () => {
   scratch = await scratchDirectory();
   server = await startServer({ directory: scratch.path });
-  slow = Array.from({ length: SLOW }, async (_, at) => {
-    const socket = await opened('POST /mcp HTTP/1.1\r\nHost: ');
+  const sockets = await Promise.all(Array.from({ length: SLOW }, () => opened('POST /mcp HTTP/1.1\r\nHost: ')));
+  slow = sockets.map(async (socket, at) => {
     const drip = at % 2 === 0 ? setInterval(() => socket.write('x'), 1_000) : undefined;
     socket.on('close', () => clearInterval(drip));
     return text(socket).catch(String);
   });
+  // Each test counts what it adds to these.
+  await eventually(async () => (await descriptors()) >= SLOW, 30_000);
 });
 after(async () => {
   await server?.stop();
