@@ -34,7 +34,7 @@ describe('with a hub that runs on the directory', () => {
   test('two mcp processes share it, each with a default workspace of its own', LIMIT, async () => {
     const peers = await Promise.all([
       connectWire('stdio, legacy', { directory: scratch.path }),
-      connectWire('stdio, modern', { directory: scratch.path }),
+      connectWire('stdio, modern', { directory: scratch.path, asksAside: true }),
     ]);
     const [first, second] = peers;
     try {

@@ -12,8 +12,9 @@ import { silentLog } from '../../src/log/log.ts';
 import type { Outcome } from '../../src/protocol/jobs.ts';
 import { askHub } from '../../src/protocol/link.ts';
 import type { HubReply, HubRequest, HubVerb } from '../../src/protocol/messages.ts';
+import { commandLine } from '../support/command-line.ts';
 import { eventually } from '../support/eventually.ts';
-import { runCli, startServer } from '../support/server.ts';
+import { cleanEnvironment, startServer } from '../support/server.ts';
 import { startTeam, type Team } from '../support/team.ts';
 
 const LIMIT = { timeout: 120_000 };
@@ -60,9 +61,9 @@ describe('a worker can do nothing as another', () => {
         assert.match(stderr, message, what);
       }
       const env = { BOXSWAIN_BLOBS_S3_BUCKET: 'any', BOXSWAIN_BLOBS_S3_ENDPOINT: 'http://127.0.0.1:9' };
-      const uninvited = await runCli(
+      const uninvited = await commandLine(
         ['worker', '--nats', team.nats.url, '--id', 'worker-1', '--directory', join(team.scratch, 'failing')],
-        { env: { ...env, BOXSWAIN_LOG_LEVEL: 'silent' } },
+        { env: cleanEnvironment({ ...env, BOXSWAIN_LOG_LEVEL: 'silent' }) },
       );
       assert.equal(uninvited.code, 4, uninvited.stderr);
       assert.match(uninvited.stderr, /refused the credential \[UNAUTHORIZED\]/);

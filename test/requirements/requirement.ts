@@ -1,7 +1,7 @@
 /** One row of a contract, by name; each must be verified somewhere (see `verified.test.ts`). */
 export interface Requirement {
   readonly id: string;
-  /** Where it can be seen; `mcp` stands for stdio and HTTP in both protocol eras. */
+  /** Where it can be seen; `mcp` stands for stdio and HTTP, and for both protocol eras where they differ. */
   readonly wires: readonly ('mcp' | 'http' | 'cli' | 'process')[];
   readonly text: string;
   /** The test that verifies it, where that is not one of the manifest's own: a file of this repository, and how the test's name begins. */

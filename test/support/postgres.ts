@@ -1,16 +1,18 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { access, chown, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 
 const run = promisify(execFile);
 const PACKAGED = '/usr/lib/postgresql';
 const USER = 'boxswain';
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url));
 
 export interface PostgresServer {
   readonly pid: number;
@@ -35,7 +37,7 @@ export async function startPostgres({ isDurable = false } = {}): Promise<Postgre
   if (owner) await chown(directory, owner.uid, owner.gid);
   const data = join(directory, 'data');
   const options = { ...owner, cwd: directory };
-  await run(join(bin, 'initdb'), ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'], options);
+  await run('cp', ['--archive', '--reflink=auto', await newRecords(bin, owner), data]);
   const settings = {
     listen_addresses: '',
     unix_socket_directories: directory,
@@ -97,6 +99,34 @@ export async function startPostgres({ isDurable = false } = {}): Promise<Postgre
   };
 }
 
+type Owner = { uid: number; gid: number } | undefined;
+
+/** The directory of a server that never ran: what `initdb` makes takes seconds, and is copied from then on. */
+async function newRecords(bin: string, owner: Owner): Promise<string> {
+  const kept = join(CACHE, `postgres-${basename(dirname(bin))}-${owner?.uid ?? process.getuid?.()}`);
+  const isKept = () =>
+    access(kept).then(
+      () => true,
+      () => false,
+    );
+  if (await isKept()) return kept;
+  await mkdir(CACHE, { recursive: true });
+  const scratch = await mkdtemp(join(tmpdir(), 'pg-new-'));
+  if (owner) await chown(scratch, owner.uid, owner.gid);
+  const made = join(scratch, 'data');
+  const settings = ['-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'];
+  await run(join(bin, 'initdb'), ['-D', made, ...settings], { ...owner, cwd: scratch });
+  const draft = await mkdtemp(`${kept}-`);
+  await run('cp', ['--archive', made, join(draft, 'data')]);
+  await rm(scratch, { recursive: true });
+  // Whoever was first, its files are as good.
+  await rename(join(draft, 'data'), kept).catch(async error => {
+    if (!(await isKept())) throw error;
+  });
+  await rm(draft, { recursive: true });
+  return kept;
+}
+
 /** Waits for the server to say that it is ready, for connections also after a recovery. */
 async function readiness(server: ChildProcess): Promise<ChildProcess> {
   if (!server.stderr) throw new Error('the log of PostgreSQL is not read');
@@ -148,7 +178,7 @@ async function installBinaries(): Promise<string> {
   return bin;
 }
 
-async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {
+async function unprivileged(): Promise<Owner> {
   if (process.getuid?.() !== 0) return undefined;
   const [uid, gid] = await Promise.all(
     ['-u', '-g'].map(async flag => Number((await run('id', [flag, 'nobody'])).stdout)),

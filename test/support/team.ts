@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { commandLine } from './command-line.ts';
 import { type NatsServer, startNats } from './nats-server.ts';
 import {
   type CliRun,
+  cleanEnvironment,
   type RunningRole,
   type RunningServer,
-  runCli,
   scratchDirectory,
   startRole,
   startServer,
 } from './server.ts';
 
-/** A hub that has the authority in its own directory, and nats-server as that authority configures it: all by commands. */
+/**
+ * A hub that has the authority in its own directory, and nats-server as that authority configures it: all by commands, which run in
+ * this process.
+ */
 export interface Team {
   /** For files of the test. */
   readonly scratch: string;
@@ -22,7 +26,7 @@ export interface Team {
   /** The file of a new token. */
   tokenFile(id: string, ...words: string[]): Promise<string>;
   startWorker(tokenFile: string, directory: string): Promise<RunningRole & { found: string }>;
-  /** Runs `boxswain worker …` until it ends by itself, which it should. */
+  /** Runs `boxswain worker …` until it ends, which it should at once. */
   failingWorker(...words: string[]): Promise<CliRun>;
   api(target: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
   close(): Promise<void>;
@@ -33,7 +37,9 @@ export async function startTeam({ env = {} }: { env?: Record<string, string> } =
   const { path: scratch, remove } = await scratchDirectory();
   started.defer(remove);
   const directory = join(scratch, 'hub');
-  const config = await runCli([
+  const run = (words: readonly string[], more: Record<string, string> = {}) =>
+    commandLine(words, { env: cleanEnvironment(more) });
+  const config = await run([
     ...['worker', 'token', 'nats-config', '--directory', directory],
     ...['--resolver-dir', join(scratch, 'resolver')],
   ]);
@@ -44,8 +50,7 @@ export async function startTeam({ env = {} }: { env?: Record<string, string> } =
   const shared = { BOXSWAIN_FABRIC_SERVERS: nats.url, ...env };
   const hub = await startServer({ role: 'hub', directory, env: shared });
   started.defer(() => hub.stop());
-  const token: Team['token'] = (...words) =>
-    runCli(['worker', 'token', ...words, '--directory', directory], { env: shared });
+  const token: Team['token'] = (...words) => run(['worker', 'token', ...words, '--directory', directory], shared);
   const open = started.move();
   return {
     scratch,
@@ -66,7 +71,7 @@ export async function startTeam({ env = {} }: { env?: Record<string, string> } =
       open.defer(() => worker.stop());
       return worker;
     },
-    failingWorker: (...words) => runCli(['worker', ...words, '--directory', join(scratch, 'failing')]),
+    failingWorker: (...words) => run(['worker', ...words, '--directory', join(scratch, 'failing')]),
     async api(target, body) {
       const [method = '', path] = target.split(' ');
       const content =

@@ -56,7 +56,12 @@ export interface WireOptions {
   readonly env?: Record<string, string>;
   readonly args?: readonly string[];
   readonly headers?: Record<string, string>;
+  /** Of the modern era over stdio: asks a process of its own which era it is, as clients of the SDK do. */
+  readonly asksAside?: boolean;
 }
+
+/** The SDK asks a process like the one that it is given which era it is, and then starts that one; of another class it asks itself. */
+class OneProcess extends StdioClientTransport {}
 
 /** Connects a client over a wire. Stdio wires start a process of their own, which ends with the peer. */
 export async function connectWire(wire: WireName, options: WireOptions): Promise<Peer> {
@@ -73,9 +78,9 @@ export async function connectWire(wire: WireName, options: WireOptions): Promise
   return peerOf(wire, client, () => (ended ??= end()));
 }
 
-function stdioTransport({ directory, env, args = [] }: WireOptions): StdioClientTransport {
+function stdioTransport({ directory, env, args = [], asksAside = false }: WireOptions): StdioClientTransport {
   if (!directory) throw new Error('a stdio wire needs a directory');
-  return new StdioClientTransport({
+  return new (asksAside ? StdioClientTransport : OneProcess)({
     command: process.execPath,
     args: [mainFile, 'mcp', '--directory', directory, ...args],
     env: cleanEnvironment(env),

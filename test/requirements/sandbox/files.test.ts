@@ -4,7 +4,7 @@ import { verifications } from './verify.ts';
 
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 
-verifications('files', ({ overMcp }) => {
+verifications('files', ({ overMcp, overTwo }) => {
   overMcp('tool.fs_write', async ({ ok, workspaceId }) => {
     const written = await ok('fs_write', { path: 'deep/er/a.txt', content: 'héllo\n' });
     assert.deepEqual(written, {
@@ -63,7 +63,7 @@ verifications('files', ({ overMcp }) => {
     assert.equal(next.next_cursor, null);
   });
 
-  overMcp('files.paths', async ({ ok, fails }) => {
+  overTwo('files.paths', async ({ ok, fails }) => {
     await ok('fs_write', { path: '/workspace/..foo', content: 'one' });
     assert.equal((await ok('fs_read', { path: 'artifacts/../..foo' })).content, 'one');
     for (const path of [
@@ -79,7 +79,7 @@ verifications('files', ({ overMcp }) => {
     }
   });
 
-  overMcp('files.symlinks', async ({ ok, fails }) => {
+  overTwo('files.symlinks', async ({ ok, fails }) => {
     await ok('run_command', {
       command: 'ln -s /etc/passwd out; ln -s / root; ln -s artifacts in; ln -s loop loop; echo hi > artifacts/f',
     });
@@ -92,7 +92,7 @@ verifications('files', ({ overMcp }) => {
     assert.equal((await fails('artifact_upload', { path: 'out' })).code, 'PATH_INVALID');
   });
 
-  overMcp('files.utf8', async ({ ok, fails }) => {
+  overTwo('files.utf8', async ({ ok, fails }) => {
     const text = '€uro ✓ '.repeat(7);
     await ok('fs_write', { path: 'u.txt', content: text });
     let offset: number | null = 0;
@@ -118,7 +118,7 @@ verifications('files', ({ overMcp }) => {
     assert.equal((await fails('fs_write', { path: 'a', content: 'one', contents: 'two' })).code, 'VALIDATION_ERROR');
   });
 
-  overMcp('files.if_sha256', async ({ ok, fails }) => {
+  overTwo('files.if_sha256', async ({ ok, fails }) => {
     await ok('fs_write', { path: 'a', content: 'one' });
     await ok('fs_write', { path: 'a', content: 'two', if_sha256: sha256('one') });
     assert.equal(
@@ -130,7 +130,7 @@ verifications('files', ({ overMcp }) => {
     assert.equal((await ok('fs_read', { path: 'a' })).content, 'two');
   });
 
-  overMcp('files.edit_errors', async ({ ok, fails }) => {
+  overTwo('files.edit_errors', async ({ ok, fails }) => {
     await ok('fs_write', { path: 'a', content: 'x x y' });
     const absent = await fails('fs_edit', {
       path: 'a',
@@ -146,7 +146,7 @@ verifications('files', ({ overMcp }) => {
     assert.equal((await ok('fs_read', { path: 'a' })).content, 'x x y');
   });
 
-  overMcp('files.list_rules', async ({ ok }) => {
+  overTwo('files.list_rules', async ({ ok }) => {
     await ok('run_command', { command: 'mkdir d; touch d/f Z a é; ln -s d link; mkfifo pipe' });
     const listed = await ok('fs_list', { recursive: true });
     assert.deepEqual(pathsOf(listed), ['Z', 'a', 'artifacts', 'd', 'd/f', 'link', 'pipe', 'é']);
@@ -177,7 +177,7 @@ verifications('files', ({ overMcp }) => {
     assert.equal((await fails('fs_read', { path: 'out/passwd' })).message, 'path leaves the workspace: out/passwd');
   });
 
-  overMcp('error.WRONG_FILE_TYPE', async ({ ok, fails }) => {
+  overTwo('error.WRONG_FILE_TYPE', async ({ ok, fails }) => {
     const directory = await fails('fs_read', { path: 'artifacts' });
     assert.equal(directory.code, 'WRONG_FILE_TYPE');
     assert.match(directory.message, /artifacts/);
@@ -189,7 +189,7 @@ verifications('files', ({ overMcp }) => {
     await ok('fs_write', { path: 'full', content: 'x'.repeat(3 * 1024 * 1024) });
   });
 
-  overMcp('error.EDIT', async ({ ok, fails }) => {
+  overTwo('error.EDIT', async ({ ok, fails }) => {
     await ok('fs_write', { path: 'a', content: 'a a' });
     const second = {
       path: 'a',
@@ -217,7 +217,7 @@ verifications('files', ({ overMcp }) => {
     assert.equal((await ok('fs_read', { path: 'b' })).content, 'earlier');
   });
 
-  overMcp('golden.M6', async ({ ok, peer }) => {
+  overTwo('golden.M6', async ({ ok, peer }) => {
     await ok('fs_write', { path: 'only-here.txt', content: 'a' });
     const other = await peer.ok('workspace_create', {});
     const error = await peer.fails('fs_read', { workspace_id: other.workspace_id, path: 'only-here.txt' });
@@ -225,7 +225,7 @@ verifications('files', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id: other.workspace_id });
   });
 
-  overMcp('failure.12', async ({ ok, fails }) => {
+  overTwo('failure.12', async ({ ok, fails }) => {
     for (const exit of [0, 3]) {
       const run = await ok('run_command', { command: `echo out; echo err >&2; exit ${exit}` });
       assert.equal(run.stdout, 'out\n');
@@ -242,7 +242,7 @@ verifications('files', ({ overMcp }) => {
     }
   });
 
-  overMcp('error.DISK_FULL', async ({ peer }) => {
+  overTwo('error.DISK_FULL', async ({ peer }) => {
     const created = await peer.ok('workspace_create', { limits: { disk_mb: 16, allow_soft: true } });
     const workspace_id = created.workspace_id;
     const fill = await peer.ok('run_command', { workspace_id, command: 'head -c 40000000 /dev/zero > big' });

@@ -22,7 +22,7 @@ function caller({ peer, wire, workspaceId }: McpSubject, extra: Record<string, u
 
 verifications(
   'golden cases',
-  ({ overMcp }) => {
+  ({ overMcp, overTwo }) => {
     overMcp('golden.P1', async ({ peer, wire }) => {
       assert.equal(peer.client.getServerVersion()?.name, 'boxswain');
       if (wire !== 'http, legacy') return;
@@ -156,7 +156,7 @@ verifications(
       assert.equal((await peer.call('task.list', {})).isError, false);
     });
 
-    overMcp('golden.M4', async ({ ok, peer }) => {
+    overTwo('golden.M4', async ({ ok, peer }) => {
       await ok('pkg_install', { packages: 'requests' });
       const other = await peer.ok('workspace_create', {});
       const run = await peer.ok('run_python', { workspace_id: other.workspace_id, code: 'import requests' });
@@ -164,7 +164,7 @@ verifications(
       await peer.ok('workspace_delete', { workspace_id: other.workspace_id });
     });
 
-    overMcp('golden.M5', async ({ ok, peer }) => {
+    overTwo('golden.M5', async ({ ok, peer }) => {
       const { workspace_id } = await peer.ok('workspace_create', {});
       await Promise.all([
         ok('pkg_install', { packages: 'requests' }),
@@ -176,7 +176,7 @@ verifications(
       await peer.ok('workspace_delete', { workspace_id });
     });
 
-    overMcp('tool.pkg_install', async ({ ok }) => {
+    overTwo('tool.pkg_install', async ({ ok }) => {
       const output = await ok('pkg_install', { packages: ['top-pkg'] });
       const names = Object(output.installed).map((each: { name: string }) => each.name);
       assert.ok(names.includes('top-pkg') && names.includes('leaf-pkg'));
@@ -185,7 +185,7 @@ verifications(
       assert.equal((await ok('run_python', { code: 'import top_pkg, leaf_pkg; print("both")' })).stdout, 'both\n');
     });
 
-    overMcp('runs.packages_private', async ({ ok }) => {
+    overTwo('runs.packages_private', async ({ ok }) => {
       await ok('pkg_install', { packages: 'requests' });
       const again = await ok('pkg_install', { packages: 'requests' });
       assert.equal(again.exit_code, 0);
@@ -197,7 +197,7 @@ verifications(
       );
     });
 
-    overMcp('runs.packages_rules', async ({ ok, fails, call }) => {
+    overTwo('runs.packages_rules', async ({ ok, fails, call }) => {
       for (const packages of [
         '--index-url x',
         '-r file',
@@ -217,7 +217,7 @@ verifications(
       assert.match((await call('pkg_install', { packages: 'requests' })).text[0] ?? '', /^Installed: requests/m);
     });
 
-    overMcp('failure.17', async ({ fails, ok }) => {
+    overTwo('failure.17', async ({ fails, ok }) => {
       for (const packages of ['--index-url=x', '-r', 'https://x/y'])
         assert.equal((await fails('pkg_install', { packages })).code, 'VALIDATION_ERROR');
       for (const { version } of Object((await ok('pkg_install', { packages: 'top-pkg' })).installed))

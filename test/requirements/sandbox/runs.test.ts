@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { verifications } from './verify.ts';
 
-verifications('runs', ({ overMcp }) => {
+verifications('runs', ({ overMcp, overTwo }) => {
   overMcp('tool.run_python', async ({ ok }) => {
     const code = "import os, sys\nprint(sys.argv[1:], input(), os.environ['A'])";
     const run = await ok('run_python', { code, args: ['x', 'y z'], stdin: 'line\n', env: { A: 'b' } });
@@ -29,7 +29,7 @@ verifications('runs', ({ overMcp }) => {
     assert.equal(typeof run.duration_ms, 'number');
   });
 
-  overMcp('runs.shell', async ({ ok }) => {
+  overTwo('runs.shell', async ({ ok }) => {
     assert.equal(
       (await ok('run_command', { command: 'echo $((1+1)) | cat; [[ a == a ]] && echo bash' })).stdout,
       '2\nbash\n',
@@ -58,7 +58,7 @@ verifications('runs', ({ overMcp }) => {
     assert.equal((await ok('workspace_get')).generation, generation);
   });
 
-  overMcp('runs.truncation', async ({ ok }) => {
+  overTwo('runs.truncation', async ({ ok }) => {
     const run = await ok('run_python', { code: "print('a' * 100_000 + 'z' * 100_000, end='')" });
     assert.equal(run.truncated, true);
     assert.equal(run.stdout_bytes, 200_000);
@@ -72,7 +72,7 @@ verifications('runs', ({ overMcp }) => {
     assert.match(String((await ok('run_command', { command: "printf 'a\\377b'" })).stdout), /^a\ufffdb$/);
   });
 
-  overMcp('runs.output_limit', async ({ peer }) => {
+  overTwo('runs.output_limit', async ({ peer }) => {
     const { workspace_id } = await peer.ok('workspace_create', { limits: { output_mb: 1 } });
     const run = await peer.ok('run_command', { workspace_id, command: 'yes' });
     assert.equal(run.limit_hit, 'output');
@@ -80,14 +80,14 @@ verifications('runs', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id });
   });
 
-  overMcp('runs.background', async ({ ok }) => {
+  overTwo('runs.background', async ({ ok }) => {
     const run = await ok('run_command', { command: 'sleep 200 & echo started' });
     assert.equal(run.stdout, 'started\n');
     assert.equal(run.timed_out, false);
     assert.equal((await ok('run_command', { command: 'pgrep -c sleep' })).stdout, '1\n');
   });
 
-  overMcp('runs.python_rules', async ({ ok, fails }) => {
+  overTwo('runs.python_rules', async ({ ok, fails }) => {
     await ok('fs_write', { path: 'helper.py', content: 'value = 5' });
     assert.equal(
       (await ok('run_python', { code: 'import os, helper; print(os.getcwd(), helper.value)' })).stdout,
@@ -107,7 +107,7 @@ verifications('runs', ({ overMcp }) => {
     assert.equal((await fails('run_python', { file: 'absent.py' })).code, 'FILE_NOT_FOUND');
   });
 
-  overMcp('runs.artifacts', async ({ ok }) => {
+  overTwo('runs.artifacts', async ({ ok }) => {
     await ok('fs_write', { path: 'artifacts/my-report v1.txt', content: 'one' });
     await ok('run_command', {
       command:
@@ -124,7 +124,7 @@ verifications('runs', ({ overMcp }) => {
     ]);
   });
 
-  overMcp('tool.artifact_list', async ({ ok }) => {
+  overTwo('tool.artifact_list', async ({ ok }) => {
     for (const name of ['a', 'b', 'c']) await ok('fs_write', { path: `artifacts/${name}.txt`, content: name });
     const page = await ok('artifact_list', { limit: 2 });
     const rest = await ok('artifact_list', { limit: 2, cursor: page.next_cursor });
@@ -149,7 +149,7 @@ verifications('runs', ({ overMcp }) => {
     assert.equal(slice.truncated, true);
   });
 
-  overMcp('tool.artifact_upload', async ({ ok, fails }) => {
+  overTwo('tool.artifact_upload', async ({ ok, fails }) => {
     await ok('fs_write', { path: 'made/here.csv', content: 'a,b' });
     const fromPath = await ok('artifact_upload', { path: 'made/here.csv', labels: { kind: 'table' } });
     assert.equal(fromPath.name, 'here.csv');
@@ -163,13 +163,13 @@ verifications('runs', ({ overMcp }) => {
     }
   });
 
-  overMcp('failure.05', async ({ ok, peer }) => {
+  overTwo('failure.05', async ({ ok, peer }) => {
     await ok('run_command', { command: 'echo hi > artifacts/my-file-v1.2.txt' });
     const found = await ok('artifact_get', { artifact_id: 'my-file-v1.2.txt' });
     assert.equal((await peer.ok('artifact_get', { artifact_id: found.artifact_id })).data, 'hi\n');
   });
 
-  overMcp('failure.13', async ({ peer }) => {
+  overTwo('failure.13', async ({ peer }) => {
     const limits = { memory_mb: 64, pids: 32, disk_mb: 32, output_mb: 1, allow_soft: true };
     const { workspace_id } = await peer.ok('workspace_create', { limits });
     const hits: [string, string, string][] = [
@@ -194,7 +194,7 @@ verifications('runs', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id });
   });
 
-  overMcp('failure.14', async ({ ok }) => {
+  overTwo('failure.14', async ({ ok }) => {
     const look = [
       "tr '\\0' '\\n' < /proc/1/environ",
       'env',

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { z } from 'zod';
-import { runCli, scratchDirectory, startServer } from '../../support/server.ts';
+import { commandLine } from '../../support/command-line.ts';
+import { cleanEnvironment, runCli, scratchDirectory, startServer } from '../../support/server.ts';
 import { type Verifier, verifications } from './verify.ts';
 
 type Json = Record<string, unknown>;
@@ -275,16 +276,16 @@ function declare({ once }: Verifier): void {
 
   once('cli.verbs', async ({ directory }) => {
     const flags = ['--directory', directory, '--json'];
+    const run = (words: readonly string[]) => commandLine(words, { env: cleanEnvironment() });
     const json = async (...words: string[]) => {
-      const run = await runCli([...words.slice(0, 2), ...flags, ...words.slice(2)]);
-      assert.equal(run.code, 0, `${words.join(' ')}: ${run.stderr}`);
-      return JSON.parse(run.stdout);
+      const ended = await run([...words.slice(0, 2), ...flags, ...words.slice(2)]);
+      assert.equal(ended.code, 0, `${words.join(' ')}: ${ended.stderr}`);
+      return JSON.parse(ended.stdout);
     };
     const { workspace_id } = await json('sandbox', 'create', '--name', 'cli');
     const at = ['--workspace', workspace_id];
     await json('sandbox', 'write', 'a.py', '--content', 'print(1)\n', ...at);
     await json('sandbox', 'edit', 'a.py', '--edits', '[{"search":"1","replace":"2"}]', ...at);
-    // Each is a process of its own: those that do not depend on each other run together.
     const [read, listed, python] = await Promise.all([
       json('sandbox', 'read', 'a.py', ...at),
       json('sandbox', 'ls', ...at),
@@ -309,13 +310,13 @@ function declare({ once }: Verifier): void {
     assert.equal((await json('task', 'cancel', task_id)).cancelled, true);
     const [tasks, result, ...failed] = await Promise.all([
       json('task', 'list'),
-      runCli(['task', 'result', task_id, ...flags]),
-      ...['test', 'lint'].map(verb => runCli(['sandbox', verb, ...at, ...flags])),
-      runCli(['sandbox', 'install', ...at, ...flags, '--', '--help']),
+      run(['task', 'result', task_id, ...flags]),
+      ...['test', 'lint'].map(verb => run(['sandbox', verb, ...at, ...flags])),
+      run(['sandbox', 'install', ...at, ...flags, '--', '--help']),
     ]);
     assert.ok(tasks.tasks.length > 0);
     assert.deepEqual([result.code, ...failed.map(({ code }) => code)], [5, 1, 1, 2]);
-    assert.equal((await runCli(['sandbox', 'clone', 'ftp://a.example/x', ...at, ...flags])).code, 2);
+    assert.equal((await run(['sandbox', 'clone', 'ftp://a.example/x', ...at, ...flags])).code, 2);
     for (const id of [workspace_id, restored.workspace_id])
       assert.equal((await json('sandbox', 'delete', id)).deleted, true);
   });

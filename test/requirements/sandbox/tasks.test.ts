@@ -4,7 +4,7 @@ import { type McpSubject, verifications } from './verify.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-verifications('tasks', ({ overMcp }) => {
+verifications('tasks', ({ overMcp, overTwo }) => {
   overMcp('tool.task_get_status', async ({ ok, peer, workspaceId }) => {
     const { task_id } = await ok('run_command', { command: 'true', wait_seconds: 0 });
     await ended(peer, task_id);
@@ -55,7 +55,7 @@ verifications('tasks', ({ overMcp }) => {
     assert.deepEqual((await peer.ok('task_list', { workspace_id: workspaceId, status: 'failed' })).tasks, []);
   });
 
-  overMcp('order.sequence', async ({ ok, peer }) => {
+  overTwo('order.sequence', async ({ ok, peer }) => {
     const started = await Promise.all(
       Array.from({ length: 5 }, (_, i) =>
         ok('run_command', { command: `echo ${i} >> log; sleep 0.05; echo ${i} >> log`, wait_seconds: 0 }),
@@ -75,7 +75,7 @@ verifications('tasks', ({ overMcp }) => {
     );
   });
 
-  overMcp('order.writes', async ({ ok, peer }) => {
+  overTwo('order.writes', async ({ ok, peer }) => {
     await ok('fs_write', { path: 'gate', content: 'before' });
     const first = await ok('run_command', { command: 'sleep 0.5', wait_seconds: 0 });
     const second = await ok('run_command', { command: 'cat gate', wait_seconds: 0 });
@@ -157,7 +157,7 @@ verifications('tasks', ({ overMcp }) => {
     assert.equal(next.stdout, 'started\n0\n');
   });
 
-  overMcp('order.cancel', async ({ ok, peer }) => {
+  overTwo('order.cancel', async ({ ok, peer }) => {
     const running = await ok('run_command', { command: 'sleep 100 & sleep 100; echo x > never', wait_seconds: 0 });
     const queued = await ok('run_command', { command: 'echo x > never', wait_seconds: 0 });
     assert.equal((await peer.ok('task_cancel', { task_id: queued.task_id })).cancelled, true);
@@ -179,7 +179,7 @@ verifications('tasks', ({ overMcp }) => {
     );
   });
 
-  overMcp('failure.04', async ({ ok, peer }) => {
+  overTwo('failure.04', async ({ ok, peer }) => {
     const lint = await ok('lint_check', { wait_seconds: 0 });
     const error = await peer.fails('task_get_result', { task_id: lint.task_id, wait_seconds: 30 });
     assert.equal(error.code, 'TOOL_NOT_INSTALLED');
@@ -199,7 +199,7 @@ verifications('tasks', ({ overMcp }) => {
     assert.equal(run.output.status, 'completed');
   });
 
-  overMcp('failure.08', async ({ ok }) => {
+  overTwo('failure.08', async ({ ok }) => {
     const calls = Array.from({ length: 10 }, (_, i) => ok('run_command', { command: `echo ${i} >> log` }));
     const answers = await Promise.all(calls);
     for (const answer of answers) assert.equal(answer.exit_code, 0);
@@ -212,7 +212,7 @@ verifications('tasks', ({ overMcp }) => {
     );
   });
 
-  overMcp('error.CONFLICT', async ({ ok, fails, peer, workspaceId }) => {
+  overTwo('error.CONFLICT', async ({ ok, fails, peer, workspaceId }) => {
     // Keys are the caller's, and both http wires are the same caller.
     const idempotency_key = `conflict in ${workspaceId}`;
     await ok('run_command', { command: 'true', idempotency_key });

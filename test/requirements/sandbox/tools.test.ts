@@ -12,8 +12,8 @@ class Sums(unittest.TestCase):
 
 verifications(
   'tools',
-  ({ overMcp }) => {
-    overMcp('tool.test_run', async ({ ok }) => {
+  ({ overMcp, overTwo }) => {
+    overTwo('tool.test_run', async ({ ok }) => {
       await ok('fs_write', { path: 'test_sums.py', content: UNITTEST });
       const report = await ok('test_run', { framework: 'unittest' });
       assert.deepEqual(
@@ -27,7 +27,7 @@ verifications(
       assert.equal(report.status, 'completed');
     });
 
-    overMcp('runs.test_pick', async ({ ok, fails }) => {
+    overTwo('runs.test_pick', async ({ ok, fails }) => {
       assert.equal((await fails('test_run')).code, 'NO_TESTS_FOUND');
       await ok('fs_write', { path: 'test_sums.py', content: UNITTEST });
       assert.equal((await ok('test_run')).framework, 'unittest');
@@ -37,7 +37,7 @@ verifications(
       if (hasNode) assert.equal((await ok('test_run')).framework, 'node');
     });
 
-    overMcp('tool.lint_check', async ({ ok, fails }) => {
+    overTwo('tool.lint_check', async ({ ok, fails }) => {
       assert.equal((await fails('lint_check', { tools: ['ruff'] })).code, 'TOOL_NOT_INSTALLED');
       const linter = `#!/usr/bin/python3
 import json, sys
@@ -57,11 +57,11 @@ sys.exit(1)
       assert.ok(Object(report.skipped).length > 0);
     });
 
-    overMcp('runs.lint_none', async ({ fails }) => {
+    overTwo('runs.lint_none', async ({ fails }) => {
       assert.equal((await fails('lint_check')).code, 'TOOL_NOT_INSTALLED');
     });
 
-    overMcp('tool.git_clone', async ({ ok }) => {
+    overTwo('tool.git_clone', async ({ ok }) => {
       const cloned = await ok('git_clone', { url: git.url('normal.git') });
       assert.equal(cloned.path, 'normal');
       assert.match(String(cloned.commit), /^[0-9a-f]{40}$/);
@@ -73,7 +73,7 @@ sys.exit(1)
       );
     });
 
-    overMcp('tool.git_commit', async ({ ok, fails }) => {
+    overTwo('tool.git_commit', async ({ ok, fails }) => {
       await ok('run_command', { command: 'git init -q -b main . && printf "a\\nb\\n" > f' });
       const first = await ok('git_commit', { message: 'First', author_name: 'A', author_email: 'a@b.example' });
       assert.match(String(first.commit), /^[0-9a-f]{40}$/);
@@ -87,7 +87,7 @@ sys.exit(1)
       );
     });
 
-    overMcp('runs.git_rules', async ({ ok, fails }) => {
+    overTwo('runs.git_rules', async ({ ok, fails }) => {
       for (const url of [
         'ssh://git@a.example/x',
         'file:///etc',
@@ -104,7 +104,7 @@ sys.exit(1)
       assert.equal(look.stdout, '');
     });
 
-    overMcp('error.POLICY_DENIED', async ({ fails, peer }) => {
+    overTwo('error.POLICY_DENIED', async ({ fails, peer }) => {
       const image = await peer.fails('workspace_create', { image: 'evil:latest' });
       assert.equal(image.code, 'IMAGE_NOT_ALLOWED');
       assert.match(image.message, /evil:latest/);

@@ -16,9 +16,13 @@ export interface McpSubject extends Given<WireName, Peer> {
 export interface Verifier {
   /** Verifies a requirement over stdio and HTTP in both protocol eras. */
   overMcp(id: string, verification: (subject: McpSubject) => Promise<void>): void;
+  /** The same over one wire of each transport and era: for what does not depend on how it is asked. */
+  overTwo(id: string, verification: (subject: McpSubject) => Promise<void>): void;
   /** Verifies a requirement of HTTP, the CLI or the process, with a running server at hand. */
   readonly once: Declaring<WireName, McpSubject>['once'];
 }
+
+const twoWires: readonly WireName[] = ['stdio, legacy', 'http, modern'];
 
 /** In a cluster every file wants the same settings, so that those of one process share it. */
 const common = isCluster ? (await import('./upstreams.ts')).upstreamEnv : {};
@@ -38,7 +42,11 @@ export function verifications(
     prepare: async () => ({ env: { ...common, ...env }, workers }),
   };
   declareVerifications(title, manifest, ({ overWires, once }) =>
-    declare({ overMcp: (id, verification) => overWires(id, verification, { wires: wireNames }), once }),
+    declare({
+      overMcp: (id, verification) => overWires(id, verification, { wires: wireNames }),
+      overTwo: (id, verification) => overWires(id, verification, { wires: twoWires }),
+      once,
+    }),
   );
 }
 

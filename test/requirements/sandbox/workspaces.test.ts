@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { eventually } from '../../support/eventually.ts';
 import { verifications } from './verify.ts';
 
-verifications('workspaces', ({ overMcp }) => {
+verifications('workspaces', ({ overMcp, overTwo }) => {
   overMcp('tool.workspace_create', async ({ peer }) => {
     const request = {
       name: 'mine',
@@ -43,7 +43,7 @@ verifications('workspaces', ({ overMcp }) => {
     for (const workspace_id of ids) await peer.ok('workspace_delete', { workspace_id });
   });
 
-  overMcp('tool.workspace_get', async ({ ok, workspaceId }) => {
+  overTwo('tool.workspace_get', async ({ ok, workspaceId }) => {
     await ok('run_python', { context: 'c', code: 'x = 1' });
     await ok('workspace_checkpoint', { name: 'one' });
     const got = await ok('workspace_get');
@@ -54,7 +54,7 @@ verifications('workspaces', ({ overMcp }) => {
     assert.ok(Object(got.recent_tasks).length >= 1);
   });
 
-  overMcp('tool.workspace_delete', async ({ peer }) => {
+  overTwo('tool.workspace_delete', async ({ peer }) => {
     const { workspace_id } = await peer.ok('workspace_create', {});
     await peer.ok('fs_write', { workspace_id, path: 'a', content: 'kept' });
     const deleted = await peer.ok('workspace_delete', { workspace_id, checkpoint: true });
@@ -65,7 +65,7 @@ verifications('workspaces', ({ overMcp }) => {
     assert.equal((await peer.fails('workspace_get', { workspace_id })).code, 'WORKSPACE_NOT_FOUND');
   });
 
-  overMcp('tool.workspace_checkpoint', async ({ ok }) => {
+  overTwo('tool.workspace_checkpoint', async ({ ok }) => {
     await ok('fs_write', { path: 'a', content: 'one' });
     const checkpoint = await ok('workspace_checkpoint', { name: 'first' });
     assert.match(String(checkpoint.checkpoint_id), /^cp_/);
@@ -76,7 +76,7 @@ verifications('workspaces', ({ overMcp }) => {
     assert.equal(second.parent_checkpoint_id, checkpoint.checkpoint_id);
   });
 
-  overMcp('tool.workspace_restore', async ({ ok, peer }) => {
+  overTwo('tool.workspace_restore', async ({ ok, peer }) => {
     await ok('fs_write', { path: 'a', content: 'one' });
     const { checkpoint_id } = await ok('workspace_checkpoint', {});
     const restored = await peer.ok('workspace_restore', { checkpoint_id });
@@ -85,7 +85,7 @@ verifications('workspaces', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id: restored.workspace_id });
   });
 
-  overMcp('tool.workspace_fork', async ({ ok, peer, workspaceId }) => {
+  overTwo('tool.workspace_fork', async ({ ok, peer, workspaceId }) => {
     await ok('fs_write', { path: 'a', content: 'one' });
     const forked = await ok('workspace_fork', { count: 2 });
     assert.equal(forked.forked_from, workspaceId);
@@ -97,7 +97,7 @@ verifications('workspaces', ({ overMcp }) => {
     }
   });
 
-  overMcp('workspace.empty', async ({ ok }) => {
+  overTwo('workspace.empty', async ({ ok }) => {
     const { entries } = await ok('fs_list', { recursive: true });
     assert.ok(Array.isArray(entries));
     assert.deepEqual(
@@ -129,7 +129,7 @@ verifications('workspaces', ({ overMcp }) => {
     else assert.equal((await peer.call('workspace_get', { workspace_id })).isError, false);
   });
 
-  overMcp('workspace.died', async ({ call, ok }) => {
+  overTwo('workspace.died', async ({ call, ok }) => {
     const before = await ok('workspace_get');
     await ok('run_command', { command: 'true' });
     const died = await call('run_command', { command: 'kill -9 -1; sleep 5' });
@@ -142,7 +142,7 @@ verifications('workspaces', ({ overMcp }) => {
     } else assert.notEqual(died.output.exit_code, 0);
   });
 
-  overMcp('workspace.context_lost', async ({ call, fails, ok }) => {
+  overTwo('workspace.context_lost', async ({ call, fails, ok }) => {
     await ok('run_python', { context: 'c', code: 'x = 1' });
     const { checkpoint_id } = await ok('workspace_checkpoint', {});
     await ok('workspace_restore', { checkpoint_id });
@@ -153,7 +153,7 @@ verifications('workspaces', ({ overMcp }) => {
     assert.match(String(again.output.stderr), /NameError/);
   });
 
-  overMcp('workspace.delete_any_state', async ({ peer }) => {
+  overTwo('workspace.delete_any_state', async ({ peer }) => {
     const { workspace_id } = await peer.ok('workspace_create', {});
     const { task_id } = await peer.ok('run_command', { workspace_id, command: 'sleep 100', wait_seconds: 0 });
     await peer.ok('workspace_delete', { workspace_id });
@@ -163,7 +163,7 @@ verifications('workspaces', ({ overMcp }) => {
     }
   });
 
-  overMcp('workspace.checkpoint_content', async ({ peer }) => {
+  overTwo('workspace.checkpoint_content', async ({ peer }) => {
     const made = await peer.ok('workspace_create', { env: { COLOUR: 'blue' }, metadata: { a: 'b' } });
     const { workspace_id } = made;
     await peer.ok('run_command', {
@@ -180,7 +180,7 @@ verifications('workspaces', ({ overMcp }) => {
     for (const id of [workspace_id, back.workspace_id]) await peer.ok('workspace_delete', { workspace_id: id });
   });
 
-  overMcp('workspace.checkpoint_keep', async ({ peer }) => {
+  overTwo('workspace.checkpoint_keep', async ({ peer }) => {
     const { workspace_id } = await peer.ok('workspace_create', {});
     const ids: unknown[] = [];
     for (let i = 0; i < 12; i++) {
@@ -200,7 +200,7 @@ verifications('workspaces', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id: back.workspace_id });
   });
 
-  overMcp('workspace.restore_in_place', async ({ ok, fails, workspaceId }) => {
+  overTwo('workspace.restore_in_place', async ({ ok, fails, workspaceId }) => {
     await ok('fs_write', { path: 'a', content: 'old' });
     const { checkpoint_id } = await ok('workspace_checkpoint', {});
     await ok('fs_write', { path: 'a', content: 'new' });
@@ -213,7 +213,7 @@ verifications('workspaces', ({ overMcp }) => {
     assert.ok(Number((await ok('workspace_get')).generation) > before);
   });
 
-  overMcp('workspace.limits', async ({ peer }) => {
+  overTwo('workspace.limits', async ({ peer }) => {
     const { workspace_id, limits } = await peer.ok('workspace_create', {
       limits: { memory_mb: 256, allow_soft: true },
     });
@@ -232,7 +232,7 @@ verifications('workspaces', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id });
   });
 
-  overMcp('workspace.timeout_bound', async ({ peer }) => {
+  overTwo('workspace.timeout_bound', async ({ peer }) => {
     const { workspace_id } = await peer.ok('workspace_create', { limits: { wall_seconds: 10 } });
     const error = await peer.fails('run_command', { workspace_id, command: 'true', timeout_seconds: 11 });
     assert.equal(error.code, 'VALIDATION_ERROR');
@@ -240,11 +240,11 @@ verifications('workspaces', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id });
   });
 
-  overMcp('workspace.nproc', async ({ ok }) => {
+  overTwo('workspace.nproc', async ({ ok }) => {
     assert.equal((await ok('run_command', { command: 'nproc' })).stdout, '1\n');
   });
 
-  overMcp('network.off', async ({ ok }) => {
+  overTwo('network.off', async ({ ok }) => {
     const code = [
       'import socket',
       "for target in [('127.0.0.1', 4097), ('1.1.1.1', 443), ('example.com', 443)]:",
@@ -255,7 +255,7 @@ verifications('workspaces', ({ overMcp }) => {
     assert.doesNotMatch(String((await ok('run_python', { code })).stdout), /reached/);
   });
 
-  overMcp('network.allow', async ({ peer }) => {
+  overTwo('network.allow', async ({ peer }) => {
     for (const host of [
       '10.0.0.1',
       '*',
@@ -275,7 +275,7 @@ verifications('workspaces', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id: made.workspace_id });
   });
 
-  overMcp('network.denied', async ({ peer }) => {
+  overTwo('network.denied', async ({ peer }) => {
     const { workspace_id } = await peer.ok('workspace_create', { network: { allow: ['api.example.com'] } });
     const code = [
       'import urllib.request',
@@ -293,7 +293,7 @@ verifications('workspaces', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id });
   });
 
-  overMcp('workspace.environment', async ({ peer }) => {
+  overTwo('workspace.environment', async ({ peer }) => {
     const { workspace_id } = await peer.ok('workspace_create', { env: { FROM: 'workspace', BOTH: '1' } });
     const run = await peer.ok('run_command', {
       workspace_id,
@@ -304,20 +304,20 @@ verifications('workspaces', ({ overMcp }) => {
     await peer.ok('workspace_delete', { workspace_id });
   });
 
-  overMcp('feature.metadata', async ({ peer }) => {
+  overTwo('feature.metadata', async ({ peer }) => {
     const made = await peer.ok('workspace_create', { metadata: { ticket: '42' } });
     assert.deepEqual((await peer.ok('workspace_get', { workspace_id: made.workspace_id })).metadata, { ticket: '42' });
     await peer.ok('workspace_delete', { workspace_id: made.workspace_id });
   });
 
-  overMcp('feature.unchanged_not_stored', async ({ ok }) => {
+  overTwo('feature.unchanged_not_stored', async ({ ok }) => {
     await ok('run_python', { code: "open('big', 'wb').write(bytes(1000000))" });
     const first = await ok('workspace_checkpoint', {});
     const second = await ok('workspace_checkpoint', {});
     assert.equal(first.sha256, second.sha256);
   });
 
-  overMcp('failure.06', async ({ ok, peer }) => {
+  overTwo('failure.06', async ({ ok, peer }) => {
     await ok('artifact_upload', { name: 'x.txt', content: 'x' });
     const { checkpoint_id } = await ok('workspace_checkpoint', {});
     const back = await peer.ok('workspace_restore', { checkpoint_id });
