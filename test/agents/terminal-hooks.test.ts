@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { after, before, describe, test } from 'node:test';
+import { after, before, beforeEach, describe, test } from 'node:test';
 import { z } from 'zod';
 import { ClaudeUser } from '../support/claude-terminal.ts';
 import { eventually } from '../support/eventually.ts';
@@ -16,11 +16,14 @@ const requestSchema = z.looseObject({
   toolName: z.string(),
 });
 const eventSchema = z.looseObject({ type: z.string(), state: z.string().optional(), turnId: z.string().optional() });
+const openSchema = z.looseObject({ openIn: z.looseObject({ status: z.string() }).optional() });
 type Request = z.output<typeof requestSchema>;
 
 describe('Claude Code in a terminal whose hooks reach the server', () => {
   let user: ClaudeUser;
   let settings: string;
+  /** The one window of this user, in which everything happens. */
+  let terminal: Terminal;
 
   const operate = async (name: string, args: object = {}) => {
     const response = await fetch(`${user.server.url}/api/operations/${name}`, {
@@ -51,8 +54,18 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
     return z.array(eventSchema).parse(body.events);
   };
 
+  /** Settles when nothing is at work in the window: what is typed then is a prompt of its own. */
+  const rests = () =>
+    eventually(async () => {
+      const { body } = await operate('list_sessions', { status: 'mirror' });
+      return z
+        .array(openSchema)
+        .parse(body.sessions)
+        .every(({ openIn }) => (openIn?.status ?? 'idle') === 'idle');
+    }, PATIENCE_MS);
+
   /** Answers the dialog by a key. One that comes in the moment that it opens is ignored, so that nobody answers it by accident. */
-  const pressAt = async (terminal: Terminal, key: string, from: number) => {
+  const pressAt = async (key: string, from: number) => {
     await terminal.until(/Esctocancel/, { from });
     for (let presses = 1; ; presses += 1) {
       const before = terminal.length;
@@ -73,13 +86,14 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
     settings = await readFile(user.fixture.path('config/settings.json'), 'utf8');
     await user.startServer();
     await user.boxswain('sessions', 'hooks', 'install', '--yes');
+    terminal = await user.open();
   });
+  beforeEach(rests);
   after(async () => {
     await user[Symbol.asyncDispose]();
   });
 
   test('a permission dialog is answered from elsewhere: the tool runs and the dialog closes', async () => {
-    await using terminal = await user.open();
     const from = terminal.length;
     await user.prompt(terminal, touches('allowed'), '#say all is made');
     const request = await pending();
@@ -94,7 +108,6 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
   });
 
   test('a denial from elsewhere tells the model why, and another input is what the tool gets', async () => {
-    await using terminal = await user.open();
     await user.prompt(terminal, touches('denied'), '#say went on');
     await respond(await pending(), { behavior: 'deny', message: 'not in this house' });
     await user.hears('went on');
@@ -115,11 +128,11 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
       ['\r', 'by-hand'],
       ['\x1b', 'refused'],
     ] as const) {
-      await using terminal = await user.open();
+      await rests();
       const from = terminal.length;
       await user.prompt(terminal, touches(name), '#say done by hand');
       const request = await pending();
-      await pressAt(terminal, key, from);
+      await pressAt(key, from);
       await eventually(async () => (await stateOf(request.requestId)) === 'resolved_locally', PATIENCE_MS);
       const late = await respond(request, { behavior: 'allow' });
       assert.deepEqual([late.status, late.body.code], [409, 'PERMISSION_NOT_PENDING']);
@@ -130,7 +143,6 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
   });
 
   test('a tool that is allowed in the terminal and takes long is seen to be allowed before it ends', async () => {
-    await using terminal = await user.open();
     const from = terminal.length;
     await user.prompt(terminal, touches('late', 'until [ -e go-on ]; do sleep 0.1; done; '), '#say at last');
     const request = await pending();
@@ -140,7 +152,7 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
       const { body } = await operate('get_session', { session_id: request.sessionId });
       return JSON.stringify(body.session).includes('"status":"waiting"');
     });
-    await pressAt(terminal, '\r', from);
+    await pressAt('\r', from);
     await eventually(async () => (await stateOf(request.requestId)) === 'resolved_locally', PATIENCE_MS);
     assert.equal(isThere('late'), false);
     await respond(request, { behavior: 'deny' });
@@ -150,7 +162,6 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
   });
 
   test('a prompt that is queued by choice is given at the end of the turn, by the Stop hook, once', async () => {
-    await using terminal = await user.open();
     await user.prompt(terminal, touches('first-turn'), '#say the first turn ends');
     const request = await pending();
     const { status, body } = await operate('send_prompt', {
@@ -172,7 +183,6 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
   });
 
   test('its session shows that its hooks reach the server', async () => {
-    await using terminal = await user.open();
     await user.prompt(terminal, touches('present'), '#say here');
     const request = await pending();
     const { body } = await operate('get_session', { session_id: request.sessionId });
@@ -185,11 +195,10 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
   });
 
   test('with the server down the terminal works as before', async () => {
-    await using terminal = await user.open();
     const from = terminal.length;
     await user.server.kill();
     await user.prompt(terminal, touches('alone'), '#say done alone');
-    await pressAt(terminal, '\r', from);
+    await pressAt('\r', from);
     await user.hears('done alone');
     assert.equal(isThere('alone'), true);
     await user.startServer();
@@ -199,7 +208,6 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
   });
 
   test('a server that is killed while it holds a request leaves the dialog to the terminal', async () => {
-    await using terminal = await user.open();
     const from = terminal.length;
     await user.prompt(terminal, touches('survives'), '#say it survived');
     const request = await pending();
@@ -208,7 +216,7 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
     await user.startServer();
     const late = await respond(request, { behavior: 'deny' });
     assert.deepEqual([late.status, late.body.code], [409, 'PERMISSION_NOT_PENDING']);
-    await pressAt(terminal, '\r', from);
+    await pressAt('\r', from);
     await user.hears('it survived');
     assert.equal(isThere('survives'), true);
   });

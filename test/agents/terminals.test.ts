@@ -86,81 +86,122 @@ describe('sessions that are open in a terminal, with the real Claude Code', () =
   const ids = (events: Awaited<ReturnType<typeof client.events>>) =>
     events.flatMap(({ type, message }) => (type === 'message.created' ? [messageSchema.parse(message).id] : []));
 
-  test('a session open in a terminal is seen, and what is said there is polled, once and as get_session shows it', async () => {
-    const { window, id } = await begun('marmot');
-    const { openIn } = (await look(id)).session;
-    assert.deepEqual([openIn?.kind, openIn?.pid], ['terminal', window.pid]);
-    // What another actor causes wakes a poll, also of a session that only a transcript told of.
-    await settled(id, 1);
-    const { cursor } = await page(id, {});
-    const polled = page(id, { after: cursor, types: ['message.created'], timeout_ms: 30_000 });
-    await user.prompt(window, '#say badger');
-    const [first] = (await polled).events;
-    assert.equal(first?.type, 'message.created');
-    await settled(id, 2);
-    const events = await client.events(id, cursorOf(id, 0));
-    assert.deepEqual(
-      ids(events),
-      (await look(id)).messages.map(message => message.id),
-    );
-    assert.equal(new Set(events.map(({ seq }) => seq)).size, events.length);
-    const said = events.flatMap(({ type, part }) =>
-      type === 'message.part.updated' ? [partSchema.parse(part).text] : [],
-    );
-    assert.deepEqual(said, ['marmot', 'badger']);
-    // The end of a turn comes after the last of it.
-    assert.equal(events.findLast(({ type }) => type !== 'session.updated')?.type, 'session.idle');
-    await quit(window);
-    await client.until(id, 'parked');
-    assert.equal((await look(id)).session.openIn, undefined);
-  });
+  // Windows start slowly and wait for much; none of these looks at another's session.
+  describe('in several windows', { concurrency: 2 }, () => {
+    test('a session open in a terminal is seen, and what is said there is polled, once and as get_session shows it', async () => {
+      const { window, id } = await begun('marmot');
+      const { openIn } = (await look(id)).session;
+      assert.deepEqual([openIn?.kind, openIn?.pid], ['terminal', window.pid]);
+      // What another actor causes wakes a poll, also of a session that only a transcript told of.
+      await settled(id, 1);
+      const { cursor } = await page(id, {});
+      const polled = page(id, { after: cursor, types: ['message.created'], timeout_ms: 30_000 });
+      await user.prompt(window, '#say badger');
+      const [first] = (await polled).events;
+      assert.equal(first?.type, 'message.created');
+      await settled(id, 2);
+      const events = await client.events(id, cursorOf(id, 0));
+      assert.deepEqual(
+        ids(events),
+        (await look(id)).messages.map(message => message.id),
+      );
+      assert.equal(new Set(events.map(({ seq }) => seq)).size, events.length);
+      const said = events.flatMap(({ type, part }) =>
+        type === 'message.part.updated' ? [partSchema.parse(part).text] : [],
+      );
+      assert.deepEqual(said, ['marmot', 'badger']);
+      // The end of a turn comes after the last of it.
+      assert.equal(events.findLast(({ type }) => type !== 'session.updated')?.type, 'session.idle');
+      await quit(window);
+      await client.until(id, 'parked');
+      assert.equal((await look(id)).session.openIn, undefined);
+    });
 
-  test('failure 17: a prompt to a session open in a terminal is refused, and nothing is written', async () => {
-    const { window, id } = await begun('heron');
-    await settled(id, 1);
-    const before = await transcriptOf(id);
-    const refused = await client.ask('send_prompt', { session_id: id, text: '#say outside' });
-    assert.deepEqual([refused.httpStatus, refused.code], [409, 'SESSION_OPEN_ELSEWHERE']);
-    assert.equal(refused.error, `Session ${id} is open in a terminal (pid ${window.pid})`);
-    const details = z
-      .looseObject({ choices: z.array(z.string()), openIn: z.looseObject({ pid: z.number() }) })
-      .parse(refused.details);
-    assert.deepEqual([details.choices, details.openIn.pid], [['fork', 'queue', 'wait'], window.pid]);
-    assert.equal(
-      (await client.ask('send_prompt', { session_id: id, text: '#say x', when_open: 'queue' })).code,
-      'CAPABILITY_UNSUPPORTED',
-    );
-    assert.equal(await transcriptOf(id), before);
-    await user.prompt(window, '#say egret');
-    await user.hears('egret');
-    await settled(id, 2);
-    assert.deepEqual(await textsOf(id), ['#say heron', 'heron', '#say egret', 'egret']);
-    await quit(window);
-  });
+    test('failure 17: a prompt to a session open in a terminal is refused, and nothing is written', async () => {
+      const { window, id } = await begun('heron');
+      await settled(id, 1);
+      const before = await transcriptOf(id);
+      const refused = await client.ask('send_prompt', { session_id: id, text: '#say outside' });
+      assert.deepEqual([refused.httpStatus, refused.code], [409, 'SESSION_OPEN_ELSEWHERE']);
+      assert.equal(refused.error, `Session ${id} is open in a terminal (pid ${window.pid})`);
+      const details = z
+        .looseObject({ choices: z.array(z.string()), openIn: z.looseObject({ pid: z.number() }) })
+        .parse(refused.details);
+      assert.deepEqual([details.choices, details.openIn.pid], [['fork', 'queue', 'wait'], window.pid]);
+      assert.equal(
+        (await client.ask('send_prompt', { session_id: id, text: '#say x', when_open: 'queue' })).code,
+        'CAPABILITY_UNSUPPORTED',
+      );
+      assert.equal(await transcriptOf(id), before);
+      await user.prompt(window, '#say egret');
+      await user.hears('egret');
+      await settled(id, 2);
+      assert.deepEqual(await textsOf(id), ['#say heron', 'heron', '#say egret', 'egret']);
+      await quit(window);
+    });
 
-  test('failure 17: what the refusal keeps from being lost', async () => {
-    const { window, id } = await begun('otter');
-    // What a script does without asking anybody.
-    await user.claude('-p', '--resume', id, '#say outsider');
-    await eventually(async () => (await textsOf(id)).includes('outsider'), PATIENCE_MS);
-    await user.prompt(window, '#say weasel');
-    await user.hears('weasel');
-    await eventually(async () => (await textsOf(id)).includes('weasel'), PATIENCE_MS);
-    assert.deepEqual(await textsOf(id), ['#say otter', 'otter', '#say weasel', 'weasel']);
-    await quit(window);
-  });
+    test('failure 17: what the refusal keeps from being lost', async () => {
+      const { window, id } = await begun('otter');
+      // What a script does without asking anybody.
+      await user.claude('-p', '--resume', id, '#say outsider');
+      await eventually(async () => (await textsOf(id)).includes('outsider'), PATIENCE_MS);
+      await user.prompt(window, '#say weasel');
+      await user.hears('weasel');
+      await eventually(async () => (await textsOf(id)).includes('weasel'), PATIENCE_MS);
+      assert.deepEqual(await textsOf(id), ['#say otter', 'otter', '#say weasel', 'weasel']);
+      await quit(window);
+    });
 
-  test('with when_open fork a copy up to the last written message takes the prompt', async () => {
-    const { window, id } = await begun('lynx');
-    const before = await transcriptOf(id);
-    const sent = await client.ask('send_and_wait', { session_id: id, text: '#say kitten', when_open: 'fork' });
-    assert.deepEqual([sent.ok, sent.via, sent.forkedFrom, sent.timedOut], [true, 'fork', id, false]);
-    const fork = String(sent.sessionId);
-    assert.notEqual(fork, id);
-    await eventually(async () => (await textsOf(fork)).includes('kitten'), PATIENCE_MS);
-    assert.deepEqual(await textsOf(fork), ['#say lynx', 'lynx', '#say kitten', 'kitten']);
-    assert.equal(await transcriptOf(id), before);
-    await quit(window);
+    test('with when_open fork a copy up to the last written message takes the prompt', async () => {
+      const { window, id } = await begun('lynx');
+      const before = await transcriptOf(id);
+      const sent = await client.ask('send_and_wait', { session_id: id, text: '#say kitten', when_open: 'fork' });
+      assert.deepEqual([sent.ok, sent.via, sent.forkedFrom, sent.timedOut], [true, 'fork', id, false]);
+      const fork = String(sent.sessionId);
+      assert.notEqual(fork, id);
+      await eventually(async () => (await textsOf(fork)).includes('kitten'), PATIENCE_MS);
+      assert.deepEqual(await textsOf(fork), ['#say lynx', 'lynx', '#say kitten', 'kitten']);
+      assert.equal(await transcriptOf(id), before);
+      await quit(window);
+    });
+
+    test('a terminal whose program was killed has its session no more, also when nobody has taken notice', async () => {
+      const { window, id } = await begun('lemming');
+      await settled(id, 1);
+      window.killUnnoticed();
+      const turn = await client.ask('send_and_wait', { session_id: id, text: '#say survivor' });
+      assert.deepEqual([turn.via, turn.timedOut], ['resume', false], JSON.stringify(turn));
+      await eventually(async () => (await textsOf(id)).includes('survivor'), PATIENCE_MS);
+      assert.deepEqual(await textsOf(id), ['#say lemming', 'lemming', '#say survivor', 'survivor']);
+      await window.close();
+    });
+
+    test('a session begun here and opened in a terminal later is seen, and nothing that was driven here is told again', async () => {
+      const { sessionId: id } = await client.create({ cwd: user.fixture.path('work') });
+      await client.ask('send_and_wait', { session_id: id, text: '#say driven' });
+      const { session } = await client.ask('get_session', { session_id: id });
+      const agentSessionId = String(Object(session).agentSessionId);
+      // It is live still, and lets go of what its user opens.
+      const window = await user.open('--resume', agentSessionId);
+      await isMirror(id);
+      await user.prompt(window, '#say terminal');
+      await user.hears('terminal');
+      await settled(id, 2);
+      assert.equal(
+        (await client.ask('send_prompt', { session_id: id, text: '#say x' })).code,
+        'SESSION_OPEN_ELSEWHERE',
+      );
+      await quit(window);
+      await client.until(id, 'parked');
+      const turn = await client.ask('send_and_wait', { session_id: id, text: '#say driven again' });
+      assert.deepEqual([turn.via, turn.timedOut], ['resume', false]);
+      await eventually(async () => (await textsOf(id)).includes('driven again'), PATIENCE_MS);
+      const events = await client.events(id, cursorOf(id, 0));
+      assert.deepEqual(
+        ids(events),
+        (await look(id)).messages.map(message => message.id),
+      );
+    });
   });
 
   test('with when_open wait a prompt is held, over a restart too, until the terminal is closed, and then follows what was said there', async () => {
@@ -218,39 +259,4 @@ describe('sessions that are open in a terminal, with the real Claude Code', () =
       await quit(window);
     });
   }
-
-  test('a terminal whose program was killed has its session no more, also when nobody has taken notice', async () => {
-    const { window, id } = await begun('lemming');
-    await settled(id, 1);
-    window.killUnnoticed();
-    const turn = await client.ask('send_and_wait', { session_id: id, text: '#say survivor' });
-    assert.deepEqual([turn.via, turn.timedOut], ['resume', false], JSON.stringify(turn));
-    await eventually(async () => (await textsOf(id)).includes('survivor'), PATIENCE_MS);
-    assert.deepEqual(await textsOf(id), ['#say lemming', 'lemming', '#say survivor', 'survivor']);
-    await window.close();
-  });
-
-  test('a session begun here and opened in a terminal later is seen, and nothing that was driven here is told again', async () => {
-    const { sessionId: id } = await client.create({ cwd: user.fixture.path('work') });
-    await client.ask('send_and_wait', { session_id: id, text: '#say driven' });
-    const { session } = await client.ask('get_session', { session_id: id });
-    const agentSessionId = String(Object(session).agentSessionId);
-    // It is live still, and lets go of what its user opens.
-    const window = await user.open('--resume', agentSessionId);
-    await isMirror(id);
-    await user.prompt(window, '#say terminal');
-    await user.hears('terminal');
-    await settled(id, 2);
-    assert.equal((await client.ask('send_prompt', { session_id: id, text: '#say x' })).code, 'SESSION_OPEN_ELSEWHERE');
-    await quit(window);
-    await client.until(id, 'parked');
-    const turn = await client.ask('send_and_wait', { session_id: id, text: '#say driven again' });
-    assert.deepEqual([turn.via, turn.timedOut], ['resume', false]);
-    await eventually(async () => (await textsOf(id)).includes('driven again'), PATIENCE_MS);
-    const events = await client.events(id, cursorOf(id, 0));
-    assert.deepEqual(
-      ids(events),
-      (await look(id)).messages.map(message => message.id),
-    );
-  });
 });

@@ -157,10 +157,9 @@ describe('sessions after crashes', () => {
 
   test(`failure 18: ${SESSIONS} sessions created and disposed leave no process, nor does a killed server`, async () => {
     const cwd = await project('many');
-    const made = [];
-    for (let at = 0; at < SESSIONS; at++) made.push(await create(cwd));
+    const made = await Promise.all(Array.from({ length: SESSIONS }, () => create(cwd)));
     await Promise.all(made.map(({ sessionId }) => client.send(sessionId, '#slow 1000 1000')));
-    for (const { sessionId } of made) await client.ask('dispose_session', { session_id: sessionId });
+    await Promise.all(made.map(({ sessionId }) => client.ask('dispose_session', { session_id: sessionId })));
     assert.deepEqual(await left(cwd), []);
     const { sessionId } = await create(cwd);
     await client.send(sessionId, '#tool Bash {"command": "setsid sleep 616 & sleep 617"}');

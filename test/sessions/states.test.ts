@@ -18,6 +18,7 @@ interface Stage {
 
 const ASK = '#tool Write {"file_path": "a", "content": "b"}';
 const LONG = '#slow 1000 1000';
+const MOST_LIVE = 4;
 
 /** Each line of the table of states: how it is brought about, and the statuses that are told from the creation on. */
 const transitions: readonly {
@@ -126,7 +127,7 @@ describe('states of sessions', () => {
   const start = async (more: Record<string, string> = {}) => {
     const env = {
       BOXSWAIN_SESSIONS_ROOTS: projects,
-      BOXSWAIN_SESSIONS_MAX_LIVE: '4',
+      BOXSWAIN_SESSIONS_MAX_LIVE: String(MOST_LIVE),
       HOME: join(scratch.path, 'home'),
     };
     server = await startServer({ directory: join(scratch.path, 'data'), env: { ...env, ...more } });
@@ -163,28 +164,31 @@ describe('states of sessions', () => {
     await scratch.remove();
   });
 
-  for (const { name, steps, told, reason } of transitions) {
-    test(name, async () => {
-      const stage = await open();
-      for (const step of steps) await step(stage);
-      await toldFrom(stage, told);
-      const { status, statusReason } = await client.session(stage.id);
-      assert.equal(status, told.at(-1));
-      if (reason) assert.match(statusReason ?? '', reason);
+  // No more at once than may live, as one that is idle would be parked.
+  describe('as the table has them', { concurrency: MOST_LIVE - 1 }, () => {
+    for (const { name, steps, told, reason } of transitions) {
+      test(name, async () => {
+        const stage = await open();
+        for (const step of steps) await step(stage);
+        await toldFrom(stage, told);
+        const { status, statusReason } = await client.session(stage.id);
+        assert.equal(status, told.at(-1));
+        if (reason) assert.match(statusReason ?? '', reason);
+        await stage.dispose();
+      });
+    }
+
+    test('created with a prompt, it runs as soon as it is ready', async () => {
+      const stage = await open({ prompt: '#say at once' });
+      await toldFrom(stage, ['starting', 'idle', 'running', 'idle']);
       await stage.dispose();
     });
-  }
-
-  test('created with a prompt, it runs as soon as it is ready', async () => {
-    const stage = await open({ prompt: '#say at once' });
-    await toldFrom(stage, ['starting', 'idle', 'running', 'idle']);
-    await stage.dispose();
   });
 
   test('the cap on live sessions parks the one that is idle longest; it resumes with its mode, model and memory', async () => {
     const first = await open({ permission_mode: 'acceptEdits', model: 'scripted' });
     await client.ask('send_and_wait', { session_id: first.id, text: '#say before' });
-    const others = [await open(), await open(), await open(), await open()];
+    const others = await Promise.all(Array.from({ length: MOST_LIVE }, () => open()));
     await first.until('parked');
     assert.deepEqual(await agentsOf({ cwd: first.cwd }), []);
     const turn = await client.ask('send_and_wait', { session_id: first.id, text: `${ASK}\n#recall` });
@@ -196,11 +200,8 @@ describe('states of sessions', () => {
   });
 
   test('with all live sessions busy there is no room for one more, and none is started', async () => {
-    const busy = [await open(), await open(), await open(), await open()];
-    for (const stage of busy) {
-      await stage.prompt(LONG);
-      await stage.until('running');
-    }
+    const busy = await Promise.all(Array.from({ length: MOST_LIVE }, () => open({ prompt: LONG })));
+    await Promise.all(busy.map(stage => stage.until('running')));
     const refused = await client.ask('create_session', { cwd: busy[0]?.cwd, agent: 'scripted' });
     assert.deepEqual([refused.httpStatus, refused.code], [429, 'CAPACITY_EXCEEDED']);
     for (const stage of busy) await stage.dispose();

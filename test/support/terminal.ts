@@ -45,7 +45,9 @@ export class Terminal implements AsyncDisposable {
   /** Of the program, not of what holds its terminal. */
   readonly pid: number;
   readonly #relay: ReturnType<typeof start>;
-  #shown = '';
+  /** Whole lines without colours and movements, and what came since as it came. */
+  #lines = '';
+  #rest = '';
   #isOver = false;
   #changed = Promise.withResolvers<void>();
 
@@ -53,7 +55,7 @@ export class Terminal implements AsyncDisposable {
     this.#relay = started;
     this.pid = pid;
     started.stdout.on('data', (text: string) => {
-      this.#shown += text;
+      this.#show(text);
       this.#wake();
     });
     // After the last of what it showed.
@@ -71,7 +73,7 @@ export class Terminal implements AsyncDisposable {
 
   /** All that was written to the screen, without colours and movements. What one read does not end with may stand in the next. */
   get text(): string {
-    return stripVTControlCharacters(this.#shown);
+    return this.#lines + stripVTControlCharacters(this.#rest);
   }
 
   /** Position for `until`: only what comes after it. */
@@ -95,6 +97,14 @@ export class Terminal implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** No control sequence goes on beyond a line. */
+  #show(text: string): void {
+    const shown = this.#rest + text;
+    const end = shown.lastIndexOf('\n') + 1;
+    this.#lines += stripVTControlCharacters(shown.slice(0, end));
+    this.#rest = shown.slice(end);
   }
 
   /** Whoever waits looks again. */
