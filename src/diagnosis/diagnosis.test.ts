@@ -11,7 +11,7 @@ import { clockCheck, schemaCheck } from './records.ts';
 
 describe('what doctor says', () => {
   it('of tables: up to date, older, or of a newer version, which is a fault', () => {
-    const known = migrationNames('postgres');
+    const known = migrationNames();
     assert.equal(schemaCheck(known).state, 'ok');
     assert.deepEqual([schemaCheck([]).state, schemaCheck([]).detail], ['warn', 'no tables yet']);
     assert.equal(schemaCheck(known.slice(0, 1)).state, 'warn');

@@ -42,7 +42,7 @@ function versionCheck({ version, versionNumber }: DatabaseFacts): Check {
 /** Whether the tables are those that this program knows. */
 export function schemaCheck(applied: readonly string[]): Check {
   const name = 'schema';
-  const known = migrationNames('postgres');
+  const known = migrationNames();
   const unknown = applied.filter(migration => !known.includes(migration));
   if (unknown.length > 0) {
     const detail = `written by a newer version of this program (${unknown.join(', ')})`;

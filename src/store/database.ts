@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
-import type { DialectName } from './migrations.ts';
 import type { Schema } from './schema.ts';
 
+export type DialectName = 'sqlite' | 'postgres';
 export type Tx = Transaction<Schema>;
 export type SqlValue = string | number | null;
 

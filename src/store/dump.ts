@@ -29,7 +29,7 @@ export function dump<Result>(db: Database, work: (snapshot: Snapshot) => Promise
   const isolated = db.dialect === 'postgres' ? reading.setIsolationLevel('repeatable read') : reading;
   return isolated.execute(tx =>
     work({
-      schemaVersion: schemaVersion(db.dialect),
+      schemaVersion: schemaVersion(),
       rows: () => allRows(db, tx),
       referencedBlobs: () => referencedBlobs({ kysely: tx }),
     }),

@@ -1,15 +1,11 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { DialectName } from '../migrations.ts';
+import { type Kysely, sql } from 'kysely';
+import type { Columns } from './columns.ts';
 
 /** Runs of Codegen that tasks stand for, and what is owed to their orchestrators. */
-export async function addCodegen(
-  db: Kysely<unknown>,
-  { text, dialect }: { text: RawBuilder<unknown>; dialect: DialectName },
-): Promise<void> {
-  const number = sql`bigint`;
+export async function addCodegen(db: Kysely<unknown>, { text, number, ordinal }: Columns): Promise<void> {
   await db.schema
     .createTable('codegen_run')
-    .addColumn('ordinal', dialect === 'sqlite' ? sql`integer` : sql`bigserial`, c => c.primaryKey())
+    .addColumn('ordinal', ordinal, c => c.primaryKey())
     .addColumn('id', text, c => c.notNull())
     .addColumn('caller', text, c => c.notNull())
     .addColumn('owner', text, c => c.notNull())

@@ -1,8 +1,9 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Kysely } from 'kysely';
+import { type Columns, tableOf } from './columns.ts';
 
-/** Who watches the fleet, how it looked last, and who changed what a moment ago. `text` compares bytewise. */
-export async function addFleet(db: Kysely<unknown>, text: RawBuilder<unknown>): Promise<void> {
-  const number = sql`bigint`;
+/** Who watches the fleet, how it looked last, and who changed what a moment ago. */
+export async function addFleet(db: Kysely<unknown>, columns: Columns): Promise<void> {
+  const { text, number } = columns;
   await db.schema
     .createTable('fleet_watch')
     .addColumn('name', text, c => c.primaryKey())
@@ -16,12 +17,12 @@ export async function addFleet(db: Kysely<unknown>, text: RawBuilder<unknown>): 
     .addColumn('provider', text, c => c.primaryKey())
     .addColumn('agents', text, c => c.notNull())
     .execute();
-  await db.schema
-    .createTable('fleet_change')
-    .addColumn('agent', text, c => c.notNull())
-    .addColumn('caller', text, c => c.notNull())
-    .addColumn('operation', text, c => c.notNull())
-    .addColumn('changed_at', number, c => c.notNull())
+  await tableOf(db, {
+    columns,
+    name: 'fleet_change',
+    texts: ['agent', 'caller', 'operation'],
+    numbers: ['changed_at'],
+  })
     .addPrimaryKeyConstraint('fleet_change_key', ['agent', 'caller'])
     .execute();
 }
