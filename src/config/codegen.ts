@@ -1,6 +1,25 @@
 import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
 import type { Config } from './config.ts';
+
+/** The service Codegen, and how its runs are looked at. */
+export const codegenSchema = z
+  .strictObject({
+    api_token: z.string().min(1).optional().describe('token for the Codegen API; with one, the toolset is served'),
+    api_token_file: z.string().optional().describe('file that holds the token, where api_token is not given'),
+    org_id: z.string().min(1).optional().describe('number of the organization at Codegen'),
+    base_url: z
+      .url({ protocol: /^https?$/ })
+      .default('https://api.codegen.com')
+      .describe('address of the Codegen API, to which the token is sent'),
+    prompt_context: z
+      .boolean()
+      .default(true)
+      .describe('whether repository, branch, pull request and task are named in the prompt too'),
+    poll_seconds: z.number().min(0.05).max(60).default(5).describe('time between two looks at runs that go on'),
+  })
+  .prefault({});
 
 /** Whether the tools for Codegen are listed: with a token, or because somebody asks for them by name. */
 export function offersCodegen({ codegen, toolsets }: Pick<Config, 'codegen' | 'toolsets'>): boolean {
