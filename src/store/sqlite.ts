@@ -102,8 +102,10 @@ class SqliteStoreDatabase implements Database {
     return lines.filter(line => line !== 'ok').map(line => `database file: ${line}`);
   }
 
-  close(): Promise<void> {
-    return this.kysely.destroy();
+  async close(): Promise<void> {
+    await this.kysely.destroy();
+    // Kysely closes only what it has used, and closing twice does no harm.
+    this.#raw.close();
   }
 }
 

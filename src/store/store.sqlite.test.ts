@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import BetterSqlite from 'better-sqlite3';
@@ -110,6 +110,15 @@ describe('SQLite: the file', () => {
       assert.equal(await second.events.lastSeq('s'), 1);
       await second.close();
       assert.equal((await stat(path)).mode & 0o777, 0o600);
+    }));
+
+  it('is let go of when the store is closed, also when nobody had asked it anything', () =>
+    useFile(async path => {
+      const store = await createSqliteStore({ path });
+      await store.close();
+      await store.close();
+      // What belongs to open connections goes with the last one.
+      assert.deepEqual(await readdir(dirname(path)), ['records.db']);
     }));
 
   it('of a newer version, or of something else, is refused', () =>
