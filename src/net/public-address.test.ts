@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import { isPublicAddress } from './public-address.ts';
 
 test('addresses of the internet are public', () => {
-  for (const address of ['1.1.1.1', '93.184.216.34', '172.32.0.1', '100.128.0.1', '2606:4700::1111', '2a00:1450::1']) {
+  for (const address of '1.1.1.1 8.8.8.8 93.184.216.34 172.32.0.1 192.169.0.1 100.128.0.1 2606:4700::1111 2a00:1450::1'.split(
+    ' ',
+  )) {
     assert.equal(isPublicAddress(address), true, address);
   }
 });
@@ -22,6 +24,7 @@ test('private, local, shared, multicast and metadata addresses are not public', 
 });
 
 test('what is no address is not public', () => {
+  for (const text of ['', 'localhost', '1.1.1.1.']) assert.equal(isPublicAddress(text), false, text);
   fc.assert(fc.property(fc.string(), text => assert.equal(isPublicAddress(`${text}!`), false)));
 });
 
