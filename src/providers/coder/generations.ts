@@ -166,15 +166,10 @@ export class Generations {
 }
 
 /** Those that would be used rather than this one; all, where there is none. */
-const before = <Path extends string>(paths: readonly Path[], known: string | null): readonly Path[] =>
-  known === null
-    ? paths
-    : paths.slice(
-        0,
-        Math.max(
-          0,
-          paths.findIndex(path => path === known),
-        ),
-      );
+function before<Path extends string>(paths: readonly Path[], known: string | null): readonly Path[] {
+  if (known === null) return paths;
+  const names: readonly string[] = paths;
+  return paths.slice(0, Math.max(0, names.indexOf(known)));
+}
 
 const nameOf = (api: ApiChoice): string => (api === 'auto' ? 'tasks-v2, tasks-experimental, chats' : api);
