@@ -1,43 +1,29 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Blobs } from '../blobs/blobs.ts';
-import { createDirectoryBlobs } from '../blobs/directory.ts';
 import { AppError } from '../errors/app-error.ts';
 import { NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
-import { createInProcessBus } from '../fabric/in-process.ts';
 import { currentScope, inScope } from '../telemetry/scope.ts';
 import { decodeMessage, encodeMessage, ProtocolError, SPILL_BYTES } from './envelope.ts';
+import { type Linked, openLinked } from '../../test/support/linked.ts';
 import { hubHandlers, workerHandlers } from '../../test/support/unused-handlers.ts';
-import { askHub, askWorker, type Link, NotHere, serveHub, serveWorker, type WorkerHandlers } from './link.ts';
+import { askHub, askWorker, type Link, NotHere, serveHub, serveWorker } from './link.ts';
 
-let directory: string;
+let linked: Linked;
 let blobs: Blobs;
 let hub: Link;
 let worker: Link;
-let errors: { error: unknown; reference: string }[];
+let errors: Linked['errors'];
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'link-'));
-  blobs = await createDirectoryBlobs(directory);
-  const bus = createInProcessBus();
-  hub = { fabric: bus.connect({ hub: 'h1' }), blobs };
-  worker = { fabric: bus.connect({ worker: 'w1' }), blobs };
-  errors = [];
+  linked = await openLinked({ isDirect: false });
+  ({ blobs, hub, worker, errors } = linked);
 });
+afterEach(() => linked.close());
 
-afterEach(async () => {
-  await Promise.all([hub.fabric.close(), worker.fabric.close()]);
-  await rm(directory, { recursive: true });
-});
-
-const onError = (error: unknown, { reference }: { reference: string }) => void errors.push({ error, reference });
-const serving = (some: Partial<WorkerHandlers>) =>
-  serveWorker(worker, { worker: 'w1', handlers: workerHandlers(some), onError });
+const serving: Linked['serving'] = some => linked.serving(some);
 const held = { workspaceId: 'ws_1', epoch: 1 };
 const options = { worker: 'w1', timeoutMs: 30_000 };
 const storedBlobs = async () => (await Array.fromAsync(blobs.list({ olderThanMs: -1000 }))).length;
@@ -207,7 +193,7 @@ describe('asking a worker', () => {
       encodeMessage({ ok: true, body: { workspaces: 'many' } }, blobs),
     );
     await assert.rejects(askWorker(hub, 'worker.status', {}, options), ProtocolError);
-    await serveHub(hub, { handlers: hubHandlers({}), onError });
+    await serveHub(hub, { handlers: hubHandlers({}), onError: linked.onError });
     const message = await encodeMessage({ verb: 'toString', body: {} }, blobs);
     const reply = await decodeMessage(await worker.fabric.request({ hub: 'any' }, message, options), blobs);
     assert.match(JSON.stringify(reply), /INTERNAL_ERROR/);
@@ -221,7 +207,7 @@ describe('asking a hub', () => {
     await assert.rejects(ask(), NobodyThere);
     const close = await serveHub(hub, {
       handlers: hubHandlers({ 'worker.beat': async (_, { from }) => ({ isLive: from === 'w1', isDraining: false }) }),
-      onError,
+      onError: linked.onError,
     });
     assert.deepEqual(await ask(), { isLive: true, isDraining: false });
     await close();

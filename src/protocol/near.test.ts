@@ -1,40 +1,24 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { createDirectoryBlobs } from '../blobs/directory.ts';
 import { AppError } from '../errors/app-error.ts';
 import { NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
-import { createInProcessBus } from '../fabric/in-process.ts';
 import { currentScope, inScope } from '../telemetry/scope.ts';
-import { workerHandlers } from '../../test/support/unused-handlers.ts';
-import { askWorker, type Link, NotHere, serveWorker, type WorkerHandlers } from './link.ts';
+import { type Linked, openLinked } from '../../test/support/linked.ts';
+import { askWorker, type Link, NotHere, type WorkerHandlers } from './link.ts';
 
 type Submit = WorkerHandlers['run.submit'];
 
-let directory: string;
+let linked: Linked;
 let hub: Link;
-let worker: Link;
-let errors: { error: unknown; reference: string }[];
+let errors: Linked['errors'];
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'near-'));
-  const blobs = await createDirectoryBlobs(directory);
-  const bus = createInProcessBus({ isDirect: true });
-  hub = { fabric: bus.connect({ hub: 'h1' }), blobs };
-  worker = { fabric: bus.connect({ worker: 'w1' }), blobs };
-  errors = [];
+  linked = await openLinked({ isDirect: true });
+  ({ hub, errors } = linked);
 });
+afterEach(() => linked.close());
 
-afterEach(async () => {
-  await Promise.all([hub.fabric.close(), worker.fabric.close()]);
-  await rm(directory, { recursive: true });
-});
-
-const onError = (error: unknown, { reference }: { reference: string }) => void errors.push({ error, reference });
-const serving = (submit: Submit) =>
-  serveWorker(worker, { worker: 'w1', handlers: workerHandlers({ 'run.submit': submit }), onError });
+const serving = (submit: Submit) => linked.serving({ 'run.submit': submit });
 const request = {
   ...{ workspaceId: 'ws_1', epoch: 1, commandId: 'task_1', waitMs: 1, detached: false },
   job: { kind: 'lint' as const, paths: ['.'], timeoutSeconds: 1 },

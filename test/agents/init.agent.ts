@@ -1,25 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { installAgent } from '../../scripts/install-agents.ts';
-import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 import { provesConnection } from './connected-client.ts';
+import { serverOfFile } from './server-of-file.ts';
 
 const LIMIT = { timeout: 300_000 };
-let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
-let server: RunningServer;
-before(async () => {
-  scratch = await scratchDirectory();
-  server = await startServer({ directory: scratch.path });
-}, LIMIT);
-after(async () => {
-  await server.stop();
-  await scratch.remove();
-}, LIMIT);
+const server = serverOfFile(LIMIT);
 
 test('Gemini CLI uses what boxswain init writes, by a process and by an address', LIMIT, async () => {
   const { program } = await installAgent('gemini');
-  await provesConnection(server.url, {
+  await provesConnection(server().url, {
     name: 'gemini-cli',
     program,
     // Without a terminal it offers only what it may use without asking.
@@ -35,7 +26,7 @@ test('Gemini CLI uses what boxswain init writes, by a process and by an address'
 
 test('OpenCode uses what boxswain init writes, by a process and by an address', LIMIT, async () => {
   const { program } = await installAgent('opencode');
-  await provesConnection(server.url, {
+  await provesConnection(server().url, {
     name: 'opencode',
     program,
     words: ['run', '#say', 'hello'],

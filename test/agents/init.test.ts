@@ -1,25 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { installAgent } from '../../scripts/install-agents.ts';
-import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 import { provesConnection } from './connected-client.ts';
+import { serverOfFile } from './server-of-file.ts';
 
 const LIMIT = { timeout: 300_000 };
-let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
-let server: RunningServer;
-before(async () => {
-  scratch = await scratchDirectory();
-  server = await startServer({ directory: scratch.path });
-}, LIMIT);
-after(async () => {
-  await server.stop();
-  await scratch.remove();
-}, LIMIT);
+const server = serverOfFile(LIMIT);
 
 test('Claude Code uses what boxswain init writes, by a process and by an address', LIMIT, async () => {
   const { program } = await installAgent('claude');
-  await provesConnection(server.url, {
+  await provesConnection(server().url, {
     name: 'claude-code',
     program,
     words: ['-p', '#tool WaitForMcpServers {}\n#say hello'],
@@ -39,7 +30,7 @@ test('Claude Code uses what boxswain init writes, by a process and by an address
 
 test('Codex uses what boxswain init writes, by a process and by an address', LIMIT, async () => {
   const { program } = await installAgent('codex');
-  await provesConnection(server.url, {
+  await provesConnection(server().url, {
     name: 'codex',
     program: join(dirname(program), 'codex'),
     // Its servers are there before it asks the model.

@@ -16,6 +16,17 @@ interface Reply {
   readonly body: Json;
 }
 
+/** The stage over HTTP, all operations and commands. */
+const serve = ({ hub }: Stage, more: object = {}): Promise<RunningHttp> =>
+  startHttp({
+    hub,
+    operations: allOperations,
+    commands: allOperations.filter(({ toolset }) => toolset === 'codegen'),
+    config: configSchema.parse({ directory: '/unused', http: { port: 0 }, ...more }),
+    log: silentLog,
+    version: '0.0.0',
+  });
+
 describe('two callers with tokens of their own over HTTP', () => {
   let stage: Stage;
   let http: RunningHttp;
@@ -58,10 +69,7 @@ describe('two callers with tokens of their own over HTTP', () => {
 
   before(async () => {
     stage = await openStage();
-    const config = configSchema.parse({ directory: '/unused', http: { port: 0 } });
-    const commands = allOperations.filter(({ toolset }) => toolset === 'codegen');
-    const parts = { hub: stage.hub, operations: allOperations, commands, config, log: silentLog, version: '0.0.0' };
-    http = await startHttp(parts);
+    http = await serve(stage);
     for (const [caller, scopes] of [
       [ada, ['mcp:tools']],
       [eve, ['sandbox:read', 'sandbox:write']],
@@ -150,14 +158,7 @@ describe('two callers with tokens of their own over HTTP', () => {
   });
 
   test('a server that is read-only is so for everybody and everything', async () => {
-    const config = configSchema.parse({ directory: '/unused', http: { port: 0 }, read_only: true });
-    const served = await startHttp({
-      hub: stage.hub,
-      operations: allOperations,
-      config,
-      log: silentLog,
-      version: '0.0.0',
-    });
+    const served = await serve(stage, { read_only: true });
     try {
       const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
       assert.equal((await fetch(`${served.url}/api/operations/workspace_create`, options)).status, 403);
@@ -170,14 +171,7 @@ describe('two callers with tokens of their own over HTTP', () => {
 
 test('limits are answered with 429, when to come back, and what to do', async () => {
   const stage = await openStage({ workspaces: 1, calls_per_minute: 5 });
-  const config = configSchema.parse({ directory: '/unused', http: { port: 0 } });
-  const served = await startHttp({
-    hub: stage.hub,
-    operations: allOperations,
-    config,
-    log: silentLog,
-    version: '0.0.0',
-  });
+  const served = await serve(stage);
   try {
     const made = await stage.made(ada, 'api_token_create', { name: 'test', scopes: ['mcp:tools'] });
     const ask = () =>

@@ -1,21 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../../log/log.ts';
 import type { Boxd, Talk, TalkEnd } from '../../sandbox/boxd/boxd.ts';
 import {
   type AgentChild,
   type AgentProcess,
   type AgentStarter,
-  COMPLAINTS_LENGTH,
   type Exit,
   exitText,
-  GRACE_MS,
   type Launch,
   MARK,
   type StartAgent,
 } from '../processes/agent-process.ts';
+import { askToEnd, complaintsOf } from '../processes/ending.ts';
 
 const WORKSPACE = '/workspace';
 
@@ -52,23 +50,15 @@ export class BoxedProcesses implements AgentStarter {
       env: { ...environment, [MARK]: id },
       mark: `${MARK}=${id}`,
     });
-    let complaints = '';
-    talk.stderr.setEncoding('utf8').on('data', (text: string) => {
-      complaints = (complaints + text).slice(-COMPLAINTS_LENGTH);
-    });
     const exited = exitOf(talk, gone);
     const child = new BoxedChild(talk, exited);
     return {
       pid: 0,
       child,
       exited,
-      complaints: () => complaints,
-      async end({ graceMs = GRACE_MS } = {}) {
-        talk.stdin.end();
-        const patience = new AbortController();
-        const late = delay(graceMs, 'late', { signal: patience.signal }).catch(() => 'ended');
-        if ((await Promise.race([exited, late])) === 'late') talk.kill();
-        patience.abort();
+      complaints: complaintsOf(talk.stderr),
+      async end({ graceMs } = {}) {
+        await askToEnd({ stdin: talk.stdin, over: exited, graceMs, kill: () => talk.kill() });
         const exit = await exited;
         log.debug({ kind, exit: exitText(exit) }, 'an agent in a box was ended');
         return exit;

@@ -59,9 +59,6 @@ export interface AgentStarter {
 
 /** A variable of each agent's environment with a value of its own: agents hide those with KEY, SECRET or TOKEN in their name. */
 export const MARK = 'BOXSWAIN_AGENT_PROCESS';
-/** Of what an agent complains about, the last. */
-export const COMPLAINTS_LENGTH = 4096;
-export const GRACE_MS = 2000;
 
 /** How an end reads in `The agent exited (…)`. */
 export const exitText = ({ code, signal, reason }: Exit): string => reason ?? signal ?? `code ${code ?? 'unknown'}`;

@@ -4,21 +4,19 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { readlink } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isProcessThere, type ProcessName, processNameOf } from '../../../ids/process-name.ts';
 import type { Log } from '../../../log/log.ts';
 import { agentUnavailable } from '../unavailable.ts';
 import {
   type AgentProcess,
   type AgentStarter,
-  COMPLAINTS_LENGTH,
   type Exit,
   exitText,
-  GRACE_MS,
   type Launch,
   MARK,
   type StartAgent,
 } from './agent-process.ts';
+import { askToEnd, complaintsOf } from './ending.ts';
 import { type ProcessRecord, ProcessRecords } from './records.ts';
 import { killTree, membersOf, type ProcessTree } from './tree.ts';
 
@@ -98,10 +96,7 @@ export class AgentProcesses implements AgentStarter {
 
   #watch(started: { child: Child; id: string; kind: string; tree: ProcessTree }): AgentProcess {
     const { child, id, kind, tree } = started;
-    let complaints = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      complaints = (complaints + text).slice(-COMPLAINTS_LENGTH);
-    });
+    const complaints = complaintsOf(child.stderr);
     // A write to a process that has ended is told by its exit.
     child.stdin.on('error', () => undefined);
     const over = new Promise<Exit>(resolve => {
@@ -117,14 +112,9 @@ export class AgentProcesses implements AgentStarter {
       pid: child.pid ?? -1,
       child,
       exited,
-      complaints: () => complaints,
-      end: async ({ graceMs = GRACE_MS } = {}) => {
-        child.stdin.end();
-        const patience = new AbortController();
-        const late = delay(graceMs, 'late', { signal: patience.signal }).catch(() => 'ended');
-        const first = await Promise.race([over, late]);
-        patience.abort();
-        if (first === 'late') await killTree(tree, { withinMs: KILL_MS });
+      complaints,
+      end: async ({ graceMs } = {}) => {
+        await askToEnd({ stdin: child.stdin, over, graceMs, kill: () => killTree(tree, { withinMs: KILL_MS }) });
         const exit = await exited;
         this.#log.debug({ kind, exit: exitText(exit) }, 'an agent was ended');
         return exit;
