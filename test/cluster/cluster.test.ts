@@ -27,7 +27,7 @@ describe('a cluster of two hubs and two workers', () => {
   let cluster: Cluster;
   const hub = (index: number) => cluster.hubs[index]?.url ?? assert.fail('no such hub');
   before(async () => {
-    cluster = await startCluster({ hubs: 2, workers: 2 });
+    cluster = await startCluster({ hubs: 2, workers: 2, env: { BOXSWAIN_CLUSTER_LEASE_SECONDS: '5' } });
   });
   after(() => cluster.close());
 

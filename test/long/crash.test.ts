@@ -9,7 +9,7 @@ import { leftovers } from '../support/leftovers.ts';
 import { runCli, type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 
 /** 100 for the long form, `npm run test:crash`. */
-const ROUNDS = Number(process.env.BOXSWAIN_TEST_ROUNDS ?? 3);
+const ROUNDS = Number(process.env.BOXSWAIN_TEST_ROUNDS ?? 2);
 const EXTRA_ROUNDS = 20;
 const CLIENTS = 4;
 /** Nothing may go because it was unused while the test runs. */

@@ -8,7 +8,7 @@ import { footprint, leftovers } from '../support/leftovers.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 
 /** 1,000 for the long form, `npm run test:soak`. */
-const WORKSPACES = Number(process.env.BOXSWAIN_TEST_WORKSPACES ?? 60);
+const WORKSPACES = Number(process.env.BOXSWAIN_TEST_WORKSPACES ?? 40);
 const AT_ONCE = Math.min(50, WORKSPACES / 2);
 /** As many as it takes until heap and allocator have the size that this load needs. */
 const WARM_UP = Math.min(WORKSPACES, 300);
