@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { Callers } from './support/callers.ts';
 import { sharesBetween, usageOf } from './support/cpu.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,10 +10,10 @@ import { CALLERS, type Footprint, type MeasuredCluster, startMeasured } from './
 
 /** The long form, `npm run test:load`: 1,000 idle and 100 active workspaces over 4 workers for 10 minutes. */
 const setting = (name: string, usual: number): number => Number(process.env[`BOXSWAIN_LOAD_${name}`] ?? usual);
-const IDLE = setting('IDLE', 40);
-const ACTIVE = setting('ACTIVE', 8);
-const SECONDS = setting('SECONDS', 20);
-const WORKERS = setting('WORKERS', 4);
+const IDLE = setting('IDLE', 10);
+const ACTIVE = setting('ACTIVE', 4);
+const SECONDS = setting('SECONDS', 5);
+const WORKERS = setting('WORKERS', 2);
 const MAKERS = 8;
 const LIMIT = { timeout: SECONDS * 3_000 + IDLE * 2_000 + 240_000 };
 
@@ -23,13 +23,13 @@ const LIVE_SLACK_BYTES = 8 * 1024 * 1024;
 const RESIDENT_SLACK_BYTES = 96 * 1024 * 1024;
 const DESCRIPTOR_SLACK = 8;
 /** Boxes without a call are stopped after this; then what is left is what idle workspaces take. */
-const IDLE_STOP_SECONDS = 5;
+const IDLE_STOP_SECONDS = setting('IDLE_STOP_SECONDS', 2);
 /** Of linear growth. */
 const SCALE = 0.8;
 /** From here on a machine, or the one thread of a process, has no more to give. */
 const FULL = 0.85;
 /** Enough to keep one worker process busy. */
-const RUNNERS = 32;
+const RUNNERS = setting('RUNNERS', 8);
 
 const reports: Record<string, unknown> = { cores: cpus().length };
 after(async () => {
@@ -39,56 +39,27 @@ after(async () => {
   await writeFile(`${path}.json`, `${JSON.stringify(reports, null, 2)}\n`);
 });
 
-const TITLE = `${IDLE} idle and ${ACTIVE} active workspaces over ${WORKERS} workers for ${SECONDS} s: nothing grows`;
-test(TITLE, LIMIT, async context => {
-  const cluster = await startMeasured({
+let cluster: MeasuredCluster;
+before(async () => {
+  cluster = await startMeasured({
     hubs: 2,
-    workers: WORKERS,
+    workers: 1,
     env: {
-      BOXSWAIN_WORKER_SLOTS: String(IDLE + ACTIVE),
+      BOXSWAIN_WORKER_SLOTS: String(Math.max(IDLE + ACTIVE, RUNNERS)),
       BOXSWAIN_SANDBOX_IDLE_STOP_SECONDS: String(IDLE_STOP_SECONDS),
       BOXSWAIN_WORKER_DRAIN_SECONDS: '0',
     },
   });
-  const callers = new Callers(cluster.url, ACTIVE + MAKERS);
-  try {
-    await callers.makeWorkspaces(IDLE, MAKERS);
-    const active = await callers.makeWorkspaces(ACTIVE, MAKERS);
-    // As long as the heap takes to have the size that this load needs.
-    await callers.runFor(Math.max(SECONDS / 2, 10), active);
-    const before = await settled(cluster);
-    const usedBefore = usageOf(cluster.pids());
-    const rate = await callers.runFor(SECONDS, active);
-    const { shares, machine } = sharesBetween(usedBefore, usageOf(cluster.pids()));
-    const later = await settled(cluster);
-    const growth = later.map((now, at) => ({ name: now.name, before: before[at] ?? assert.fail(), after: now }));
-    reports.steady = { runsPerSecond: rate, machine, shares, growth };
-    for (const { name, before: then, after: now } of growth)
-      context.diagnostic(
-        `${name}: live ${mb(then.liveBytes)} → ${mb(now.liveBytes)} MB, resident ${mb(then.residentBytes)} → ` +
-          `${mb(now.residentBytes)} MB, descriptors ${then.descriptors} → ${now.descriptors}`,
-      );
-    context.diagnostic(`${rate.toFixed(1)} runs/s, ${percent(machine)} of the machine; ${describe(shares)}`);
-    for (const { name, before: then, after: now } of growth) {
-      assert.ok(now.liveBytes < then.liveBytes + LIVE_SLACK_BYTES, `live memory of ${name}`);
-      assert.ok(now.residentBytes < then.residentBytes + RESIDENT_SLACK_BYTES, `resident memory of ${name}`);
-      assert.ok(now.descriptors <= then.descriptors + DESCRIPTOR_SLACK, `descriptors of ${name}`);
-    }
-  } finally {
-    callers.close();
-    await cluster.close();
-  }
-});
+}, LIMIT);
+after(() => cluster?.close(), LIMIT);
 
 test('runs of Python grow with a second worker process, where cores allow', LIMIT, async context => {
-  const env = { BOXSWAIN_WORKER_DRAIN_SECONDS: '0', BOXSWAIN_WORKER_SLOTS: String(RUNNERS) };
-  const cluster = await startMeasured({ hubs: 2, workers: 1, env });
   const callers = new Callers(cluster.url, RUNNERS);
-  const seconds = Math.min(Math.max(SECONDS / 2, 5), 60);
+  const seconds = Math.min(SECONDS / 2, 60);
   try {
     const measure = async () => {
       const workspaces = await callers.makeWorkspaces(RUNNERS, MAKERS);
-      await callers.runFor(3, workspaces);
+      await callers.runFor(Math.min(SECONDS / 2, 3), workspaces);
       const before = usageOf(cluster.pids());
       const rate = await callers.runFor(seconds, workspaces);
       const used = sharesBetween(before, usageOf(cluster.pids()));
@@ -111,7 +82,38 @@ test('runs of Python grow with a second worker process, where cores allow', LIMI
     if (wasBound && hasCores) assert.ok(growth >= 2 * SCALE, `${growth.toFixed(2)}×, and cores were left`);
   } finally {
     callers.close();
-    await cluster.close();
+  }
+});
+
+const TITLE = `${IDLE} idle and ${ACTIVE} active workspaces over ${WORKERS} workers for ${SECONDS} s: nothing grows`;
+test(TITLE, LIMIT, async context => {
+  while (cluster.workers.length < WORKERS) await cluster.startWorker();
+  const callers = new Callers(cluster.url, ACTIVE + MAKERS);
+  try {
+    await callers.makeWorkspaces(IDLE, MAKERS);
+    const active = await callers.makeWorkspaces(ACTIVE, MAKERS);
+    // As long as the heap takes to have the size that this load needs.
+    await callers.runFor(SECONDS / 2, active);
+    const before = await settled(cluster);
+    const usedBefore = usageOf(cluster.pids());
+    const rate = await callers.runFor(SECONDS, active);
+    const { shares, machine } = sharesBetween(usedBefore, usageOf(cluster.pids()));
+    const later = await settled(cluster);
+    const growth = later.map((now, at) => ({ name: now.name, before: before[at] ?? assert.fail(), after: now }));
+    reports.steady = { runsPerSecond: rate, machine, shares, growth };
+    for (const { name, before: then, after: now } of growth)
+      context.diagnostic(
+        `${name}: live ${mb(then.liveBytes)} → ${mb(now.liveBytes)} MB, resident ${mb(then.residentBytes)} → ` +
+          `${mb(now.residentBytes)} MB, descriptors ${then.descriptors} → ${now.descriptors}`,
+      );
+    context.diagnostic(`${rate.toFixed(1)} runs/s, ${percent(machine)} of the machine; ${describe(shares)}`);
+    for (const { name, before: then, after: now } of growth) {
+      assert.ok(now.liveBytes < then.liveBytes + LIVE_SLACK_BYTES, `live memory of ${name}`);
+      assert.ok(now.residentBytes < then.residentBytes + RESIDENT_SLACK_BYTES, `resident memory of ${name}`);
+      assert.ok(now.descriptors <= then.descriptors + DESCRIPTOR_SLACK, `descriptors of ${name}`);
+    }
+  } finally {
+    callers.close();
   }
 });
 
