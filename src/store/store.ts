@@ -170,12 +170,12 @@ export interface WorkspaceStore {
   expired(): Promise<WorkspaceRecord[]>;
 }
 
+/** A task to be inserted; unless it says when it was made, it is made now. */
+export type NewTask = Omit<TaskRecord, 'createdAt'> & { readonly createdAt?: number };
+
 export interface TaskStore {
   /** Throws CAPACITY_EXCEEDED when `perCaller` of its caller have not ended. */
-  insert(
-    task: Omit<TaskRecord, 'createdAt'> & { createdAt?: number },
-    options?: { perCaller?: number },
-  ): Promise<TaskRecord>;
+  insert(task: NewTask, options?: { perCaller?: number }): Promise<TaskRecord>;
   get(id: string): Promise<TaskRecord | undefined>;
   /** One legal step of queued -> running -> ended; false (and nothing changed) where the step is not legal. */
   start(id: string, at: { worker: string; epoch: number; sequence: number }): Promise<boolean>;

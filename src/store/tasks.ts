@@ -4,10 +4,10 @@ import { decodeCursor, pageOf } from './cursor.ts';
 import type { BulkTable, Database, SqlValue, Tx } from './database.ts';
 import { createAppender } from './events.ts';
 import { pruneInSteps } from './prune.ts';
-import { overLimit } from './quota.ts';
 import type { JsonObject, TaskRecord } from './rows.ts';
 import { createRowsReader, jsonObject } from './rows-reader.ts';
-import type { TaskStore } from './store.ts';
+import { requireTaskRoom } from './task-room.ts';
+import type { NewTask, TaskStore } from './store.ts';
 import { definedOf } from './workspaces.ts';
 
 export const taskColumns = [
@@ -85,10 +85,10 @@ const HUB_EPOCH = 0;
 export function createTaskStore(db: Database): TaskStore {
   const reader = createRowsReader<TaskRecord>(db, { table: 'task', schema: taskSchema });
   const append = createAppender(db);
-  const inserted = async (on: Pick<Tx, 'insertInto'>, task: Parameters<TaskStore['insert']>[0]) => {
+  const inserted = async (on: Pick<Tx, 'insertInto'>, task: NewTask) => {
     const row = await on
       .insertInto('task')
-      .values({ ...rowOf(task), created_at: task.createdAt ?? db.now })
+      .values(taskRowOf(task, db))
       .returning(taskColumns)
       .executeTakeFirstOrThrow();
     return reader.one(row);
@@ -99,14 +99,7 @@ export function createTaskStore(db: Database): TaskStore {
       perCaller === undefined
         ? inserted(db.kysely, task)
         : db.write(async tx => {
-            await db.lock(tx, `tasks ${task.caller}`);
-            const { count } = await tx
-              .selectFrom('task')
-              .select(eb => eb.fn.countAll<number>().as('count'))
-              .where('caller', '=', task.caller)
-              .where('completed_at', 'is', null)
-              .executeTakeFirstOrThrow();
-            if (count >= perCaller) throw overLimit('tasks', perCaller);
+            await requireTaskRoom(tx, { db, caller: task.caller, perCaller });
             return await inserted(tx, task);
           }),
 
@@ -256,6 +249,12 @@ export function createTaskStore(db: Database): TaskStore {
       ),
   };
 }
+
+/** The row of a new task; unless it says when it was made, it is made now. */
+export const taskRowOf = (task: NewTask, { now }: Pick<Database, 'now'>) => ({
+  ...rowOf(task),
+  created_at: task.createdAt ?? now,
+});
 
 const rowOf = (task: Omit<TaskRecord, 'createdAt'>) => ({
   id: task.id,

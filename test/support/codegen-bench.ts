@@ -3,6 +3,7 @@ import { startHttp } from '../../src/http/server.ts';
 import type { Hub } from '../../src/hub/hub.ts';
 import { silentLog } from '../../src/log/log.ts';
 import { allOperations, selectOperations } from '../../src/operations/registry.ts';
+import type { Store } from '../../src/store/store.ts';
 import { type Answer, post } from './codegen-server.ts';
 import { type FakeCodegen, type FakeCodegenOptions, startFakeCodegen } from './fake-codegen/fake-codegen.ts';
 import { type Bench, openBench } from './hub-under-test.ts';
@@ -21,13 +22,16 @@ export async function codegenBench(
   options: {
     fake?: FakeCodegenOptions;
     codegen?: object;
+    limits?: object;
+    /** Default: SQLite of its own. */
+    store?: Store;
     origins?: readonly string[];
     host?: string;
     port?: number;
   } = {},
 ): Promise<CodegenBench> {
   const fake = await startFakeCodegen(options.fake);
-  const bench = await openBench();
+  const bench = await openBench({ store: options.store });
   const codegen = {
     api_token: fake.token,
     org_id: fake.orgId,
@@ -35,7 +39,7 @@ export async function codegenBench(
     poll_seconds: 0.05,
     ...options.codegen,
   };
-  const hub = await bench.hub({ config: { codegen } });
+  const hub = await bench.hub({ config: { codegen, limits: options.limits } });
   const { http } = configSchema.parse({
     directory: '/nowhere',
     http: { host: options.host, port: options.port ?? 0, allowed_origins: options.origins ?? [] },

@@ -11,6 +11,7 @@ import type { Turn } from '../../src/operations/operation.ts';
 import type { AgentProvider } from '../../src/providers/provider.ts';
 import type { WorkspaceRecord } from '../../src/store/rows.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
+import type { Store } from '../../src/store/store.ts';
 import { ScriptedWorker, type ScriptedWorkerOptions } from './scripted-worker.ts';
 import { scratchDirectory } from './server.ts';
 
@@ -33,14 +34,15 @@ export interface HubSetup {
     readonly sessions?: object;
     readonly fleet?: object;
     readonly codegen?: object;
+    readonly limits?: object;
   };
   readonly providers?: readonly AgentProvider[];
 }
 
-/** A hub on the real SQLite store, blobs and fabric. Hubs of one bench share them, as processes do. */
-export async function openBench() {
+/** A hub on the real SQLite store, or the given one, blobs and fabric. Hubs of one bench share them, as processes do. */
+export async function openBench({ store: given }: { store?: Store } = {}) {
   const scratch = await scratchDirectory();
-  const store = await createSqliteStore({ path: join(scratch.path, 'records.db') });
+  const store = given ?? (await createSqliteStore({ path: join(scratch.path, 'records.db') }));
   const blobs = await createDirectoryBlobs(join(scratch.path, 'blobs'));
   const hubs: Hub[] = [];
   const workers: ScriptedWorker[] = [];

@@ -86,7 +86,8 @@ export class Deliveries {
     };
     const caller = children[0]?.caller ?? '';
     const resume = { id, caller, runId: before.id, orchestratorRunId: null };
-    const record = await book.open(resume, { body, operation: 'codegen_resume' });
+    // What is owed is delivered, however much its caller has under way.
+    const record = await book.open(resume, { body, operation: 'codegen_resume', isCounted: false });
     if (!(await store.codegen.claim(ids, id))) {
       return await book.end(record, { ...body, state: 'cancelled', error: 'another hub delivers these results' });
     }

@@ -29,15 +29,15 @@ export class RunBook {
     this.#parts = parts;
   }
 
-  /** Stores a task before its run is asked for. */
+  /** Stores a task before its run is asked for. Throws CAPACITY_EXCEEDED for one more than its caller may have, where `isCounted`. */
   async open(
     record: Pick<CodegenRecord, 'id' | 'caller' | 'runId' | 'orchestratorRunId'>,
-    { body, operation }: { body: RunBody; operation: string },
+    { body, operation, isCounted }: { body: RunBody; operation: string; isCounted: boolean },
   ): Promise<CodegenRecord> {
-    const { store, id: owner } = this.#foundation;
-    const made = await store.codegen.insert({ ...record, owner, body: asBody(body) });
-    await store.tasks.insert(taskRow(made, operation));
-    return made;
+    const { store, limits, id: owner } = this.#foundation;
+    const perCaller = isCounted ? limits.of(record.caller)?.tasks : undefined;
+    const task = taskRow({ ...record, startedAt: await store.now() }, operation);
+    return await store.codegen.insert({ ...record, owner, body: asBody(body) }, { task, perCaller });
   }
 
   /** The run of a task is known now, and how it is. Answers the record as it is then. */
@@ -107,7 +107,10 @@ function endingOf(record: CodegenRecord, view: JsonObject): Ending {
 const interrupted = (said: string, details: Record<string, unknown>): AppError =>
   new AppError('TASK_INTERRUPTED', said, { details });
 
-const taskRow = ({ id, caller, createdAt }: CodegenRecord, operation: string): TaskRecord => ({
+const taskRow = (
+  { id, caller, startedAt }: { id: string; caller: string; startedAt: number },
+  operation: string,
+): TaskRecord => ({
   id,
   caller,
   toolset: TOOLSET,
@@ -122,7 +125,7 @@ const taskRow = ({ id, caller, createdAt }: CodegenRecord, operation: string): T
   result: null,
   error: null,
   attempts: 0,
-  createdAt,
-  startedAt: createdAt,
+  createdAt: startedAt,
+  startedAt,
   completedAt: null,
 });

@@ -160,7 +160,7 @@ export class StartDesk {
   ): Promise<CodegenRecord> {
     const { book, lost, underWay } = this.#parts;
     return await underWay.during(record.id, async () => {
-      const stored = await book.open(record, { body, operation });
+      const stored = await book.open(record, { body, operation, isCounted: true });
       let run: CodegenRun;
       try {
         run = await send();

@@ -147,7 +147,7 @@ export class FleetDesk {
   ): Promise<Made> {
     const { provider, whenBusy, call, ids } = options;
     const { signal } = call;
-    const { store } = this.#foundation;
+    const { store, limits } = this.#foundation;
     const taskId = ids?.taskId();
     const begun = taskId === undefined ? undefined : await store.tasks.get(taskId);
     const request = taskId === undefined ? wanted : { ...wanted, callId: taskId };
@@ -161,7 +161,7 @@ export class FleetDesk {
     if (existing === undefined) {
       if (taskId !== undefined) {
         const row = fleetTask(taskId, { caller: call.caller.id, operation: CREATE, job: { name } });
-        await store.tasks.insert(row);
+        await store.tasks.insert(row, { perCaller: limits.of(row.caller)?.tasks });
         await store.tasks.start(taskId, { worker: this.#foundation.id, epoch: 0, sequence: 0 });
       }
       return await this.#made(await this.#tryToMake(request, { provider, call, taskId }), { call, taskId });

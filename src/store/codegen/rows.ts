@@ -1,4 +1,5 @@
 import type { JsonObject } from '../rows.ts';
+import type { NewTask } from '../store.ts';
 
 /** `sending`: the intent is stored, and what became of it is not known yet. */
 export type DeliveryState = 'waiting' | 'sending' | 'delivered' | 'undeliverable' | 'unknown';
@@ -26,8 +27,10 @@ export interface CodegenRecord {
 }
 
 export interface CodegenStore {
+  /** Together with its task, where that is given. Throws CAPACITY_EXCEEDED when `perCaller` tasks of its caller have not ended. */
   insert(
     record: Pick<CodegenRecord, 'id' | 'caller' | 'owner' | 'runId' | 'orchestratorRunId' | 'body'>,
+    options?: { task?: NewTask; perCaller?: number },
   ): Promise<CodegenRecord>;
   get(id: string): Promise<CodegenRecord | undefined>;
   /** Gives a task its run; false when it has one, or has ended. */

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { chunksOf, type Database } from '../database.ts';
 import { pruneInSteps } from '../prune.ts';
 import { createRowsReader, jsonObject } from '../rows-reader.ts';
+import { requireTaskRoom } from '../task-room.ts';
+import { taskRowOf } from '../tasks.ts';
 import type { CodegenRecord, CodegenStore } from './rows.ts';
 
 const columns = [
@@ -44,8 +46,10 @@ export function createCodegenStore(db: Database): CodegenStore {
     (await update.executeTakeFirst()).numUpdatedRows > 0n;
 
   return {
-    insert: record =>
+    insert: (record, { task, perCaller } = {}) =>
       db.write(async tx => {
+        if (perCaller !== undefined) await requireTaskRoom(tx, { db, caller: record.caller, perCaller });
+        if (task !== undefined) await tx.insertInto('task').values(taskRowOf(task, db)).execute();
         const { id } = await tx
           .insertInto('codegen_run')
           .values({

@@ -42,6 +42,25 @@ export function quotasContract(name: string, use: Use): void {
       await store.tasks.insert(newTask());
     }));
 
+  test(`${name}: a run of Codegen is one of its caller's tasks, and is not there when that is one too many`, () =>
+    use(async ({ store }) => {
+      const insert = (caller = 'alice') => {
+        const task = newTask({ caller, workspaceId: null, status: 'running' });
+        const record = { id: task.id, caller, owner: 'hub', runId: null, orchestratorRunId: null, body: {} };
+        return store.codegen.insert(record, { task, perCaller: 2 });
+      };
+      const answers = await Promise.allSettled([insert(), insert(), insert(), insert()]);
+      assert.equal(answers.filter(({ status }) => status === 'fulfilled').length, 2);
+      await assert.rejects(insert(), isOver('tasks'));
+      await assert.rejects(store.tasks.insert(newTask(), { perCaller: 2 }), isOver('tasks'));
+      const open = await store.codegen.open();
+      assert.equal(open.length, 2);
+      for (const { id } of open) assert.equal((await store.tasks.get(id))?.status, 'running');
+      await insert('bob');
+      await store.tasks.finish(open[0]?.id ?? '', { status: 'completed' });
+      await insert();
+    }));
+
   test(`${name}: a caller has no more live sessions than it may have, new ones and ones that go on`, () =>
     use(async ({ store: { sessions } }) => {
       const parked = await sessions.insert(newSession({ status: 'parked' }), { perCaller: 1 });
