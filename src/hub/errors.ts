@@ -1,4 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
+import { unavailable } from '../errors/unavailable.ts';
 import { NobodyThere } from '../fabric/fabric.ts';
 
 /** For whoever it is shared with; anybody else hears that there is no such workspace. */
@@ -60,7 +61,8 @@ export const taskInterrupted = (id: string): AppError =>
 export const asAppError = (error: unknown): AppError =>
   error instanceof AppError
     ? error
-    : new AppError('INTERNAL_ERROR', 'internal error, see the log of the hub', { cause: error });
+    : (unavailable(error) ??
+      new AppError('INTERNAL_ERROR', 'internal error, see the log of the hub', { cause: error }));
 
 /** The request was not taken: nobody serves that worker's address, or it has heard no hub and must not work. */
 export const isUnreachable = (error: unknown): boolean =>
