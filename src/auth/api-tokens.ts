@@ -13,6 +13,7 @@ export const apiTokenSource = (book: ApiTokenBook): TokenSource => ({
   judges: token => token.startsWith(API_TOKEN_PREFIX),
   async verify(token) {
     const found = await book.callerOf(hashOfToken(token));
-    return typeof found === 'string' ? { refused: `the API token is ${found}`, isExpired: found === 'expired' } : found;
+    if (typeof found === 'string') return { refused: `the API token is ${found}`, isExpired: found === 'expired' };
+    return { ...found, standsOn: found.caller.credential };
   },
 });

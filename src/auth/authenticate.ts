@@ -15,8 +15,8 @@ export interface Authenticator {
    * nobody can tell now.
    */
   authenticate(token: string): Verdict | Promise<Verdict>;
-  /** Something was revoked here: every token is judged anew. */
-  forget(): void;
+  /** This API token or grant was revoked: what stands on it is judged anew. Undefined: every token is. */
+  forget(standsOn?: string): void;
 }
 
 export interface AuthenticatorOptions {
@@ -59,6 +59,6 @@ export async function createAuthenticator({
   return {
     issuers: [...ownIssuers, ...configured.map(({ issuer }) => issuer)],
     authenticate: token => cache.get(token, () => judge(token)),
-    forget: () => cache.clear(),
+    forget: standsOn => cache.forget(standsOn),
   };
 }

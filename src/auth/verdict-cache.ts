@@ -22,6 +22,8 @@ export class VerdictCache {
   readonly #good = new Map<string, Kept>();
   readonly #refused = new Map<string, Kept>();
   readonly #pending = new Map<string, Promise<Verdict>>();
+  /** Counts how often something was revoked. */
+  #turn = 0;
 
   /** `now`: epoch milliseconds. */
   constructor(now: () => number) {
@@ -36,17 +38,29 @@ export class VerdictCache {
     const pending = this.#pending.get(key);
     if (pending) return pending;
     if (this.#pending.size >= MOST_PENDING) throw tooMany();
+    const turn = this.#turn;
     const judged = judge()
-      .then(verdict => this.#keep(key, verdict))
-      .finally(() => this.#pending.delete(key));
+      // What was asked before something was revoked may have been answered before, too: it serves those who wait, and nobody else.
+      .then(verdict => (turn === this.#turn ? this.#keep(key, verdict) : verdict))
+      .finally(() => {
+        if (this.#pending.get(key) === judged) this.#pending.delete(key);
+      });
     this.#pending.set(key, judged);
     return judged;
   }
 
-  /** The next request is judged anew, whatever was known. */
-  clear(): void {
-    this.#good.clear();
-    this.#refused.clear();
+  /** Requests with tokens that stand on this are judged anew, whatever was known or is being asked; undefined: with any. */
+  forget(standsOn?: string): void {
+    this.#turn += 1;
+    this.#pending.clear();
+    if (standsOn === undefined) {
+      this.#good.clear();
+      this.#refused.clear();
+      return;
+    }
+    for (const [key, { verdict }] of this.#good) {
+      if ('caller' in verdict && verdict.standsOn === standsOn) this.#good.delete(key);
+    }
   }
 
   #keep(key: string, verdict: Verdict): Verdict {

@@ -6,6 +6,8 @@ export type Verdict =
       readonly caller: Caller;
       /** When it ends by itself, in epoch milliseconds; undefined: nobody said. */
       readonly expiresAt?: number;
+      /** The API token or the grant that it stands on, by id, where that can be revoked here. */
+      readonly standsOn?: string;
     }
   | {
       /** Why it is none of ours, for the log; who shows it is told nothing of it. */

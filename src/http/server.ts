@@ -20,6 +20,7 @@ import { Guard } from './guard.ts';
 import { createListener } from './listener.ts';
 import { OpenAnswers } from './open-answers.ts';
 import { type BlobRoutesOptions, createBlobRoutes } from './routes/blobs.ts';
+import { spreadRevocations } from './revocations.ts';
 import { createHookRoutes } from './routes/hooks.ts';
 
 export interface HttpOptions {
@@ -110,12 +111,13 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
     log,
   });
   const open = new OpenAnswers(authenticator, { log });
-  const revoked = () => {
-    authenticator.forget();
-    void open.look({ streamsOnly: true });
-  };
-  hub.apiTokens.onRevoked(revoked);
-  authServer?.onRevoked(revoked);
+  spreadRevocations(hub, {
+    authServer,
+    revoked: standsOn => {
+      authenticator.forget(standsOn);
+      void open.look({ streamsOnly: true });
+    },
+  });
   const isReadOnly = config.read_only;
   const shared = {
     mcp,

@@ -19,7 +19,7 @@ export interface ApiTokenRequest {
 /** The tokens that callers make for their scripts. */
 export class ApiTokenDesk {
   readonly #foundation: Foundation;
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: ((id: string) => void)[] = [];
 
   constructor(foundation: Foundation) {
     this.#foundation = foundation;
@@ -64,12 +64,12 @@ export class ApiTokenDesk {
     const whose = hasScope(caller, 'admin') ? {} : { caller: caller.id };
     const record = await this.#foundation.store.apiTokens.revoke(id, whose);
     if (!record) throw new AppError('NOT_FOUND', `API token not found: ${id}`, { hint: 'see boxswain tokens list' });
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(record.id);
     return record;
   }
 
-  /** Hears of every revocation at this hub. */
-  onRevoked(listener: () => void): void {
+  /** Hears of every revocation at this hub, by the id of the token. */
+  onRevoked(listener: (id: string) => void): void {
     this.#listeners.push(listener);
   }
 

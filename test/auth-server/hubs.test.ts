@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
 import { createUsers } from '../../src/auth/server/users.ts';
+import { AuditTrail } from '../../src/hub/audit.ts';
+import { silentLog } from '../../src/log/log.ts';
 import { createPostgresStore } from '../../src/store/postgres.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
@@ -22,7 +24,11 @@ before(async () => {
   for (let at = 0; at < 2; at++) {
     const store = await createPostgresStore({ url });
     stores.push(store);
-    if (at === 0) await createUsers(store).add({ name: 'ada', password: PASSWORD });
+    if (at === 0)
+      await createUsers(store, { audit: new AuditTrail(store.audit, silentLog) }).add({
+        name: 'ada',
+        password: PASSWORD,
+      });
     hubs.push(await startStage({ store, publicUrl: hubs[0]?.url }));
   }
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type AuthServer, type AuthServerOptions, openAuthServer } from '../../src/auth/server/auth-server.ts';
 import { createUsers, type Users } from '../../src/auth/server/users.ts';
 import { authServerSchema } from '../../src/config/auth-server.ts';
+import { AuditTrail } from '../../src/hub/audit.ts';
 import { silentLog } from '../../src/log/log.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -19,6 +20,7 @@ export interface Stage extends AsyncDisposable {
   readonly auth: AuthServer;
   readonly users: Users;
   readonly store: Store;
+  readonly audit: AuditTrail;
   /** How much later it is for the times of access tokens. */
   aheadMs: number;
 }
@@ -34,7 +36,8 @@ export interface StageOptions extends Pick<AuthServerOptions, 'guards'> {
 export async function startStage({ config = {}, guards, store: given, publicUrl }: StageOptions = {}): Promise<Stage> {
   const scratch = await scratchDirectory();
   const store = given ?? (await createSqliteStore({ path: join(scratch.path, 'records.db') }));
-  const users = createUsers(store);
+  const audit = new AuditTrail(store.audit, silentLog);
+  const users = createUsers(store, { audit });
   if (!given) {
     await users.add({ name: 'ada', password: PASSWORD, teams: ['engines'] });
     await users.add({ name: 'rob', password: PASSWORD, scopes: ['sandbox:read'] });
@@ -43,12 +46,19 @@ export async function startStage({ config = {}, guards, store: given, publicUrl 
   const url = `http://127.0.0.1:${port}`;
   const clock = { aheadMs: 0 };
   const now = () => Date.now() + clock.aheadMs;
-  const settings = { config: authServerSchema.parse({ enabled: true, ...config }), store, log: silentLog, guards, now };
+  const settings = {
+    config: authServerSchema.parse({ enabled: true, ...config }),
+    store,
+    log: silentLog,
+    audit,
+    guards,
+    now,
+  };
   const auth = await openAuthServer({ ...settings, publicUrl: publicUrl ?? url });
   const http = { port, public_url: publicUrl ?? url };
   const server = await startTestServer({ http, auth: { required: true }, authServer: auth, now });
   return {
-    ...{ url, server, auth, users, store },
+    ...{ url, server, auth, users, store, audit },
     get aheadMs() {
       return clock.aheadMs;
     },
@@ -57,6 +67,7 @@ export async function startStage({ config = {}, guards, store: given, publicUrl 
     },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
+      await audit.close();
       if (!given) await store.close();
       await scratch.remove();
     },

@@ -67,6 +67,7 @@ export function accessTokens({ store: { signIn }, keys, issuer, resource, now = 
           teams: new Set(user.teams),
         },
         expiresAt: claims.exp * 1000,
+        standsOn: claims.grant_id,
       };
     },
   };

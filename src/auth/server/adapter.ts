@@ -27,11 +27,27 @@ interface AdapterParts {
   /** Where a browser goes on with the interaction of this id. */
   readonly returnTo: (uid: string) => string;
   /** Tokens that were good are not any more. */
-  readonly revoked: () => void;
+  readonly revoked: (revocation: Revocation) => void;
+  /** The library ends a grant because of what was shown again, and not because its client asked for it. */
+  readonly isReplayed: () => boolean;
+}
+
+export interface Revocation {
+  readonly grantId?: string;
+  /** Name of the user. */
+  readonly account?: string;
+  readonly clientId?: string;
+  /** A code or token that was used up has been shown again. */
+  readonly isReplay: boolean;
 }
 
 /** The records of the library in the store: the same for all hubs. */
-export function createAdapter({ store: { signIn }, returnTo, revoked }: AdapterParts): (kind: string) => Adapter {
+export function createAdapter({
+  store: { signIn },
+  returnTo,
+  revoked,
+  isReplayed,
+}: AdapterParts): (kind: string) => Adapter {
   return kind => {
     const keyOf = (id: string): string =>
       OPEN.has(kind) ? id : createHash('sha256').update(`${kind} ${id}`).digest('base64url');
@@ -62,12 +78,14 @@ export function createAdapter({ store: { signIn }, returnTo, revoked }: AdapterP
         // Two have shown the same code or token at the same time: one of them has stolen it.
         const payload = await read({ id: keyOf(id) });
         if (payload?.grantId !== undefined) await signIn.removeGrant(payload.grantId);
-        revoked();
+        revoked({ ...belongingsOf(payload), grantId: payload?.grantId, isReplay: true });
         throw new errors.InvalidGrant('used already');
       },
       async destroy(id) {
-        await (kind === 'Grant' ? signIn.removeGrant(id) : signIn.remove(kind, keyOf(id)));
-        if (kind === 'Grant') revoked();
+        if (kind !== 'Grant') return await signIn.remove(kind, keyOf(id));
+        const grant = await read({ id });
+        await signIn.removeGrant(id);
+        revoked({ ...belongingsOf(grant), grantId: id, isReplay: isReplayed() });
       },
       revokeByGrantId: grantId => signIn.removeGrant(grantId, kind),
     };
@@ -78,6 +96,11 @@ export function createAdapter({ store: { signIn }, returnTo, revoked }: AdapterP
     }
   };
 }
+
+const belongingsOf = (payload: AdapterPayload | undefined) => ({
+  account: payload?.accountId,
+  clientId: payload?.clientId,
+});
 
 const jsonOf = (payload: AdapterPayload): JsonObject => jsonSchema.parse(JSON.stringify(payload));
 

@@ -6,6 +6,7 @@ import type { Store } from '../../store/store.ts';
 import { resourceAt } from '../resource.ts';
 import type { TokenSource } from '../verdict.ts';
 import { accessTokens } from './access-tokens.ts';
+import type { Revocation } from './adapter.ts';
 import type { FetchGuards } from './fetch-document.ts';
 import { Interactions } from './interactions.ts';
 import { issuerAt } from './issuer.ts';
@@ -13,6 +14,7 @@ import { openKeys } from './keys.ts';
 import { Limiter } from './limiter.ts';
 import { errorPage, sendPage } from './pages.ts';
 import { INTERACTION, ROUTES, settingsOf } from './settings.ts';
+import { callerOfUser, type SignInAudit, signInEntry } from './sign-in-audit.ts';
 import { createUsers } from './users.ts';
 
 const WELL_KNOWN = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'];
@@ -26,6 +28,7 @@ export interface AuthServerOptions {
   readonly publicUrl: string | undefined;
   readonly store: Pick<Store, 'signIn'>;
   readonly log: Log;
+  readonly audit: SignInAudit;
   /** Epoch milliseconds. */
   readonly now?: () => number;
   readonly guards?: FetchGuards;
@@ -40,26 +43,39 @@ export interface AuthServer {
   owns(path: string): boolean;
   /** Answers a request whose Host and Origin were checked. */
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Calls back when tokens of this hub were revoked. */
-  onRevoked(listener: () => void): void;
+  /** Calls back when tokens were revoked at this hub, with their grant where it is known. */
+  onRevoked(listener: (grantId: string | undefined) => void): void;
 }
 
 /** Opens it. Throws AppError VALIDATION_ERROR where the configuration names no address that clients can trust. */
 export async function openAuthServer(options: AuthServerOptions): Promise<AuthServer> {
-  const { config, store, log, guards, now } = options;
+  const { config, store, log, audit, guards, now } = options;
   const issuer = issuerAt(options.publicUrl);
   const resource = resourceAt(issuer);
   const keys = await openKeys(store);
-  const listeners = new Set<() => void>();
-  const revoked = () => {
-    for (const listener of listeners) listener();
+  const listeners = new Set<(grantId: string | undefined) => void>();
+  const revoked = ({ grantId, account, clientId, isReplay }: Revocation) => {
+    for (const listener of listeners) listener(grantId);
+    const details = { client_id: clientId ?? null, reason: isReplay ? 'replayed' : 'asked' };
+    audit.note(signInEntry('grant_revoke', { caller: callerOfUser(account), grantId, details }));
   };
   const provider = new Provider(issuer, settingsOf({ store, keys, config, issuer, resource, guards, revoked }));
+  provider.on('grant.success', ({ oidc }) => {
+    const { Grant, RefreshToken, AuthorizationCode } = oidc.entities;
+    const shown = RefreshToken ?? AuthorizationCode;
+    const details = {
+      client_id: oidc.client?.clientId ?? null,
+      grant_type: String(oidc.params?.grant_type),
+      scopes: [...new Set(String(shown?.scope ?? '').split(' '))].filter(scope => scope !== ''),
+    };
+    audit.note(signInEntry('token_issue', { caller: callerOfUser(Grant?.accountId), grantId: Grant?.jti, details }));
+  });
   fixAddress(provider, issuer);
   provider.on('server_error', (_context, error: Error) => log.error({ error }, 'the authorization server failed'));
   // Else Koa writes to the console as well.
   provider.silent = true;
-  const interactions = new Interactions({ provider, users: createUsers(store), store, issuer, log });
+  const users = createUsers(store, { audit });
+  const interactions = new Interactions({ provider, users, store, issuer, log, audit });
   const registrations = new Limiter(REGISTRATIONS_PER_MINUTE);
   const requests = new Limiter(REQUESTS_PER_MINUTE);
   const answer = provider.callback();

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors, type Provider } from 'oidc-provider';
 import { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
+import { unavailable } from '../../errors/unavailable.ts';
 import type { Log } from '../../log/log.ts';
 import type { Store } from '../../store/store.ts';
 import { expandScopes, knownScopes } from '../caller.ts';
@@ -10,12 +11,14 @@ import { Limiter } from './limiter.ts';
 import { type Asking, consentPage, errorPage, sendPage, signInPage } from './pages.ts';
 import { formTargetOf, placeOf } from './redirects.ts';
 import { INTERACTION, ROUTES } from './settings.ts';
+import { callerOfUser, type SignInAudit, signInEntry } from './sign-in-audit.ts';
 import type { Users } from './users.ts';
 
 const PATH = new RegExp(`^${INTERACTION}/([\\w-]{1,64})(?:/(login|consent|deny|switch))?$`);
 /** At each hub, whoever they are for. */
 const SIGN_INS_PER_MINUTE = 120;
 const WRONG = 'The name or the password is wrong, or there were too many attempts. Check both, or wait a few minutes.';
+const AWAY = 'Something that this server needs cannot be reached at this moment. Wait a few seconds and try again.';
 const BUSY = 'Too many people are signing in at this moment. Wait a few seconds and try again.';
 
 const ALL_TOOLS = expandScopes(['mcp:tools']);
@@ -34,6 +37,7 @@ interface Parts {
   readonly store: Pick<Store, 'signIn'>;
   readonly issuer: string;
   readonly log: Log;
+  readonly audit: SignInAudit;
 }
 
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
@@ -63,6 +67,11 @@ export class Interactions {
       if (interaction.uid !== uid || (!isRead && isFromElsewhere(request))) throw new errors.SessionNotFound('foreign');
       await this.#step(step ?? 'show', { request, response, interaction });
     } catch (error) {
+      const passing = unavailable(error);
+      if (passing) {
+        this.#parts.log.warn({ err: error }, 'nobody could sign in: something that the hub needs was away');
+        return sendPage(response, errorPage(AWAY), { status: 503 });
+      }
       if (!(error instanceof errors.SessionNotFound)) throw error;
       sendPage(response, errorPage('This sign-in has expired, or was begun in another browser.'), { status: 400 });
     }
@@ -78,6 +87,7 @@ export class Interactions {
       return await this.#show({ request, response, interaction }, outcome);
     }
     if (step === 'consent' && !isLogin) return await finish({ consent: { grantId: await this.#grant(interaction) } });
+    if (step === 'deny' && !isLogin) await this.#declined(interaction);
     if (step === 'deny') return await finish({ error: 'access_denied', error_description: 'the user has declined' });
     if (step === 'switch' && !isLogin) return await this.#switch({ request, response, interaction });
     await this.#show({ request, response, interaction }, {});
@@ -88,7 +98,8 @@ export class Interactions {
     if (!typed.success) return { problem: WRONG, status: 400 };
     const { name: given, password } = typed.data;
     if (!this.#signIns.take()) return { problem: BUSY, given, status: 429 };
-    const name = await this.#parts.users.signIn(given, password).catch((error: unknown) => {
+    const details = { client_id: paramsSchema.parse(interaction.params).client_id };
+    const name = await this.#parts.users.signIn(given, password, details).catch((error: unknown) => {
       if (error instanceof AppError && error.code === 'CAPACITY_EXCEEDED') return null;
       throw error;
     });
@@ -141,6 +152,7 @@ export class Interactions {
   async #grant(interaction: Interaction): Promise<string> {
     const { client_id: clientId, resource = [] } = paramsSchema.parse(interaction.params);
     const { user, about, granted, refused } = await this.#scopes(interaction);
+    this.#parts.audit.admit();
     const grant = new this.#parts.provider.Grant({ accountId: user, clientId });
     if (about.length > 0) grant.addOIDCScope(about);
     for (const one of [resource].flat()) {
@@ -148,7 +160,16 @@ export class Interactions {
       if (refused.length > 0) grant.rejectResourceScope(one, refused);
     }
     this.#parts.log.info({ user, clientId, scopes: granted }, 'a client was granted access');
-    return await grant.save();
+    const grantId = await grant.save();
+    const details = { client_id: clientId, scopes: granted, refused };
+    await this.#parts.audit.record(signInEntry('consent', { caller: callerOfUser(user), grantId, details }));
+    return grantId;
+  }
+
+  async #declined({ params, session }: Interaction): Promise<void> {
+    const { client_id } = paramsSchema.parse(params);
+    const facts = { caller: callerOfUser(session?.accountId), outcome: 'POLICY_DENIED', details: { client_id } };
+    await this.#parts.audit.record(signInEntry('consent', facts));
   }
 
   /** Signs out, and begins anew what the client has asked for. */

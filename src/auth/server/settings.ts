@@ -1,9 +1,9 @@
-import { type Configuration, errors, interactionPolicy } from 'oidc-provider';
+import { type Configuration, errors, interactionPolicy, Provider } from 'oidc-provider';
 import type { AuthServerConfig } from '../../config/auth-server.ts';
 import type { Store } from '../../store/store.ts';
 import { knownScopes } from '../caller.ts';
 import { canonical, type Resource } from '../resource.ts';
-import { createAdapter } from './adapter.ts';
+import { createAdapter, type Revocation } from './adapter.ts';
 import { ClientDocuments } from './client-documents.ts';
 import type { FetchGuards } from './fetch-document.ts';
 import type { ServerKeys } from './keys.ts';
@@ -23,7 +23,7 @@ export interface SettingsParts {
   readonly issuer: string;
   readonly resource: Resource;
   readonly guards?: FetchGuards;
-  readonly revoked: () => void;
+  readonly revoked: (revocation: Revocation) => void;
 }
 
 /** Where the library answers, and where its users sign in. */
@@ -44,7 +44,12 @@ export function settingsOf({ store, keys, config, issuer, resource, guards, revo
   const cookie = { httpOnly: true, sameSite: 'lax', secure: isHttps, signed: true } as const;
   const documents = new ClientDocuments(guards);
   return {
-    adapter: createAdapter({ store, returnTo: uid => `${issuer}${ROUTES.authorization}/${uid}`, revoked }),
+    adapter: createAdapter({
+      store,
+      returnTo: uid => `${issuer}${ROUTES.authorization}/${uid}`,
+      revoked,
+      isReplayed: () => Provider.ctx?.oidc.route === 'token',
+    }),
     jwks: { keys: keys.signing },
     routes: ROUTES,
     cookies: {

@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { RecordingTerminal } from '../../../test/support/recording-terminal.ts';
 import { createUsers } from '../../auth/server/users.ts';
 import { openKeys } from '../../auth/server/keys.ts';
+import { AuditTrail } from '../../hub/audit.ts';
+import { silentLog } from '../../log/log.ts';
 import { operatorOperations } from '../../operations/registry.ts';
 import { createRoles } from '../../roles.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
@@ -47,7 +49,13 @@ async function withStore<Result>(work: (store: Awaited<ReturnType<typeof createS
     await store.close();
   }
 }
-const signIn = (name: string, password: string) => withStore(store => createUsers(store).signIn(name, password));
+const signIn = (name: string, password: string) =>
+  withStore(async store => {
+    const audit = new AuditTrail(store.audit, silentLog);
+    const found = await createUsers(store, { audit }).signIn(name, password);
+    await audit.close();
+    return found;
+  });
 
 test('the server is switched on with an address that clients can trust, and says what comes next', async () => {
   await writeFile(join(directory, 'config.json'), '{}');
@@ -138,4 +146,21 @@ test('a user is given another password, locked, unlocked and removed', async () 
 test('it is switched off again', async () => {
   await run(['auth', 'disable']);
   assert.equal(json((await run(['auth', 'status', '--json'])).stdout).enabled, false);
+});
+
+test('what was done to users and keys is in the audit, with nothing of a password', async () => {
+  const { rows } = await withStore(store => store.audit.list({ limit: 100, order: 'oldest' }));
+  const told = rows.map(({ caller, operation, details }) => [caller, operation, details.user ?? null].join(' '));
+  for (const line of [
+    'local signing_keys_replace ',
+    'local user_add ada',
+    'local user_password bob',
+    'local user_lock bob',
+    'local user_unlock bob',
+    'local user_remove bob',
+  ])
+    assert.ok(told.includes(line), `${line} in ${told.join('; ')}`);
+  assert.equal(told.filter(line => line === 'local user_remove bob').length, 1);
+  assert.doesNotMatch(JSON.stringify(rows), /four words|quite another/);
+  assert.equal((await withStore(store => store.audit.verify())).brokenAt, null);
 });

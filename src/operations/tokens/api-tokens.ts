@@ -76,7 +76,8 @@ export const apiTokenRevoke = defineOperation({
   ...shared,
   name: 'api_token_revoke',
   title: 'Revoke an API token',
-  description: 'Make an API token void. It stops working at this hub at once, at others within a minute.',
+  description:
+    'Make an API token void. It stops working at every hub at once; one that does not hear of it lets it in for half a minute more.',
   input: z.strictObject({ token_id: z.string().min(1).max(64).describe('as in tokens list') }),
   output: token,
   hints: { ...changes, destructive: true, idempotent: true },
