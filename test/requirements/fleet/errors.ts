@@ -147,7 +147,7 @@ const troubles: readonly (readonly [trouble: Trouble, code: string])[] = [
 ];
 
 export function declareErrors({ overMcp, overTwo, once }: FleetVerifier, grounds: () => Grounds): void {
-  overTwo('error.every_tool', async ({ addTask, coder, failsAtLast, forget, user }) => {
+  overTwo('error.every_tool', async ({ addTask, coder, failsAtLast, forget, target, user }) => {
     const { id: agent_id, workspaceId: workspace_id } = addTask();
     const calls: readonly (readonly [tool: string, args: Json])[] = [
       ['list_all_agents', { provider: 'coder' }],
@@ -161,8 +161,8 @@ export function declareErrors({ overMcp, overTwo, once }: FleetVerifier, grounds
     const made = coder.fleet.tasks.length;
     for (const [trouble, expected] of troubles) {
       for (const [tool, args] of calls) {
-        // What was listed before is not listed again; and of failures one after another the way to the service would be closed.
-        await forget();
+        // What was listed before is not listed again; and of failures one after another a hub would close the way to the service.
+        for (const _ of target.directories) await forget();
         coder.always(trouble);
         try {
           const { code, hint } = await failsAtLast(tool, args);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { configKeys } from '../../../src/config/keys.ts';
 import { commandLine } from '../../support/command-line.ts';
+import { eventually } from '../../support/eventually.ts';
 import { cleanEnvironment, mainFile } from '../../support/server.ts';
 import { untilWatched } from './events.ts';
 import { idsOf, type FleetVerifier, type Grounds, type Json, listOf, stateOf } from './verify.ts';
@@ -26,8 +27,12 @@ export function declareSurfaces({ once }: FleetVerifier, grounds: () => Grounds)
     const task = coder.fleet.tasks.at(-1) ?? assert.fail('no task was made');
     Object.assign(task, { status: 'active', lifecycle: 'ready', healthy: true, state: stateOf('idle') });
     const at = `/api/agents/${task.id}`;
-    const [listed, list] = await http('GET', `/api/agents?user=${user}&status=all&limit=5`);
-    assert.deepEqual([listed, idsOf(list), list.total_count], [200, [task.id], 1]);
+    // Another hub hears a moment later that there is one more.
+    await eventually(async () => {
+      const [listed, list] = await http('GET', `/api/agents?user=${user}&status=all&limit=5`);
+      assert.equal(listed, 200);
+      return list.total_count === 1 && idsOf(list)[0] === task.id;
+    });
     const [shown, one] = await http('GET', `${at}?user=${user}&include_logs=true`);
     assert.deepEqual([shown, Object(one.data).id, one.logs], [200, task.id, []]);
     assert.deepEqual((await http('GET', `${at}/logs?user=${user}&limit=5&level=info`))[0], 200);
