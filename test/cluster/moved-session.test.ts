@@ -15,6 +15,7 @@ describe('sessions inside workspaces that move', () => {
       BOXSWAIN_SESSIONS_ROOTS: '/usr/share',
       // Checkpoints only where they are asked for: what is in them is then known.
       BOXSWAIN_SANDBOX_CHECKPOINTS_AUTO: 'never',
+      BOXSWAIN_CLUSTER_LEASE_SECONDS: '6',
     });
     cluster = await startCluster({ hubs: 1, workers: 2, envOf });
     const [hub] = cluster.hubs;

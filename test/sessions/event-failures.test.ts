@@ -45,10 +45,7 @@ async function beginSilence() {
   await sessions.turnOf(sessionId, cursor, '#say remember this');
   const read = { url: () => server.url, sessionId, after: cursor };
   const readers = [streamingReader(read), streamingReader(read)];
-  await eventually(
-    () => readers.every(({ seen }) => seen.some(({ type }) => type === 'session.idle')),
-    PATIENCE_MS,
-  );
+  await eventually(() => readers.every(({ seen }) => seen.some(({ type }) => type === 'session.idle')), PATIENCE_MS);
   const stop = async () => void (await Promise.all(readers.map(reader => reader.stop())));
   return { ...sessions, server, sessionId, cursor, readers, stop, at: performance.now() };
 }

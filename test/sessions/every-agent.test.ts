@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
 import { eventually } from '../support/eventually.ts';
 import { prepareAgents, type RealAgents } from '../support/real-agents.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
@@ -11,7 +12,10 @@ import { agentsOf, PATIENCE_MS, sessionClient } from '../support/session-client.
 const SLOW = '#slow 2000 20';
 const claudeWrites = (path: string, content: string) => `#tool Write ${JSON.stringify({ file_path: path, content })}`;
 
-/** What a prompt must say to make each agent write a file, which it asks leave for; and the input that writes another. */
+/**
+ * What a prompt must say to make each agent write a file, which it asks leave for; the input that writes another; and what it says that
+ * 150 tokens read and 30 written cost.
+ */
 const kinds = [
   {
     agent: 'scripted',
@@ -19,25 +23,37 @@ const kinds = [
     writes: claudeWrites,
     rewritten: (path: string, content: string) => ({ file_path: path, content }),
     canRewrite: true,
+    cost: null,
   },
   {
     agent: 'claude',
-    sessions: 4,
+    sessions: 2,
     writes: claudeWrites,
     rewritten: (path: string, content: string) => ({ file_path: path, content }),
     canRewrite: true,
+    cost: 0.0012,
   },
   {
     agent: 'codex',
-    sessions: 4,
+    sessions: 2,
     writes: (path: string, content: string) => {
       const permission = { justification: 'the test wants it', sandbox_permissions: 'require_escalated' };
       return `#tool exec_command ${JSON.stringify({ cmd: `echo '${content}' > ${path}`, ...permission })}`;
     },
     rewritten: (path: string, content: string) => ({ cmd: `echo '${content}' > ${path}` }),
     canRewrite: false,
+    cost: null,
   },
 ];
+
+const listedSchema = z.looseObject({
+  ...{ id: z.string(), agent: z.string(), cwd: z.string(), projectSlug: z.string() },
+  usage: z.object({ inputTokens: z.number(), outputTokens: z.number(), costUsd: z.number().nullable() }),
+});
+const countedSchema = z.object({ totalSessions: z.number(), totalCostUsd: z.number(), unpricedSessions: z.number() });
+
+/** Sums of prices differ by what floating point leaves out. */
+const micros = (usd: number | null | undefined) => (typeof usd === 'number' ? Math.round(usd * 1e9) / 1e3 : usd);
 
 describe('failures of the earlier system, with every agent', () => {
   let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
@@ -82,7 +98,7 @@ describe('failures of the earlier system, with every agent', () => {
     await scratch.remove();
   });
 
-  for (const { agent, sessions, writes, rewritten, canRewrite } of kinds) {
+  for (const { agent, sessions, writes, rewritten, canRewrite, cost } of kinds) {
     test(`failure 2: after an abort, kill -9 and a dispose of ${agent} the next prompt has events and an end`, async () => {
       const { sessionId } = await create(agent);
       const aborted = await slowTurn(sessionId);
@@ -143,12 +159,42 @@ describe('failures of the earlier system, with every agent', () => {
       await client.ask('dispose_session', { session_id: sessionId });
     });
 
+    test(`a session with ${agent} is listed, and its tokens and cost are what the model said`, async () => {
+      const folder = join(cwd, `counted-${agent}`);
+      await mkdir(folder);
+      const { sessionId } = await client.create({ cwd: folder, agent });
+      await idle(sessionId, '#say one\n#usage 100 20');
+      await idle(sessionId, '#say two\n#usage 50 10');
+      await client.ask('dispose_session', { session_id: sessionId });
+      const { sessions: listed } = await client.ask('list_sessions', { agent });
+      const session = z
+        .array(listedSchema)
+        .parse(listed)
+        .find(({ id }) => id === sessionId);
+      const sums = { inputTokens: 150, outputTokens: 30 };
+      assert.ok(session, 'it is listed');
+      const { costUsd, ...tokens } = session.usage;
+      assert.deepEqual([session.agent, session.cwd, tokens], [agent, folder, sums]);
+      assert.equal(micros(costUsd), micros(cost));
+      let usage = {};
+      // Summed up from the transcripts that the agents write themselves.
+      await eventually(async () => {
+        const told = await client.ask('get_observability', { slug: session.projectSlug, agent });
+        usage = { ...told };
+        return told.totalInputTokens === sums.inputTokens && told.totalOutputTokens === sums.outputTokens;
+      }, PATIENCE_MS).catch(error => assert.fail(`${error.message}: ${JSON.stringify(usage)}`));
+      const { totalSessions, totalCostUsd, unpricedSessions } = countedSchema.parse(usage);
+      assert.deepEqual([totalSessions, unpricedSessions], [1, cost === null ? 1 : 0]);
+      assert.equal(micros(totalCostUsd), micros(cost ?? 0));
+    });
+
     test(`failure 18: sessions with ${agent} leave no process when they are disposed, nor when the server is killed`, async () => {
-      for (let at = 0; at < sessions; at++) {
+      const passing = async (_: unknown, at: number) => {
         const { sessionId } = await create(agent);
         if (at % 2 === 0) await client.send(sessionId, SLOW);
         await client.ask('dispose_session', { session_id: sessionId });
-      }
+      };
+      await Promise.all(Array.from({ length: sessions }, passing));
       await eventually(async () => (await left()).length === 0, PATIENCE_MS);
       const { sessionId } = await create(agent);
       await slowTurn(sessionId);

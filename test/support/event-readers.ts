@@ -13,6 +13,8 @@ export interface EventReader {
   readonly seen: ReadEvent[];
   /** Times that it had to connect again. */
   readonly breaks: number;
+  /** Gives its connection up, as a client does whose network changes, and comes back. */
+  hangUp(): void;
   stop(): Promise<void>;
 }
 
@@ -69,12 +71,14 @@ function reader(read: (given: { seen: ReadEvent[]; signal: AbortSignal }) => Pro
   const stopping = new AbortController();
   const { signal } = stopping;
   const seen: ReadEvent[] = [];
+  let connection = new AbortController();
   let breaks = 0;
   const work = async () => {
     while (!signal.aborted) {
       try {
-        await read({ seen, signal });
+        await read({ seen, signal: AbortSignal.any([signal, connection.signal]) });
       } catch {
+        connection = new AbortController();
         breaks += 1;
         await delay(50);
       }
@@ -86,6 +90,7 @@ function reader(read: (given: { seen: ReadEvent[]; signal: AbortSignal }) => Pro
     get breaks() {
       return breaks;
     },
+    hangUp: () => connection.abort(),
     async stop() {
       stopping.abort();
       await running;
