@@ -8,6 +8,7 @@ const LOOPBACK = 'test/auth/loopback.test.ts';
 const HOSTILE = 'test/mcp/hostile.test.ts';
 const CLIENTS = 'test/security/clients.test.ts';
 const FLOODS = 'test/security/floods.test.ts';
+const ARGUMENTS = 'test/security/hostile-arguments.test.ts';
 const ROUTES = 'test/security/every-route.test.ts';
 const ISOLATION = 'test/isolation/isolation.test.ts';
 const PATHS = 'src/worker/sandbox/boxd/path-attacks.test.ts';
@@ -63,6 +64,19 @@ const LIST: Readonly<Record<string, readonly (readonly [file: string, title: str
   'prefix and symlink escape': [
     [PATHS, 'a name that flips between a file and a link out never yields a byte from outside'],
     [FILES, 'links within the workspace are followed, links out of it are not'],
+  ],
+  'shell metacharacters': [
+    [ARGUMENTS, 'in the URL of a repository are part of an address, or refused'],
+    [ARGUMENTS, 'in a branch or a folder to clone into name just that'],
+    [ARGUMENTS, 'in messages, authors and paths of a commit are written down as they are'],
+    [ARGUMENTS, 'in names of packages and indexes are refused before anything is run'],
+    [ARGUMENTS, 'in filters and paths of tests reach the runner as single words'],
+    [ARGUMENTS, 'in options of agents reach the program as single words'],
+  ],
+  'exploding regular expressions': [
+    [ARGUMENTS, 'are in no argument of any operation'],
+    [ARGUMENTS, 'are none of the masks of a listing'],
+    [ARGUMENTS, 'are none of what is searched for'],
   ],
   'secrets in errors': [
     ['test/mcp/calls.test.ts', 'never sees what was thrown'],

@@ -14,6 +14,11 @@ import { listText } from './texts.ts';
 import { viewListed, viewPermission, viewSession } from './views.ts';
 
 const title = z.string().max(1000);
+/** It becomes a word of an agent's command line, where it must not be taken for an option. */
+const model = z
+  .string()
+  .max(200)
+  .refine(name => /^[^-\p{Cc}][^\p{Cc}]*$/u.test(name), 'must be the name of a model');
 
 export const listSessions = defineOperation({
   name: 'list_sessions',
@@ -128,7 +133,7 @@ export const createSession = defineOperation({
     ...at,
     ...ws,
     agent: agent.optional().describe('claude, codex, gemini, opencode or a configured one'),
-    model: z.string().max(200).optional().describe('of those that the agent has'),
+    model: model.optional().describe('of those that the agent has'),
     permission_mode: permissionMode,
     title: title.optional().describe('name for people'),
     prompt: z.string().min(1).max(1_048_576).optional().describe('first prompt'),
