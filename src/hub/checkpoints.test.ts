@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AppError } from '../errors/app-error.ts';
 import { alice, callOf, commandRun, newWorkspace, withBench } from '../../test/support/hub-under-test.ts';
-import { completed, type Script } from '../../test/support/scripted-worker.ts';
+import { completed, type Script } from '../../test/support/scripted-jobs.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Job } from '../protocol/jobs.ts';
 

@@ -5,7 +5,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Hub } from './hub.ts';
 import { callOf, commandRun, mallory, newWorkspace, withBench } from '../../test/support/hub-under-test.ts';
-import { completed } from '../../test/support/scripted-worker.ts';
+import { completed } from '../../test/support/scripted-jobs.ts';
 
 const manifest = 'a'.repeat(64);
 

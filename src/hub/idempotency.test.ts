@@ -12,7 +12,7 @@ import {
   plainRequest,
   withBench,
 } from '../../test/support/hub-under-test.ts';
-import { completed, type Script } from '../../test/support/scripted-worker.ts';
+import { completed, type Script } from '../../test/support/scripted-jobs.ts';
 import type { Hub } from './hub.ts';
 import { hashJson } from './json.ts';
 import { queuedRow } from './task-rows.ts';

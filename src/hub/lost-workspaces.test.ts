@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { alice, type Bench, callOf, commandRun, newWorkspace, withBench } from '../../test/support/hub-under-test.ts';
-import { completed, type Script, type ScriptedWorker } from '../../test/support/scripted-worker.ts';
+import { completed, type Script } from '../../test/support/scripted-jobs.ts';
+import type { ScriptedWorker } from '../../test/support/scripted-worker.ts';
 import type { EventRecord, WorkspaceRecord } from '../store/rows.ts';
 
 const hash = (digit: string): string => digit.repeat(64);

@@ -4,7 +4,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { Progress } from '../operations/operation.ts';
 import type { Outcome } from '../protocol/jobs.ts';
 import { alice, callOf, commandRun, newWorkspace, withBench } from '../../test/support/hub-under-test.ts';
-import { completed, type Script } from '../../test/support/scripted-worker.ts';
+import { completed, type Script } from '../../test/support/scripted-jobs.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof AppError && error.code === code;
 

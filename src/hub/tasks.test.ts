@@ -5,7 +5,7 @@ import type { Outcome } from '../protocol/jobs.ts';
 import type { Hub } from './hub.ts';
 import { alice, type Bench, callOf, commandRun, newWorkspace, withBench } from '../../test/support/hub-under-test.ts';
 import { eventually } from '../../test/support/eventually.ts';
-import { completed, type Script } from '../../test/support/scripted-worker.ts';
+import { completed, type Script } from '../../test/support/scripted-jobs.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof AppError && error.code === code;
 

@@ -17,7 +17,9 @@ export async function readEvents(
   const events: SseEvent[] = [];
   try {
     const [response]: IncomingMessage[] = await once(asked, 'response');
-    if (response?.statusCode !== 200) throw new Error(`the stream answers ${response?.statusCode}`);
+    const type = response?.headers['content-type'];
+    if (response?.statusCode !== 200 || !type?.startsWith('text/event-stream'))
+      throw new Error(`the stream answers ${response?.statusCode} ${type}`);
     let text = '';
     for await (const chunk of response.setEncoding('utf8')) {
       const blocks = (text + String(chunk)).split('\n\n');

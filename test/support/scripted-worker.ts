@@ -13,20 +13,10 @@ import type { OpenSession } from '../../src/protocol/presence.ts';
 import { LiveSessions } from '../../src/worker/agents/live-sessions.ts';
 import { silentLog } from '../../src/log/log.ts';
 import { noSessions } from './no-sessions.ts';
+import { type Command, echoing, type Held, type Script, stateOf } from './scripted-jobs.ts';
 import { ScriptedTerminals } from './scripted-terminals.ts';
 
-type End = Outcome['end'];
 type Open = WorkerRequest<'workspace.open'>;
-
-/** What a script may know and do while its job runs. */
-export interface Running {
-  readonly commandId: string;
-  readonly workspaceId: string;
-  readonly signal: AbortSignal;
-  tail(tail: Omit<RunTail, 'commandId'>): Promise<void>;
-}
-
-export type Script = (job: Job, running: Running) => Promise<Partial<Outcome> & { end: End }>;
 
 export interface ScriptedWorkerOptions {
   readonly id: string;
@@ -45,31 +35,6 @@ export interface ScriptedWorkerOptions {
     file: WorkerRequest<'file.do'>['file'],
   ) => WorkerReply<'file.do'> | Promise<WorkerReply<'file.do'>>;
 }
-
-interface Command {
-  readonly id: string;
-  readonly sequence: number;
-  readonly job: Job;
-  readonly abort: AbortController;
-  readonly ended: Promise<Outcome>;
-  isDetached: boolean;
-  startedAt: number | null;
-  outcome: Outcome | undefined;
-}
-
-interface Held {
-  readonly open: Open;
-  readonly commands: Map<string, Command>;
-  sequence: number;
-  last: Promise<unknown>;
-}
-
-export const completed = (output: Record<string, string | number> = {}): { end: End } => ({
-  end: { kind: 'completed', output },
-});
-
-/** Ends at once with the job's own words. */
-const echoing: Script = async job => completed({ said: job.kind === 'command' ? String(job.command) : job.kind });
 
 const TIMEOUT_MS = 5_000;
 
@@ -216,7 +181,7 @@ export class ScriptedWorker {
           saw('run.submit', body);
           const held = this.#held(body);
           const command = held.commands.get(body.commandId) ?? this.#accept(held, body);
-          return await this.#stateOf(command, body.waitMs);
+          return await stateOf(command, body.waitMs);
         },
         'run.await': async body => {
           saw('run.await', body);
@@ -226,7 +191,7 @@ export class ScriptedWorker {
             command.isDetached = true;
             this.#report(body, command);
           }
-          return await this.#stateOf(command, body.waitMs);
+          return await stateOf(command, body.waitMs);
         },
         'run.cancel': async body => {
           saw('run.cancel', body);
@@ -295,7 +260,7 @@ export class ScriptedWorker {
 
   async #run({ workspaceId, epoch }: { workspaceId: string; epoch: number }, command: Command): Promise<Outcome> {
     const { id: commandId, sequence, job, abort } = command;
-    const whole = (part: Partial<Outcome> & { end: End }): Outcome => ({
+    const whole = (part: Partial<Outcome> & Pick<Outcome, 'end'>): Outcome => ({
       sequence,
       startedAt: command.startedAt,
       endedAt: Date.now(),
@@ -326,19 +291,6 @@ export class ScriptedWorker {
     } catch {
       return cancelled();
     }
-  }
-
-  async #stateOf(command: Command, waitMs: number): Promise<WorkerReply<'run.submit'>> {
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, waitMs);
-    });
-    await Promise.race([command.ended, over]);
-    clearTimeout(timer);
-    const { outcome, startedAt, sequence } = command;
-    if (outcome) return { state: 'ended', outcome };
-    if (startedAt === null) return { state: 'queued', sequence };
-    return { state: 'running', sequence, startedAt, stdout: 'so far', stderr: '' };
   }
 
   /** Reports the end once it comes, until the hub has it. */
