@@ -139,7 +139,7 @@ async function openDoors(
     blobs,
     tokens,
     restart,
-    authServer: await openSignIn(config, { store, log }),
+    authServer: await openSignIn(config, { store, log, audit: hub.audit }),
     socketPath: sockets.http,
   });
   started.defer(() => http.close());
