@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
  */
 const FILES = {
   sandbox: ['golden', 'shared', 'workspaces'],
-  sessions: ['tools'],
+  sessions: ['tools', 'refusals'],
 };
 
 /** A contract is one test for the runner, which gives a test less. */
