@@ -3,8 +3,9 @@ import { createHmac } from 'node:crypto';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { afterEach, describe, test } from 'node:test';
 import { generateKeyPair } from 'jose';
+import { afterLast, beforeFirst } from '../../test/support/around-tests.ts';
 import { startIssuer, type TestIssuer, type TokenOptions } from '../../test/support/issuer.ts';
 import { authSchema } from '../config/auth.ts';
 import { createAuthenticator } from './authenticate.ts';
@@ -17,11 +18,11 @@ const FOREIGN = 'https://other.example.com/mcp';
 let issuer: TestIssuer;
 let other: TestIssuer;
 let directory: string;
-before(async () => {
+beforeFirst(async () => {
   [issuer, other] = await Promise.all([startIssuer(), startIssuer()]);
   directory = await mkdtemp(join(tmpdir(), 'boxswain-issuers-'));
 });
-after(async () => {
+afterLast(async () => {
   await Promise.all([issuer[Symbol.asyncDispose](), other[Symbol.asyncDispose](), rm(directory, { recursive: true })]);
 });
 afterEach(() => {

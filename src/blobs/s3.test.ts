@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
+import { afterLast, beforeFirst } from '../../test/support/around-tests.ts';
 import { startCuttingProxy } from '../../test/support/cutting-proxy.ts';
 import { type S3Server, startS3 } from '../../test/support/s3-server.ts';
 import { silentLog } from '../log/log.ts';
@@ -16,11 +17,11 @@ import { createS3Blobs, type S3Options } from './s3.ts';
 
 let server: S3Server;
 let spoolDirectory: string;
-before(async () => {
+beforeFirst(async () => {
   server = await startS3();
   spoolDirectory = await mkdtemp(join(tmpdir(), 'spool-'));
 });
-after(async () => {
+afterLast(async () => {
   await server.close();
   await rm(spoolDirectory, { recursive: true });
 });

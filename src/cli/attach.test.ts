@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
+import { afterLast, beforeFirst } from '../../test/support/around-tests.ts';
 import { attach } from './attach.ts';
 import type { LocalFile, OperationClient } from './client.ts';
 
 let folder: string;
-before(async () => {
+beforeFirst(async () => {
   folder = await mkdtemp(join(tmpdir(), 'boxswain-attach-'));
 });
-after(() => rm(folder, { recursive: true }));
+afterLast(() => rm(folder, { recursive: true }));
 
 const call = { signal: new AbortController().signal, report: () => {} };
 const noting = (noted: LocalFile[]): OperationClient => ({

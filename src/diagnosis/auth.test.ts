@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { afterEach, test } from 'node:test';
+import { afterLast, beforeFirst } from '../../test/support/around-tests.ts';
 import { startIssuer, type TestIssuer } from '../../test/support/issuer.ts';
 import { configSchema } from '../config/config.ts';
 import { authChecks } from './auth.ts';
 
 let issuer: TestIssuer;
-before(async () => {
+beforeFirst(async () => {
   issuer = await startIssuer();
 });
-after(() => issuer[Symbol.asyncDispose]());
+afterLast(() => issuer[Symbol.asyncDispose]());
 afterEach(() => {
   issuer.failWith = undefined;
   issuer.describe({});

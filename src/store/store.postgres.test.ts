@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
 import pg from 'pg';
+import { afterLast, beforeFirst } from '../../test/support/around-tests.ts';
 import { type PostgresServer, startPostgres } from '../../test/support/postgres.ts';
 import type { Use } from './contract/support.ts';
 import { createPostgresStore } from './postgres.ts';
@@ -8,10 +9,10 @@ import type { Store } from './store.ts';
 import { storeContract } from './store-contract.ts';
 
 let server: PostgresServer;
-before(async () => {
+beforeFirst(async () => {
   server = await startPostgres();
 });
-after(() => server.close());
+afterLast(() => server.close());
 
 const use: Use = async test => {
   const url = await server.createDatabase();

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { afterLast, beforeFirst } from '../../test/support/around-tests.ts';
 import { type PostgresServer, startPostgres } from '../../test/support/postgres.ts';
 import { type S3Server, startS3 } from '../../test/support/s3-server.ts';
 import type { Blobs } from '../blobs/blobs.ts';
@@ -34,10 +35,10 @@ interface Installation extends AsyncDisposable {
 let postgres: PostgresServer;
 let s3: S3Server;
 let root: string;
-before(async () => {
+beforeFirst(async () => {
   [postgres, s3, root] = await Promise.all([startPostgres(), startS3(), mkdtemp(join(tmpdir(), 'transfer-'))]);
 });
-after(async () => {
+afterLast(async () => {
   await Promise.all([postgres.close(), s3.close(), rm(root, { recursive: true })]);
 });
 

@@ -1,5 +1,4 @@
-import { after } from 'node:test';
-import { beforeFirst } from '../support/before-first.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 
 /** Starts a server in a directory of its own before the first test of the file, and ends it after the last; gives what has its address. */
@@ -10,7 +9,7 @@ export function serverOfFile(limit: { readonly timeout: number }): () => Running
     scratch = await scratchDirectory();
     server = await startServer({ directory: scratch.path });
   }, limit);
-  after(async () => {
+  afterLast(async () => {
     await server?.stop();
     await scratch?.remove();
   }, limit);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { ClientApplication, connectAs } from '../auth/oauth-client.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { startBrowser, type TestBrowser } from '../support/browser.ts';
 import { PASSWORD, type Stage, startStage } from './stage.ts';
 
@@ -12,14 +13,14 @@ let browser: TestBrowser;
 /** What a program on the user's machine listens with for the answer. */
 let listener: Server;
 let redirectUrl = '';
-before(async () => {
+beforeFirst(async () => {
   [stage, browser] = await Promise.all([startStage(), startBrowser()]);
   listener = createServer((_request, response) => response.end('<title>Back</title>'));
   await once(listener.listen(0, '127.0.0.1'), 'listening');
   const address = listener.address();
   redirectUrl = `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}/callback`;
 });
-after(async () => {
+afterLast(async () => {
   await browser[Symbol.asyncDispose]();
   await stage[Symbol.asyncDispose]();
   listener.close();

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { beforeEach, describe, test } from 'node:test';
 import { UnauthorizedError } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import { connectAs, transportOf } from '../auth/oauth-client.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { Application } from './application.ts';
 import { type Stage, startStage } from './stage.ts';
 
@@ -11,10 +12,10 @@ const LATER_MS = 31_000;
 const create = { name: 'workspace_create', arguments: {} };
 
 let stage: Stage;
-before(async () => {
+beforeFirst(async () => {
   stage = await startStage();
 });
-after(() => stage[Symbol.asyncDispose]());
+afterLast(() => stage[Symbol.asyncDispose]());
 beforeEach(() => {
   stage.aheadMs = 0;
 });

@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { scratchDirectory } from '../support/server.ts';
 import { PASSWORD, type Stage, startStage } from './stage.ts';
 import { Visitor } from './visitor.ts';
@@ -21,7 +22,7 @@ let address = '';
 let answer: { status: number; body: string; headers?: Record<string, string> } = { status: 500, body: '' };
 const asked: string[] = [];
 
-before(async () => {
+beforeFirst(async () => {
   const scratch = await scratchDirectory();
   const at = (name: string) => join(scratch.path, name);
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
@@ -43,7 +44,7 @@ before(async () => {
   });
   guarded = await startStage({ store: stage.store });
 });
-after(async () => {
+afterLast(async () => {
   await guarded[Symbol.asyncDispose]();
   await stage[Symbol.asyncDispose]();
   home.close();

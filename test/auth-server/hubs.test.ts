@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { z } from 'zod';
 import { createUsers } from '../../src/auth/server/users.ts';
 import { AuditTrail } from '../../src/hub/audit.ts';
 import { silentLog } from '../../src/log/log.ts';
 import { createPostgresStore } from '../../src/store/postgres.ts';
 import type { Store } from '../../src/store/store.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { PASSWORD, type Stage, startStage } from './stage.ts';
 import { Visitor } from './visitor.ts';
@@ -18,7 +19,7 @@ const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 let postgres: PostgresServer;
 const stores: Store[] = [];
 const hubs: Stage[] = [];
-before(async () => {
+beforeFirst(async () => {
   postgres = await startPostgres();
   const url = await postgres.createDatabase();
   for (let at = 0; at < 2; at++) {
@@ -32,7 +33,7 @@ before(async () => {
     hubs.push(await startStage({ store, publicUrl: hubs[0]?.url }));
   }
 });
-after(async () => {
+afterLast(async () => {
   for (const hub of hubs) await hub[Symbol.asyncDispose]();
   for (const store of stores) await store.close();
   await postgres.close();

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { startBrowser, type TestBrowser } from '../support/browser.ts';
 import { cleanEnvironment, scratchDirectory } from '../support/server.ts';
 import { PASSWORD, type Stage, startStage } from './stage.ts';
@@ -14,10 +15,10 @@ const bridge = fileURLToPath(new URL('../../node_modules/mcp-remote/dist/proxy.j
 
 let stage: Stage;
 let browser: TestBrowser;
-before(async () => {
+beforeFirst(async () => {
   [stage, browser] = await Promise.all([startStage(), startBrowser()]);
 });
-after(async () => {
+afterLast(async () => {
   await browser[Symbol.asyncDispose]();
   await stage[Symbol.asyncDispose]();
 });

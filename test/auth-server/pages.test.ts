@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { z } from 'zod';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { PASSWORD, type Stage, startStage } from './stage.ts';
 import { type Seen, Visitor } from './visitor.ts';
 
@@ -10,11 +11,11 @@ const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
 let stage: Stage;
 let clientId = '';
-before(async () => {
+beforeFirst(async () => {
   stage = await startStage();
   clientId = await registered({ client_name: '<img src=x onerror=alert(1)> "\u202eevil"' });
 });
-after(() => stage[Symbol.asyncDispose]());
+afterLast(() => stage[Symbol.asyncDispose]());
 
 async function register(metadata: Record<string, unknown>): Promise<{ status: number; body: Record<string, unknown> }> {
   const response = await fetch(`${stage.url}/oauth/register`, {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { z } from 'zod';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { PASSWORD, type Stage, startStage } from './stage.ts';
 import { Visitor } from './visitor.ts';
 
@@ -9,10 +10,10 @@ const REDIRECT = 'http://127.0.0.1:9/callback';
 
 /** Behind a proxy with a certificate, under a path, which the proxy may or may not take away. */
 let stage: Stage;
-before(async () => {
+beforeFirst(async () => {
   stage = await startStage({ publicUrl: PUBLIC });
 });
-after(() => stage[Symbol.asyncDispose]());
+afterLast(() => stage[Symbol.asyncDispose]());
 
 const register = async (): Promise<string> => {
   const body = JSON.stringify({ redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' });

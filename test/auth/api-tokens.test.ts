@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { z } from 'zod';
 import { connectUrl } from '../../src/cli/socket-client.ts';
 import { workspaceCreate, workspaceList } from '../../src/operations/sandbox/workspaces.ts';
 import { api, eventsOf } from '../http/clients.ts';
 import { post } from '../mcp/clients.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { type RunningServer, runCli, scratchDirectory, startServer } from '../support/server.ts';
 
 const ECHO = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo', arguments: { message: 'hi' } } };
@@ -15,11 +16,11 @@ const made = z.looseObject({ token: z.string(), token_id: z.string() });
 
 let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
 let server: RunningServer;
-before(async () => {
+beforeFirst(async () => {
   scratch = await scratchDirectory();
   server = await startServer({ directory: scratch.path, env: { BOXSWAIN_AUTH_REQUIRED: 'true' } });
 });
-after(async () => {
+afterLast(async () => {
   await server.stop();
   await scratch.remove();
 });

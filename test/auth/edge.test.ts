@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { afterEach, describe, test } from 'node:test';
 import { post, postModern } from '../mcp/clients.ts';
 import { startTestServer, type TestServer } from '../mcp/stand-in.ts';
 import { type Answer, api } from '../http/clients.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { startIssuer, type TestIssuer } from '../support/issuer.ts';
 
 const PUBLIC = 'https://box.example.com';
@@ -17,14 +18,14 @@ const UNAUTHORIZED = {
 
 let issuer: TestIssuer;
 let server: TestServer;
-before(async () => {
+beforeFirst(async () => {
   issuer = await startIssuer();
   server = await startTestServer({
     http: { public_url: PUBLIC, allowed_origins: ['https://app.example.com'] },
     auth: { issuer: issuer.url, required: true },
   });
 });
-after(async () => {
+afterLast(async () => {
   await server[Symbol.asyncDispose]();
   await issuer[Symbol.asyncDispose]();
 });

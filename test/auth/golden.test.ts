@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { afterEach, describe, test } from 'node:test';
 import { api } from '../http/clients.ts';
 import { connect, post } from '../mcp/clients.ts';
 import { startTestServer, type TestServer } from '../mcp/stand-in.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { startIssuer, type TestIssuer } from '../support/issuer.ts';
 
 const ORIGIN = 'https://box.example.com';
@@ -13,7 +14,7 @@ const LATER_MS = 31_000;
 let issuer: TestIssuer;
 let server: TestServer;
 const clock = { aheadMs: 0 };
-before(async () => {
+beforeFirst(async () => {
   issuer = await startIssuer();
   // As MCPAuthKit is: it has no keys and no introspection, and tells of tokens by its userinfo.
   issuer.describe({ jwks_uri: undefined, introspection_endpoint: undefined });
@@ -27,7 +28,7 @@ before(async () => {
     now: () => Date.now() + clock.aheadMs,
   });
 });
-after(async () => {
+afterLast(async () => {
   await server[Symbol.asyncDispose]();
   await issuer[Symbol.asyncDispose]();
 });

@@ -3,16 +3,17 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { startTestServer, type TestServer } from '../mcp/stand-in.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 
 let server: TestServer;
 let own: string;
-before(async () => {
+beforeFirst(async () => {
   server = await startTestServer({ http: { allowed_hosts: ['box.example.com'] } });
   own = new URL(server.url).host;
 });
-after(() => server[Symbol.asyncDispose]());
+afterLast(() => server[Symbol.asyncDispose]());
 
 /** The status that a request gets which is written byte by byte as it is. */
 async function statusOf(lines: readonly string[], port = Number(own.split(':')[1])): Promise<number> {

@@ -3,13 +3,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { z } from 'zod';
 import { type Era, MODERN } from '../mcp/clients.ts';
 import { startTestServer, type TestServer } from '../mcp/stand-in.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { type AuthorizationServer, startAuthorizationServer } from '../support/authorization-server.ts';
 import { startBrowser, type TestBrowser, type TestPage } from '../support/browser.ts';
 import { cleanEnvironment, scratchDirectory } from '../support/server.ts';
@@ -23,7 +24,7 @@ let company: AuthorizationServer;
 let server: TestServer;
 let browser: TestBrowser;
 const clock = { aheadMs: 0 };
-before(async () => {
+beforeFirst(async () => {
   [company, browser] = await Promise.all([startAuthorizationServer(), startBrowser()]);
   server = await startTestServer({
     auth: { required: true, issuers: [company.entry] },
@@ -31,7 +32,7 @@ before(async () => {
   });
   company.resource = `${server.url}/mcp`;
 });
-after(async () => {
+afterLast(async () => {
   await browser[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
   await company[Symbol.asyncDispose]();

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { beforeEach, describe, test } from 'node:test';
 import { UnauthorizedError } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import { startTestServer, type TestServer } from '../mcp/stand-in.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { type AuthorizationServer, startAuthorizationServer } from '../support/authorization-server.ts';
 import { ClientApplication, connectAs, transportOf } from './oauth-client.ts';
 
@@ -12,7 +13,7 @@ const LATER_MS = 31_000;
 let company: AuthorizationServer;
 let server: TestServer;
 const clock = { aheadMs: 0 };
-before(async () => {
+beforeFirst(async () => {
   company = await startAuthorizationServer();
   server = await startTestServer({
     auth: { required: true, issuers: [company.entry] },
@@ -20,7 +21,7 @@ before(async () => {
   });
   company.resource = `${server.url}/mcp`;
 });
-after(async () => {
+afterLast(async () => {
   await server[Symbol.asyncDispose]();
   await company[Symbol.asyncDispose]();
 });

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { messageOf, post, postModern } from './clients.ts';
 import { startTestServer, type TestServer } from './stand-in.ts';
 
 let server: TestServer;
-before(async () => {
+beforeFirst(async () => {
   server = await startTestServer();
 });
-after(() => server[Symbol.asyncDispose]());
+afterLast(() => server[Symbol.asyncDispose]());
 
 const opening = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } };
 const without = (key: keyof typeof opening) => ({ ...opening, [key]: undefined });

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { api } from '../http/clients.ts';
 import { connect, messageOf, post, postModern } from '../mcp/clients.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 
 let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
 let server: RunningServer;
 let workspace_id: string;
-before(async () => {
+beforeFirst(async () => {
   scratch = await scratchDirectory();
   server = await startServer({ directory: scratch.path });
   const { body } = await api(server.url, 'POST /api/workspaces', {});
   workspace_id = z.string().parse(body.workspace_id);
 });
-after(async () => {
+afterLast(async () => {
   await server?.stop();
   await scratch.remove();
 });

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { startTestServer, type TestServer } from '../mcp/stand-in.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { fire } from './fuzz/wire.ts';
 
 let server: TestServer;
-before(async () => {
+beforeFirst(async () => {
   server = await startTestServer();
 });
-after(() => server[Symbol.asyncDispose]());
+afterLast(() => server[Symbol.asyncDispose]());
 
 for (const accept of ['application/json', 'application/json, text/event-stream']) {
   test(`a client of MCP that asks for the end of its connection and takes ${accept} gets it`, async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 import { publicRoutes } from './fuzz/public-routes.ts';
 
@@ -9,11 +10,11 @@ const OPEN = /^\/(?:\.well-known|oauth)\//;
 
 let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
 let server: RunningServer;
-before(async () => {
+beforeFirst(async () => {
   scratch = await scratchDirectory();
   server = await startServer({ directory: scratch.path });
 });
-after(async () => {
+afterLast(async () => {
   await server?.stop();
   await scratch.remove();
 });

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { messageOf, post, postModern } from '../mcp/clients.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { eventually } from '../support/eventually.ts';
 import { footprint } from '../support/leftovers.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
@@ -15,7 +16,7 @@ let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
 let server: RunningServer;
 /** Of headers that never end; opened first, since the server waits for them a while. */
 let slow: Promise<string>[];
-before(async () => {
+beforeFirst(async () => {
   scratch = await scratchDirectory();
   server = await startServer({ directory: scratch.path });
   const sockets = await Promise.all(Array.from({ length: SLOW }, () => opened('POST /mcp HTTP/1.1\r\nHost: ')));
@@ -27,7 +28,7 @@ before(async () => {
   // Each test counts what it adds to these.
   await eventually(async () => (await descriptors()) >= SLOW, 30_000);
 });
-after(async () => {
+afterLast(async () => {
   await server?.stop();
   await scratch.remove();
 });

@@ -4,10 +4,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { errorCodes, isErrorCode } from '../../src/errors/codes.ts';
+import { afterLast, beforeFirst } from '../support/around-tests.ts';
 import { eventually } from '../support/eventually.ts';
 import { footprint } from '../support/leftovers.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
@@ -39,7 +40,7 @@ let server: RunningServer;
 let token: string;
 const handles: string[] = [];
 
-before(async () => {
+beforeFirst(async () => {
   scratch = await scratchDirectory();
   const [home, config] = [join(scratch.path, 'home'), join(scratch.path, 'config.json')];
   await mkdir(home);
@@ -68,7 +69,7 @@ before(async () => {
   await make('artifact_id', 'artifact_upload', { workspace_id: handles[0], name: 'a', content: 'x' });
   await make('sessionId', 'create_session', { agent: 'scripted', cwd: home });
 });
-after(async () => {
+afterLast(async () => {
   await server?.stop();
   await scratch.remove();
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { importJWK, SignJWT, UnsecuredJWT } from 'jose';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
 import type { Store } from '../../store/store.ts';
 import { resourceAt } from '../resource.ts';
@@ -17,7 +18,7 @@ let directory = '';
 let store: Store;
 let keys: ServerKeys;
 let source: TokenSource;
-before(async () => {
+beforeFirst(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tokens-'));
   store = await createSqliteStore({ path: join(directory, 'records.db') });
   keys = await openKeys(store);
@@ -26,7 +27,7 @@ before(async () => {
   await store.signIn.addUser({ name: 'bob', password: 'x', scopes: ['admin'], teams: [] });
   await store.signIn.put({ kind: 'Grant', id: 'g', payload: {}, account: 'ada', grantId: 'g', expiresInSeconds: 600 });
 });
-after(async () => {
+afterLast(async () => {
   await store.close();
   await rm(directory, { recursive: true });
 });

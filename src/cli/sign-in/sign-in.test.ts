@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { z } from 'zod';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { RecordingTerminal } from '../../../test/support/recording-terminal.ts';
 import { createUsers } from '../../auth/server/users.ts';
 import { openKeys } from '../../auth/server/keys.ts';
@@ -16,10 +17,10 @@ import { runProgram } from '../program.ts';
 
 const PASSWORD = 'four words nobody guesses';
 let directory = '';
-before(async () => {
+beforeFirst(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sign-in-'));
 });
-after(() => rm(directory, { recursive: true }));
+afterLast(() => rm(directory, { recursive: true }));
 
 /** Runs a command line on records and a configuration of the test's own. */
 async function run(argv: string[], { stdin = '', secrets }: { stdin?: string; secrets?: string[] } = {}) {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
 import { connect } from '@nats-io/transport-node';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { authenticatorFor, BrokerUnavailable } from '../nats/dial.ts';
@@ -15,13 +16,13 @@ import { natsServerConfig } from './server-config.ts';
 let directory: string;
 let authority: Authority;
 let server: NatsServer;
-before(async () => {
+beforeFirst(async () => {
   directory = await mkdtemp(join(tmpdir(), 'account-watch-'));
   authority = await Authority.open(join(directory, 'keys'));
   const config = await natsServerConfig(authority, { resolverDirectory: join(directory, 'resolver') });
   server = await startNats({ config: () => config.replace(/^listen:.*$/m, '') });
 });
-after(async () => {
+afterLast(async () => {
   await server.close();
   await rm(directory, { recursive: true });
 });

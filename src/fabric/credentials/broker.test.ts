@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { afterEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { silentLog } from '../../log/log.ts';
@@ -28,13 +29,13 @@ const configOf = async (): Promise<string> => {
   return whole.replace(/^listen:.*$/m, '');
 };
 
-before(async () => {
+beforeFirst(async () => {
   directory = await mkdtemp(join(tmpdir(), 'authority-'));
   authority = await Authority.open(join(directory, 'keys'));
   const config = await configOf();
   server = await startNats({ config: () => config });
 });
-after(async () => {
+afterLast(async () => {
   await server.close();
   await rm(directory, { recursive: true });
 });

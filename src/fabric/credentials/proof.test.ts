@@ -3,21 +3,22 @@ import { sign, verify } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
 import { type Account, decode } from '@nats-io/jwt';
 import { createUser } from '@nats-io/nkeys';
 import fc from 'fast-check';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { Authority } from './authority.ts';
 import { privateKeyOf, publicKeyOf } from './ed25519.ts';
 import { type AccountFacts, ProofChecker, proverOf } from './proof.ts';
 
 let directory: string;
 let authority: Authority;
-before(async () => {
+beforeFirst(async () => {
   directory = await mkdtemp(join(tmpdir(), 'proof-'));
   authority = await Authority.open(directory);
 });
-after(() => rm(directory, { recursive: true }));
+afterLast(() => rm(directory, { recursive: true }));
 
 const NOW = 1_800_000_000_000;
 const GET = { method: 'GET', subject: 'abc' };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { silentLog } from '../../log/log.ts';
 import { BrokerUnavailable } from './dial.ts';
@@ -10,10 +11,10 @@ import { connectNats } from './nats-fabric.ts';
 const options = { identity: { hub: 'h1' }, log: silentLog } as const;
 
 let server: NatsServer;
-before(async () => {
+beforeFirst(async () => {
   server = await startNats();
 });
-after(() => server.close());
+afterLast(() => server.close());
 
 /** An address where nobody listens. */
 async function deadUrl(): Promise<string> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
 import { connect } from '@nats-io/transport-node';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { silentLog } from '../../log/log.ts';
 import { type Fabric, NotPermitted } from '../fabric.ts';
@@ -8,10 +9,10 @@ import { fabricContract } from '../fabric-contract.ts';
 import { connectNats } from './nats-fabric.ts';
 
 let server: NatsServer;
-before(async () => {
+beforeFirst(async () => {
   server = await startNats();
 });
-after(() => server.close());
+afterLast(() => server.close());
 
 fabricContract('over NATS', async () => {
   const open: Fabric[] = [];

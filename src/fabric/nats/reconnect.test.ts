@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { silentLog } from '../../log/log.ts';
@@ -7,10 +8,10 @@ import { NobodyThere, RequestTimeout } from '../fabric.ts';
 import { connectNats, type NatsFabric } from './nats-fabric.ts';
 
 let server: NatsServer;
-before(async () => {
+beforeFirst(async () => {
   server = await startNats();
 });
-after(() => server.close());
+afterLast(() => server.close());
 
 const inquiries = { everyMs: 40, patienceMs: 400 };
 const join = (identity: { hub: string } | { worker: string }): Promise<NatsFabric> =>

@@ -1,4 +1,5 @@
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { type NatsServer, startNats } from '../../../test/support/nats-server.ts';
 import { silentLog } from '../../log/log.ts';
@@ -7,10 +8,10 @@ import { fabricContract } from '../fabric-contract.ts';
 import { connectNats } from './nats-fabric.ts';
 
 let server: NatsServer;
-before(async () => {
+beforeFirst(async () => {
   server = await startNats();
 });
-after(() => server.close());
+afterLast(() => server.close());
 
 fabricContract('over NATS and WebSocket', async () => {
   const open: Fabric[] = [];

@@ -5,9 +5,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { getRequestListener } from '@hono/node-server';
 import { type Account, decode } from '@nats-io/jwt';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import { startCuttingProxy } from '../../../test/support/cutting-proxy.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { type S3Server, startS3 } from '../../../test/support/s3-server.ts';
@@ -26,11 +27,11 @@ let s3: S3Server;
 let root: string;
 let authority: Authority;
 let count = 0;
-before(async () => {
+beforeFirst(async () => {
   [s3, root] = await Promise.all([startS3(), mkdtemp(join(tmpdir(), 'blob-routes-'))]);
   authority = await Authority.open(join(root, 'authority'));
 });
-after(async () => {
+afterLast(async () => {
   await Promise.all([s3.close(), rm(root, { recursive: true })]);
 });
 

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
+import { afterLast, beforeFirst } from '../../../test/support/around-tests.ts';
 import type { Blobs } from '../../blobs/blobs.ts';
 import { createDirectoryBlobs } from '../../blobs/directory.ts';
 import { silentLog } from '../../log/log.ts';
@@ -11,11 +12,11 @@ import { Uploads } from './uploads.ts';
 
 let scratch: string;
 let blobs: Blobs;
-before(async () => {
+beforeFirst(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'boxswain-uploads-'));
   blobs = await createDirectoryBlobs(join(scratch, 'blobs'));
 });
-after(() => rm(scratch, { recursive: true }));
+afterLast(() => rm(scratch, { recursive: true }));
 
 const open = (name: string) => Uploads.open({ directory: join(scratch, name), blobs, log: silentLog });
 const attachmentOf = async (bytes: Buffer, name = 'a.png') => {

@@ -7,9 +7,10 @@ import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
+import { afterLast, beforeFirst } from '../../../../test/support/around-tests.ts';
 import { type Egress, type EgressOptions, startEgress } from './egress.ts';
 import type { Connection } from './passage.ts';
 
@@ -17,10 +18,10 @@ let directory: string;
 let count = 0;
 const started: { close(): unknown }[] = [];
 
-before(async () => {
+beforeFirst(async () => {
   directory = await mkdtemp(join(tmpdir(), 'egress-test-'));
 });
-after(async () => {
+afterLast(async () => {
   for (const each of started) await each.close();
   await rm(directory, { recursive: true });
 });
