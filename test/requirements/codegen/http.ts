@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { post } from '../../support/codegen-server.ts';
 import { eventually } from '../../support/eventually.ts';
-import type { CodegenVerifier, Grounds } from './verify.ts';
+import { type CodegenVerifier, CONFIGURED_ORIGIN, type Grounds } from './verify.ts';
 
 const NOBODY = '550e8400-e29b-41d4-a716-446655440000';
 
@@ -48,7 +48,7 @@ export function declareHttp({ once }: CodegenVerifier, grounds: () => Grounds): 
     }
   });
 
-  once('command.origins', async ({ url }) => {
+  once('command.origins', async ({ url }, { directories }) => {
     await grounds().begin(url);
     for (const [path, method] of [
       ['/mcp', 'POST'],
@@ -63,12 +63,16 @@ export function declareHttp({ once }: CodegenVerifier, grounds: () => Grounds): 
       assert.match(response.headers.get('content-type') ?? '', /^application\/json/);
     }
     assert.equal(grounds().fake.requests.count(), 0);
-    const own = await fetch(`${url}/mcp`, {
-      method: 'POST',
-      headers: { origin: url, 'content-type': 'application/json' },
-      body: '{"command":"list"}',
-    });
-    assert.deepEqual([own.status, own.headers.get('access-control-allow-origin')], [200, url]);
+    // Of several hubs none knows by itself what stands before them.
+    for (const origin of directories.length === 1 ? [CONFIGURED_ORIGIN, url] : [CONFIGURED_ORIGIN]) {
+      const headers = { origin, 'content-type': 'application/json' };
+      const { status, headers: told } = await fetch(`${url}/mcp`, {
+        method: 'POST',
+        headers,
+        body: '{"command":"list"}',
+      });
+      assert.deepEqual([status, told.get('access-control-allow-origin')], [200, origin]);
+    }
   });
 
   once('sse.refused', async ({ url }) => {

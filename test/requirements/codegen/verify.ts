@@ -57,6 +57,9 @@ export interface Grounds {
   begin(url: string): Promise<void>;
 }
 
+/** Of pages that may call the server. */
+export const CONFIGURED_ORIGIN = 'https://app.example';
+
 let tokens = 0;
 
 /** Declares verifications of the codegen contract: one server and one fake service for all of them, whatever the wire. */
@@ -88,6 +91,7 @@ export function verifications(
         HOME: scratch.path,
         BOXSWAIN_CONFIG_DIR: join(scratch.path, 'config'),
         BOXSWAIN_SANDBOX_SPARE_BOXES: '0',
+        BOXSWAIN_HTTP_ALLOWED_ORIGINS: CONFIGURED_ORIGIN,
         BOXSWAIN_CODEGEN_POLL_SECONDS: '0.1',
         BOXSWAIN_CODEGEN_API_TOKEN_FILE: tokenFile,
         CODEGEN_ORG_ID: fake.orgId,
