@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { footprint, leftovers } from '../support/leftovers.ts';
+import { memoryOf, tellingMemory } from '../support/memory.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 
 /** 1,000 for the long form, `npm run test:soak`. */
@@ -54,11 +53,7 @@ test(`${WORKSPACES} workspaces, ${AT_ONCE} at a time: memory, descriptors and pr
   const memoryFile = join(scratch.path, 'memory.json');
   const server = await startServer({
     directory: scratch.path,
-    env: {
-      BOXSWAIN_WORKER_SLOTS: '64',
-      BOXSWAIN_TEST_MEMORY_FILE: memoryFile,
-      NODE_OPTIONS: `--expose-gc --import ${import.meta.resolve('../support/memory-on-signal.ts')}`,
-    },
+    env: { BOXSWAIN_WORKER_SLOTS: '64', ...tellingMemory(memoryFile) },
   });
   const pid = server.child.pid ?? assert.fail('no pid');
   await useMany(server, WARM_UP);
@@ -87,9 +82,5 @@ async function settled(pid: number, memoryFile: string) {
     now = next;
     return Date.now() - since > SETTLED_MS;
   }, 60_000);
-  await rm(memoryFile, { force: true });
-  process.kill(pid, 'SIGUSR2');
-  await eventually(() => existsSync(memoryFile), 20_000);
-  const { liveBytes, residentBytes } = JSON.parse(await readFile(memoryFile, 'utf8'));
-  return { children: now.children, descriptors: now.descriptors, liveBytes, residentBytes };
+  return { children: now.children, descriptors: now.descriptors, ...(await memoryOf(pid, memoryFile)) };
 }

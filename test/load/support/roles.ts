@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Cluster, type ClusterOptions, startCluster } from '../../support/cluster.ts';
-import { eventually } from '../../support/eventually.ts';
 import { footprint } from '../../support/leftovers.ts';
+import { type Memory, memoryOf, tellingMemory } from '../../support/memory.ts';
 import type { RunningRole } from '../../support/server.ts';
 
 export const CALLERS = 'callers';
 
-export interface Footprint {
+export interface Footprint extends Memory {
   readonly name: string;
-  /** What is left after a full collection. */
-  readonly liveBytes: number;
-  readonly residentBytes: number;
   readonly descriptors: number;
 }
 
@@ -30,20 +26,13 @@ export interface MeasuredCluster extends Cluster {
 export async function startMeasured(options: Omit<ClusterOptions, 'envOf'>): Promise<MeasuredCluster> {
   const directory = await mkdtemp(join(tmpdir(), 'memory-'));
   const fileOf = (name: string) => join(directory, `${name}.json`);
-  const envOf = (name: string) => ({
-    BOXSWAIN_TEST_MEMORY_FILE: fileOf(name),
-    NODE_OPTIONS: `--expose-gc --import ${import.meta.resolve('../../support/memory-on-signal.ts')}`,
-  });
+  const envOf = (name: string) => tellingMemory(fileOf(name));
   const cluster = await startCluster({ ...options, envOf });
   const roles = (): [string, RunningRole][] => [...cluster.hubs, ...cluster.workers].map(role => [nameOf(role), role]);
   const measure = async ([name, role]: [string, RunningRole]): Promise<Footprint> => {
     const pid = role.child.pid ?? assert.fail('no pid');
     const { descriptors } = await footprint(pid);
-    await rm(fileOf(name), { force: true });
-    process.kill(pid, 'SIGUSR2');
-    await eventually(() => existsSync(fileOf(name)), 30_000);
-    const { liveBytes, residentBytes } = JSON.parse(await readFile(fileOf(name), 'utf8'));
-    return { name, liveBytes, residentBytes, descriptors };
+    return { name, descriptors, ...(await memoryOf(pid, fileOf(name))) };
   };
   return {
     ...cluster,
