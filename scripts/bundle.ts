@@ -1,10 +1,11 @@
-/** Builds the MCP bundle for clients that install such files, `dist-bundle/boxswain-<version>.mcpb`, with all that it needs but Node itself. */
+/** Builds the MCP bundle for clients that install such files, `dist-bundle/boxswain-<version>.mcpb`, with all that it needs but Node itself, and starts it once. */
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packExtension } from '@anthropic-ai/mcpb';
 import { z } from 'zod';
+import { toolsOfBundle } from './check-bundle.ts';
 
 const root = join(import.meta.dirname, '..');
 const SHIPPED = ['bin', 'dist', 'package.json', 'package-lock.json', 'LICENSE', 'README.md', '.npmrc'];
@@ -24,7 +25,8 @@ try {
   await mkdir(join(root, 'dist-bundle'), { recursive: true });
   if (!(await packExtension({ extensionPath: stage, outputPath: output, silent: true })))
     throw new Error('the manifest of the bundle is refused by its own checker');
-  console.log(output);
+  const tools = await toolsOfBundle(output);
+  console.log(`${output}: unpacked and started, it lists ${tools.length} tools`);
 } finally {
   await rm(stage, { recursive: true, force: true });
 }
