@@ -55,7 +55,7 @@ describe('placing and operating workers', () => {
       await writeFile(fileOf(name), settingsOf(name));
     const envOf = (name: string): Record<string, string> =>
       name.startsWith('worker') ? { BOXSWAIN_CONFIG: fileOf(name) } : { BOXSWAIN_PLACEMENT_QUEUE_SECONDS: '120' };
-    cluster = await startCluster({ hubs: 2, workers: 2, envOf });
+    cluster = await startCluster({ hubs: 2, workers: 2, env: { BOXSWAIN_CLUSTER_LEASE_SECONDS: '6' }, envOf });
   });
   after(async () => {
     await cluster.close();
@@ -117,7 +117,7 @@ describe('placing and operating workers', () => {
     for (const { workspace_id } of made)
       await done(hub(0).url, 'fs_write', { workspace_id, path: 'kept.txt', content: 'kept' });
     const { workspace_id } = busy;
-    const command = 'sleep 4; echo finished > late.txt; echo finished';
+    const command = 'sleep 3; echo finished > late.txt; echo finished';
     const { task_id } = await done(hub(0).url, 'run_command', { workspace_id, command, wait_seconds: 0 });
     // By way of a hub that is lost at once: another one goes on.
     await send(`${hub(0).url}/api/workers/${drained}/drain`, 'POST', {});
