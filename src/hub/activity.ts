@@ -1,4 +1,4 @@
-import type { WorkspaceStore } from '../store/store.ts';
+import type { WorkspaceStore } from '../store/placement/store.ts';
 import type { Foundation } from './foundation.ts';
 
 /** When workspaces were last used. Collected here and written every few seconds, never while a caller waits. */

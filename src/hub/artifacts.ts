@@ -3,7 +3,7 @@ import { newId } from '../ids/ids.ts';
 import type { CollectedArtifact, Outcome } from '../protocol/jobs.ts';
 import type { WorkerReply } from '../protocol/messages.ts';
 import type { ArtifactRecord, WorkspaceRecord } from '../store/rows.ts';
-import type { Page, PageQuery } from '../store/store.ts';
+import type { Page, PageQuery } from '../store/page.ts';
 import { artifactNotFound } from './errors.ts';
 import type { EventLog } from './events.ts';
 import type { Foundation } from './foundation.ts';

@@ -2,7 +2,8 @@ import { AppError } from '../errors/app-error.ts';
 import { newId } from '../ids/ids.ts';
 import type { Log } from '../log/log.ts';
 import type { AuditRecord } from '../store/rows.ts';
-import type { AuditEntry, AuditQuery, AuditStore, Page } from '../store/store.ts';
+import type { AuditEntry, AuditQuery, AuditStore } from '../store/audit/store.ts';
+import type { Page } from '../store/page.ts';
 import type { Audit } from './hub.ts';
 import { redact } from './redact.ts';
 

@@ -1,5 +1,5 @@
 import type { WorkspaceRecord } from '../store/rows.ts';
-import type { WorkspaceStore } from '../store/store.ts';
+import type { WorkspaceStore } from '../store/placement/store.ts';
 import { workspaceNotFound } from './errors.ts';
 import type { Asker, Sharing } from './sharing/sharing.ts';
 

@@ -2,7 +2,7 @@ import type { Caller } from '../auth/caller.ts';
 import type { Config } from '../config/config.ts';
 import type { Connection } from '../operations/operation.ts';
 import type { WorkspaceRecord } from '../store/rows.ts';
-import type { WorkspaceStore } from '../store/store.ts';
+import type { WorkspaceStore } from '../store/placement/store.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Catalog } from './catalog.ts';
 import type { WorkspaceMaker } from './workspace-maker.ts';

@@ -1,5 +1,5 @@
 import type { EventRecord, JsonObject } from '../store/rows.ts';
-import type { EventStore } from '../store/store.ts';
+import type { EventStore } from '../store/events/store.ts';
 import { addGauge } from '../telemetry/metrics.ts';
 import type { Foundation } from './foundation.ts';
 import type { Events, Peers } from './hub.ts';

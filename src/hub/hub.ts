@@ -20,7 +20,9 @@ import type { Codegen } from './codegen/open-codegen.ts';
 import type { Sessions } from './sessions/open-sessions.ts';
 import type { CallerLimits } from './limits/caller-limits.ts';
 import type { ShareDesk } from './sharing/share-desk.ts';
-import type { AuditEntry, AuditQuery, ClientSessionStore, Page, PageQuery } from '../store/store.ts';
+import type { AuditEntry, AuditQuery } from '../store/audit/store.ts';
+import type { ClientSessionStore } from '../store/calls/store.ts';
+import type { Page, PageQuery } from '../store/page.ts';
 
 /** The control plane, as operations see it. Every method that takes a caller answers a foreign handle like an unknown one. */
 export interface Hub {

@@ -1,7 +1,7 @@
 import { AppError } from '../errors/app-error.ts';
 import { isOutcomeUnknown } from '../providers/http/failures.ts';
 import type { JsonObject } from '../store/rows.ts';
-import type { IdempotencyKey, IdempotencyStore } from '../store/store.ts';
+import type { IdempotencyKey, IdempotencyStore } from '../store/calls/store.ts';
 import { type CallIds, callIds } from '../ids/call-ids.ts';
 import type { Background, Foundation } from './foundation.ts';
 import type { Idempotency } from './hub.ts';

@@ -1,5 +1,5 @@
 import type { WorkerRecord, WorkspaceRecord } from '../store/rows.ts';
-import type { WorkspaceStore } from '../store/store.ts';
+import type { WorkspaceStore } from '../store/placement/store.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Closer } from '../fabric/fabric.ts';
 import { noWorker, noWorkerWith } from './errors.ts';

@@ -4,7 +4,7 @@ import { AppError } from '../errors/app-error.ts';
 import { errorShapeSchema } from '../protocol/jobs.ts';
 import type { WorkerReply } from '../protocol/messages.ts';
 import type { TaskRecord, WorkspaceRecord } from '../store/rows.ts';
-import type { Page, PageQuery } from '../store/store.ts';
+import type { Page, PageQuery } from '../store/page.ts';
 import type { Catalog } from './catalog.ts';
 import { asAppError, taskCancelled, taskInterrupted, taskNotFound } from './errors.ts';
 import type { EventLog } from './events.ts';

@@ -3,7 +3,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { LimitName } from '../protocol/workspace-spec.ts';
 import type { WorkerReply } from '../protocol/messages.ts';
 import type { WorkspaceRecord, WorkspaceState } from '../store/rows.ts';
-import type { Page, PageQuery } from '../store/store.ts';
+import type { Page, PageQuery } from '../store/page.ts';
 import type { Catalog } from './catalog.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Foundation } from './foundation.ts';

@@ -4,7 +4,7 @@ import type { Connection } from '../operations/operation.ts';
 import type { FileRequest } from '../protocol/files.ts';
 import type { WorkerReply } from '../protocol/messages.ts';
 import type { JsonObject, WorkspaceRecord } from '../store/rows.ts';
-import type { Page } from '../store/store.ts';
+import type { Page } from '../store/page.ts';
 import type { Activity } from './activity.ts';
 import type { ArtifactShelf } from './artifacts.ts';
 import type { Catalog } from './catalog.ts';

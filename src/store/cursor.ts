@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../errors/app-error.ts';
-import type { Page } from './store.ts';
+import type { Page } from './page.ts';
 
 const positionSchema = z.array(z.int()).min(1).max(2);
 

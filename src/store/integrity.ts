@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { z } from 'zod';
-import { artifactColumns, artifactSchema } from './artifacts.ts';
-import { checkpointColumns, checkpointSchema } from './checkpoints.ts';
+import { artifactColumns, artifactSchema } from './work/artifacts.ts';
+import { checkpointColumns, checkpointSchema } from './work/checkpoints.ts';
 import type { Database } from './database.ts';
 import { createRowsReader } from './rows-reader.ts';
-import { taskColumns, taskSchema } from './tasks.ts';
-import { workspaceColumns, workspaceSchema } from './workspaces.ts';
+import { taskColumns, taskSchema } from './work/tasks.ts';
+import { workspaceColumns, workspaceSchema } from './placement/workspaces.ts';
 
 const PAGE = 500;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { AuditEntry } from '../../src/store/store.ts';
+import type { AuditEntry } from '../../src/store/audit/store.ts';
 import { eventually } from '../support/eventually.ts';
 import { CodeFlow } from './code-flow.ts';
 import { PASSWORD, type Stage, startStage } from './stage.ts';

@@ -5,7 +5,7 @@ import { fleetFilters } from '../../operations/fleet/events.ts';
 import { type EventSource, eventSource } from '../../operations/sessions/event-source.ts';
 import { typesOf } from '../../operations/sessions/events.ts';
 import { sessionId } from '../../operations/sessions/inputs.ts';
-import type { PollPosition } from '../../store/store.ts';
+import type { PollPosition } from '../../store/events/store.ts';
 import { frameStream } from '../event-stream.ts';
 import { type Api, type ApiParts, run } from './context.ts';
 

@@ -1,5 +1,6 @@
 import { feedOf, streamOf } from '../../store/agents/sessions.ts';
-import type { PollPosition, Store } from '../../store/store.ts';
+import type { PollPosition } from '../../store/events/store.ts';
+import type { Store } from '../../store/store.ts';
 import { rangeOf } from './session-feed.ts';
 
 /** Events after the end of a turn that are looked at for the beginning of another. */

@@ -1,5 +1,5 @@
 import type { CallerStateStore } from '../../store/agents/store.ts';
-import type { PollPositionStore } from '../../store/store.ts';
+import type { PollPositionStore } from '../../store/events/store.ts';
 import type { EventLog } from '../events.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Idempotency, Peers } from '../hub.ts';

@@ -5,7 +5,7 @@ import { permissionAnswerSchema } from '../../protocol/session-messages.ts';
 import type { Remember } from '../../protocol/sessions.ts';
 import type { PermissionRecord } from '../../store/agents/rows.ts';
 import type { JsonObject } from '../../store/rows.ts';
-import type { Page, PageQuery } from '../../store/store.ts';
+import type { Page, PageQuery } from '../../store/page.ts';
 import type { Foundation } from '../foundation.ts';
 import { hashJson } from '../json.ts';
 import { permissionNotPending } from './errors.ts';

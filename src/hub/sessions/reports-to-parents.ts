@@ -1,6 +1,6 @@
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
-import type { EventStore } from '../../store/store.ts';
+import type { EventStore } from '../../store/events/store.ts';
 import { MessageFold } from './message-fold.ts';
 
 /** Ends of later turns that are passed over in search of that of the turn. */

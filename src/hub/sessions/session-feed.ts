@@ -1,6 +1,7 @@
 import type { EventRecord } from '../../store/rows.ts';
 import { feedOf, streamOf } from '../../store/agents/sessions.ts';
-import type { EventRange, PollPosition, Store } from '../../store/store.ts';
+import type { EventRange, PollPosition } from '../../store/events/store.ts';
+import type { Store } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
 
 /** Ranges that are read at a time. */

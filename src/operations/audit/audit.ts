@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AuditEntry } from '../../store/store.ts';
+import type { AuditEntry } from '../../store/audit/store.ts';
 import { defineOperation } from '../define.ts';
 
 const shared = { toolset: 'sandbox', scope: 'admin', isTool: false } as const;

@@ -1,5 +1,5 @@
 import type { EventRecord, JsonObject } from '../../store/rows.ts';
-import type { PollPosition } from '../../store/store.ts';
+import type { PollPosition } from '../../store/events/store.ts';
 import { badArgument } from '../arguments.ts';
 import { type FleetFilters, fleetReader, refuseFilters } from '../fleet/events.ts';
 import { viewFleetEvent } from '../fleet/views.ts';

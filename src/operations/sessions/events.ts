@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PollPosition } from '../../store/store.ts';
+import type { PollPosition } from '../../store/events/store.ts';
 import { defineOperation } from '../define.ts';
 import { fleetFilters } from '../fleet/events.ts';
 import type { OperationContext } from '../operation.ts';

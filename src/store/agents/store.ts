@@ -1,5 +1,5 @@
 import type { JsonObject } from '../rows.ts';
-import type { Page, PageQuery } from '../store.ts';
+import type { Page, PageQuery } from '../page.ts';
 import type {
   AgentSessionRecord,
   CallerStateRecord,

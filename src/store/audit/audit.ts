@@ -6,7 +6,7 @@ import type { BulkTable, Database, DialectName, SqlValue } from '../database.ts'
 import type { AuditRecord } from '../rows.ts';
 import { createRowsReader, jsonObject } from '../rows-reader.ts';
 import type { Schema } from '../schema.ts';
-import type { AuditEntry, AuditQuery, AuditStore } from '../store.ts';
+import type { AuditEntry, AuditQuery, AuditStore } from './store.ts';
 
 type Wanted = Omit<AuditQuery, 'limit' | 'cursor' | 'order'>;
 

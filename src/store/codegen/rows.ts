@@ -1,5 +1,5 @@
 import type { JsonObject } from '../rows.ts';
-import type { NewTask } from '../store.ts';
+import type { NewTask } from '../work/store.ts';
 
 /** `sending`: the intent is stored, and what became of it is not known yet. */
 export type DeliveryState = 'waiting' | 'sending' | 'delivered' | 'undeliverable' | 'unknown';

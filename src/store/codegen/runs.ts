@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { chunksOf, type Database } from '../database.ts';
 import { pruneInSteps } from '../prune.ts';
 import { createRowsReader, jsonObject } from '../rows-reader.ts';
-import { requireTaskRoom } from '../task-room.ts';
-import { taskRowOf } from '../tasks.ts';
+import { requireTaskRoom } from '../work/task-room.ts';
+import { taskRowOf } from '../work/tasks.ts';
 import type { CodegenRecord, CodegenStore } from './rows.ts';
 
 const columns = [

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { AuditQuery, Store } from '../store.ts';
+import type { AuditQuery } from '../audit/store.ts';
+import type { Store } from '../store.ts';
 import { idsOf, newAuditRecord, paged, type Use } from './support.ts';
 
 const key = { caller: 'alice', operation: 'run_python', key: 'k1' };

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { AppError } from '../../errors/app-error.ts';
 import { newId, newTaskId } from '../../ids/ids.ts';
 import type { ArtifactRecord, AuditRecord, CheckpointRecord, TaskRecord, WorkerRecord } from '../rows.ts';
-import type { Page, PageQuery, Store } from '../store.ts';
+import type { Page, PageQuery } from '../page.ts';
+import type { Store } from '../store.ts';
 
 /** An empty store, with a way past it. */
 export interface StoreUnderTest {

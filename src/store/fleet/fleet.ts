@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { type Database, leaseEnd } from '../database.ts';
-import { createAppender } from '../events.ts';
+import { createAppender } from '../events/events.ts';
 import { jsonObject } from '../rows-reader.ts';
 import type { FleetStore } from './store.ts';
 

@@ -1,4 +1,4 @@
-import type { Page, PageQuery } from '../store.ts';
+import type { Page, PageQuery } from '../page.ts';
 
 /** `history`: the transcripts of the machines' own agents, which belong to the local caller. */
 export const shareKinds = ['workspace', 'session', 'history'] as const;

@@ -1,5 +1,5 @@
-import type { Database, Tx } from './database.ts';
-import { overLimit } from './quota.ts';
+import type { Database, Tx } from '../database.ts';
+import { overLimit } from '../quota.ts';
 
 /** To be asked in the transaction that inserts one more. Throws CAPACITY_EXCEEDED when the caller has `perCaller` tasks that have not ended. */
 export async function requireTaskRoom(

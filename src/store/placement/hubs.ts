@@ -1,4 +1,4 @@
-import { type Database, leaseEnd } from './database.ts';
+import { type Database, leaseEnd } from '../database.ts';
 import type { HubStore } from './store.ts';
 
 /** The hubs and their leases, which run like those of workers: by the database's clock. */

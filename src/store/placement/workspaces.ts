@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
-import { decodeCursor, pageOf } from './cursor.ts';
-import { chunksOf, type Database, type Tx } from './database.ts';
-import { afterlifeEnd } from './prune.ts';
-import { overLimit } from './quota.ts';
-import type { WorkspaceRecord } from './rows.ts';
-import { createRowsReader, jsonObject, textMap } from './rows-reader.ts';
-import type { Schema } from './schema.ts';
+import { decodeCursor, pageOf } from '../cursor.ts';
+import { chunksOf, type Database, type Tx } from '../database.ts';
+import { afterlifeEnd } from '../prune.ts';
+import { overLimit } from '../quota.ts';
+import type { WorkspaceRecord } from '../rows.ts';
+import { createRowsReader, jsonObject, textMap } from '../rows-reader.ts';
+import type { Schema } from '../schema.ts';
 import type { WorkspaceStore } from './store.ts';
 
 export const workspaceColumns = [

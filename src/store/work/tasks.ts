@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { decodeCursor, pageOf } from './cursor.ts';
-import type { BulkTable, Database, SqlValue, Tx } from './database.ts';
-import { createAppender } from './events.ts';
-import { pruneInSteps } from './prune.ts';
-import type { JsonObject, TaskRecord } from './rows.ts';
-import { createRowsReader, jsonObject } from './rows-reader.ts';
+import { decodeCursor, pageOf } from '../cursor.ts';
+import type { BulkTable, Database, SqlValue, Tx } from '../database.ts';
+import { createAppender } from '../events/events.ts';
+import { pruneInSteps } from '../prune.ts';
+import type { JsonObject, TaskRecord } from '../rows.ts';
+import { createRowsReader, jsonObject } from '../rows-reader.ts';
 import { requireTaskRoom } from './task-room.ts';
 import type { NewTask, TaskStore } from './store.ts';
-import { definedOf } from './workspaces.ts';
+import { definedOf } from '../placement/workspaces.ts';
 
 export const taskColumns = [
   'id',

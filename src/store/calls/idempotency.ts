@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type ExpressionBuilder, sql } from 'kysely';
 import { z } from 'zod';
-import type { Database } from './database.ts';
-import { pruneInSteps } from './prune.ts';
-import { createRowsReader, jsonObject } from './rows-reader.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../database.ts';
+import { pruneInSteps } from '../prune.ts';
+import { createRowsReader, jsonObject } from '../rows-reader.ts';
+import type { Schema } from '../schema.ts';
 import type { IdempotencyAnswer, IdempotencyKey, IdempotencyStore } from './store.ts';
 
 const REMEMBERED_MS = 24 * 60 * 60 * 1000;

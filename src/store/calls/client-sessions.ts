@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import type { Database } from './database.ts';
-import type { ClientSessionRecord } from './rows.ts';
-import { createRowsReader, jsonObject } from './rows-reader.ts';
+import type { Database } from '../database.ts';
+import type { ClientSessionRecord } from '../rows.ts';
+import { createRowsReader, jsonObject } from '../rows-reader.ts';
 import type { ClientSessionStore } from './store.ts';
 
 const columns = ['id', 'caller', 'connection', 'opening', 'last_used_at as lastUsedAt'] as const;

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
-import type { Database } from './database.ts';
+import type { Database } from '../database.ts';
 import type { NewEvents } from './events.ts';
-import type { Schema } from './schema.ts';
+import type { Schema } from '../schema.ts';
 
 /**
  * Appends to the end of a stream in one statement, where each further one would be a journey to PostgreSQL; answers the position of the last event,

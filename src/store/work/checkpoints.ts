@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Database, Tx } from './database.ts';
-import { expiryOfChild, pruneExpired } from './prune.ts';
-import type { CheckpointRecord } from './rows.ts';
-import { createRowsReader, flag, jsonObject, textList, textMap } from './rows-reader.ts';
+import type { Database, Tx } from '../database.ts';
+import { expiryOfChild, pruneExpired } from '../prune.ts';
+import type { CheckpointRecord } from '../rows.ts';
+import { createRowsReader, flag, jsonObject, textList, textMap } from '../rows-reader.ts';
 import type { CheckpointStore, NewCheckpoint } from './store.ts';
 
 export const checkpointColumns = [

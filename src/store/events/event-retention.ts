@@ -1,5 +1,5 @@
-import type { Database } from './database.ts';
-import { pruneInSteps } from './prune.ts';
+import type { Database } from '../database.ts';
+import { pruneInSteps } from '../prune.ts';
 
 interface Ages {
   readonly before: number;

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { chunksOf, type Database, leaseEnd } from './database.ts';
-import type { WorkerRecord } from './rows.ts';
-import { createRowsReader, flag, jsonObject, textMap } from './rows-reader.ts';
+import { chunksOf, type Database, leaseEnd } from '../database.ts';
+import type { WorkerRecord } from '../rows.ts';
+import { createRowsReader, flag, jsonObject, textMap } from '../rows-reader.ts';
 import type { WorkerStore } from './store.ts';
 
 /** Conditions on pairs nest, and SQLite limits the depth. */

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
 import { appendNext } from './append-next.ts';
-import type { BulkTable, Database, Tx } from './database.ts';
+import type { BulkTable, Database, Tx } from '../database.ts';
 import { pruneEvents } from './event-retention.ts';
-import type { EventRecord } from './rows.ts';
-import { createRowsReader, jsonObject } from './rows-reader.ts';
+import type { EventRecord } from '../rows.ts';
+import { createRowsReader, jsonObject } from '../rows-reader.ts';
 import type { AppendOutcome, EventRange, EventStore } from './store.ts';
 
 const columns = ['stream', 'seq', 'epoch', 'type', 'body', 'time'] as const;

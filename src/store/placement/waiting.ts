@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Database } from './database.ts';
-import type { WaitingRecord } from './rows.ts';
-import { createRowsReader, textMap } from './rows-reader.ts';
+import type { Database } from '../database.ts';
+import type { WaitingRecord } from '../rows.ts';
+import { createRowsReader, textMap } from '../rows-reader.ts';
 import type { WaitingStore } from './store.ts';
 
 const columns = ['waiting.id', 'waiting.caller', 'waiting.hub', 'waiting.labels'] as const;

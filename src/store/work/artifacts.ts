@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { decodeCursor, pageOf } from './cursor.ts';
-import type { Database } from './database.ts';
-import { expiryOfChild, pruneExpired } from './prune.ts';
-import type { ArtifactRecord } from './rows.ts';
-import { createRowsReader, textMap } from './rows-reader.ts';
+import { decodeCursor, pageOf } from '../cursor.ts';
+import type { Database } from '../database.ts';
+import { expiryOfChild, pruneExpired } from '../prune.ts';
+import type { ArtifactRecord } from '../rows.ts';
+import { createRowsReader, textMap } from '../rows-reader.ts';
 import type { ArtifactStore } from './store.ts';
-import { requireBytes } from './used-bytes.ts';
+import { requireBytes } from '../used-bytes.ts';
 
 export const artifactColumns = [
   'id',

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { Database } from './database.ts';
-import { pruneInSteps } from './prune.ts';
+import type { Database } from '../database.ts';
+import { pruneInSteps } from '../prune.ts';
 import type { PollPositionStore } from './store.ts';
 
 /** Of the row that says when the connection began. */
