@@ -25,6 +25,16 @@ test('what PostgreSQL says when it goes away counts, also as a cause', () => {
     assert.equal(unavailable(error)?.code, 'SERVICE_UNAVAILABLE');
 });
 
+test('records that cannot be reached in time, may not be written yet or are held by somebody else count', () => {
+  const waiting = new pg.DatabaseError('cannot execute INSERT in a read-only transaction', 0, 'error');
+  waiting.code = '25006';
+  const busy = Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
+  const gone = Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR_READ' });
+  for (const error of [waiting, busy, gone, new Error('Query read timeout'), new Error('timeout expired')])
+    assert.equal(unavailable(error)?.code, 'SERVICE_UNAVAILABLE', error.message);
+  assert.equal(unavailable(Object.assign(new Error('x'), { code: 'SQLITE_CONSTRAINT' })), undefined);
+});
+
 test('a full disk is told as what it is, whoever says so', () => {
   for (const code of ['ENOSPC', 'SQLITE_FULL', '53100']) {
     const full = Object.assign(new Error('write /data/records.db'), { code });

@@ -10,17 +10,26 @@ const SIGNS = new Set([
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
+  'ECONNABORTED',
+  'EHOSTDOWN',
+  'ENETDOWN',
   '08000',
+  '08001',
   '08003',
+  '08004',
   '08006',
+  // A server that takes over for another and may not write yet.
+  '25006',
   '53300',
   '57P01',
   '57P02',
   '57P03',
 ]);
-/** What `pg` says without a code, of a connection that broke under a query. */
+/** A file of records that somebody else holds, or that is not where it was. */
+const FILE_AWAY = /^SQLITE_(BUSY|CANTOPEN|IOERR|PROTOCOL|READONLY_DBMOVED)/;
+/** What `pg` says without a code, of a connection that broke under a query, or of a server that does not answer. */
 const WORDS =
-  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|timeout e(?:xceeded|xpired))/;
 /** A disk that takes no more: of files, of SQLite, of PostgreSQL. */
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', '53100']);
 const MAX_CAUSES = 4;
@@ -40,7 +49,7 @@ export function unavailable(error: unknown): AppError | undefined {
         cause: error,
       });
     }
-    if (('code' in at && SIGNS.has(String(at.code))) || isMissingSocket(at) || WORDS.test(at.message)) {
+    if (('code' in at && isSign(String(at.code))) || isMissingSocket(at) || WORDS.test(at.message)) {
       return new AppError('SERVICE_UNAVAILABLE', 'a service that this hub needs cannot be reached at the moment', {
         details: { retry_after_seconds: 1 },
         cause: error,
@@ -50,6 +59,8 @@ export function unavailable(error: unknown): AppError | undefined {
   }
   return undefined;
 }
+
+const isSign = (code: string): boolean => SIGNS.has(code) || FILE_AWAY.test(code);
 
 /** A server that listens on a unix socket has taken it with it. */
 const isMissingSocket = (error: Error): boolean =>

@@ -50,3 +50,25 @@ test('while the records are away every call of Codegen is told to come again, on
   await eventually(async () => (await codegen.command('task_status', { task_id })).status === 200);
   assert.equal((await codegen.command('list')).status, 200);
 });
+
+test('a call that is under way when the records go is told so as well, whatever it waits for', async () => {
+  let task_id: unknown;
+  await eventually(async () => {
+    const { status, body } = await codegen.command('new', { query: 'go' });
+    task_id = body.task_id;
+    return status === 200;
+  });
+  const arrived = Promise.withResolvers<void>();
+  const answering = Promise.withResolvers<void>();
+  codegen.fake.runs.onStarted = () => arrived.resolve();
+  codegen.fake.troubles.next('createRun', { answersAfter: answering.promise });
+  const creating = codegen.command('new', { query: 'go on' });
+  const waiting = codegen.command('task_status', { task_id, wait_seconds: 30 });
+  await arrived.promise;
+  await postgres.kill();
+  answering.resolve();
+  for (const { status, body } of await Promise.all([creating, waiting]))
+    assert.deepEqual([status, body.code, body.retryable], [503, 'SERVICE_UNAVAILABLE', true]);
+  await postgres.restart();
+  await eventually(async () => (await codegen.command('task_status', { task_id })).status === 200);
+});
