@@ -1,14 +1,30 @@
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { examples } from '../requirements/codegen/examples.ts';
-import { codegenServer, post } from '../support/codegen-server.ts';
+import { type CodegenServer, codegenServer, post } from '../support/codegen-server.ts';
+import { commandLine } from '../support/command-line.ts';
 import { runCli } from '../support/server.ts';
 import { connectWire, wireNames } from '../support/wires.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+/** One for all tests that need no other. */
+let shared: CodegenServer | undefined;
+before(async () => {
+  shared = await codegenServer();
+});
+after(() => shared?.[Symbol.asyncDispose]());
+
+/** As if nobody had used the service. */
+function begun(): CodegenServer {
+  const server = shared ?? assert.fail('the server did not start');
+  server.fake.runs.clear();
+  server.fake.requests.clear();
+  return server;
+}
 
 const branch = 'codegen-bot/code-quality-analysis-plan-1754927688';
 const planned = {
@@ -21,7 +37,7 @@ const planned = {
 };
 
 test('golden case 1: new starts a run, and 3: task_status follows it to its result', async () => {
-  await using server = await codegenServer();
+  const server = begun();
   server.fake.runs.addRepo('Zeeeepa/codegen.py');
   const answer = await server.command('new', planned);
   assert.equal(answer.status, 200);
@@ -59,7 +75,7 @@ test('golden case 1: new starts a run, and 3: task_status follows it to its resu
 });
 
 test('golden case 2: resume goes on with a complete run, and refuses one that is active', async () => {
-  await using server = await codegenServer();
+  const server = begun();
   server.fake.runs.add({ id: 11745, status: 'COMPLETE', result: 'first' });
   const args = {
     agent_run_id: 11745,
@@ -93,7 +109,7 @@ test('golden case 2: resume goes on with a complete run, and refuses one that is
 });
 
 test('golden cases 4 and 5: list finds runs by status and repository, logs gives what a run did', async () => {
-  await using server = await codegenServer();
+  const server = begun();
   const { runs } = server.fake;
   runs.add({ metadata: null, status: 'ACTIVE' });
   runs.add({ id: 13000, metadata: { repo: 'Zeeeepa/codegen.py', task_type: 'CREATE_PLAN' } });
@@ -150,7 +166,7 @@ test('golden cases 6 and 7, failure 11: config keeps a token, uses it at once, a
 });
 
 test('the same arguments give the same object on every wire and under every name', async () => {
-  await using server = await codegenServer();
+  const server = begun();
   const { fake, url, env, directory } = server;
   fake.runs.add({ id: 7, status: 'COMPLETE', result: 'done', metadata: null });
   const expected = await server.ok('task_status', { agent_run_id: 7 });
@@ -173,32 +189,39 @@ test('the same arguments give the same object on every wire and under every name
 });
 
 test('the command line takes the flags of the earlier one, in both spellings, and prints what it did', async () => {
-  await using server = await codegenServer();
+  const server = begun();
   const { fake, env, directory } = server;
   fake.runs.addRepo('Zeeeepa/codegen.py');
-  const cli = (...args: string[]) => runCli([...args, '--directory', directory], { env });
+  const cli = (...args: string[]) => commandLine([...args, '--directory', directory], { env });
   const query = 'Create a comprehensive plan to properly structure codebase';
-  const made = await cli('new', '--repo', 'Zeeeepa/codegen.py', '--task', 'CREATE_PLAN', '--query', query);
+  // A process of its own, as a user starts it; the others run in this one.
+  const words = ['new', '--repo', 'Zeeeepa/codegen.py', '--task', 'CREATE_PLAN', '--query', query];
+  const made = await runCli([...words, '--directory', directory], { env });
   assert.equal(made.code, 0, made.stderr);
+  const id = fake.runs.all()[0]?.id;
   assert.match(
     made.stdout,
-    /^Agent run started with ID: 12345\nStatus: active\nWeb URL: https:\/\/codegen\.com\/runs\/12345\nTask: [0-9a-f-]{36}\n$/,
+    new RegExp(
+      `^Agent run started with ID: ${id}\\nStatus: active\\nWeb URL: https://codegen\\.com/runs/${id}\\nTask: [0-9a-f-]{36}\\n$`,
+    ),
   );
   fake.runs.add({ id: 11745, status: 'COMPLETE' });
-  const words = ['--task', 'ANALYZE', '--query', 'Analyze frontend of the codebase'];
+  const analyze = ['--task', 'ANALYZE', '--query', 'Analyze frontend of the codebase'];
   for (const flag of ['--agent_run_id', '--agent-run-id']) {
     fake.runs.change(11745, { status: 'COMPLETE' });
-    const { code, stdout } = await cli('resume', flag, '11745', ...words, '--metadata', '{"a":1}');
+    const { code, stdout } = await cli('resume', flag, '11745', ...analyze, '--metadata', '{"a":1}');
     assert.equal(code, 0);
     assert.match(stdout, /^Agent run resumed with ID: 11745\nStatus: active\n/);
   }
-  const busy = await cli('resume', '--agent_run_id', '11745', ...words);
+  const busy = await cli('resume', '--agent_run_id', '11745', ...analyze);
   assert.equal(busy.code, 5);
   assert.match(busy.stderr, /Agent run 11745 is not in a resumable state \[RUN_NOT_RESUMABLE\]/);
   const listed = await cli('list', '--status', 'running', '--limit', '20');
   assert.match(
     listed.stdout,
-    /^Found 2 agent runs:\n\nID: 12345\nStatus: ACTIVE\nCreated: \S+\nWeb URL: \S+\nRepository: Zeeeepa\/codegen\.py\nTask: CREATE_PLAN\n/,
+    new RegExp(
+      `^Found 2 agent runs:\\n\\nID: ${id}\\nStatus: ACTIVE\\nCreated: \\S+\\nWeb URL: \\S+\\nRepository: Zeeeepa/codegen\\.py\\nTask: CREATE_PLAN\\n`,
+    ),
   );
   fake.runs.addLogs(11745, { message_type: 'ACTION' });
   const logs = await cli('logs', '--agent_run_id', '11745');

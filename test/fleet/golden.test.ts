@@ -1,13 +1,30 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { mcpMessage } from '../support/session-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { fleetServer, listIn, objectIn } from './fleet-server.ts';
+import { type FleetServer, fleetServer, listIn, objectIn } from './fleet-server.ts';
 
 const STATE = { state: 'idle', message: 'done', timestamp: '2026-03-01T12:30:00Z', uri: '' };
 
+/** One for all tests that need no other. */
+let shared: FleetServer | undefined;
+before(async () => {
+  shared = await fleetServer({ env: { CODER_MAX_RETRIES: '0' } });
+});
+after(() => shared?.[Symbol.asyncDispose]());
+
+/** As if it had just been started: there are no agents, and none were listed. */
+async function begun(): Promise<FleetServer> {
+  const fleet = shared ?? assert.fail('the server did not start');
+  const { coder, call } = fleet;
+  const { id: agent_id } = coder.fleet.addTask({ state: STATE });
+  await call('send_input_to_agent', { agent_id, input_text: 'what was listed is listed anew after that' });
+  coder.clear();
+  return fleet;
+}
+
 test('golden 1: the seven tools are listed, and the fleet stream can be polled with them', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const { answer } = await mcpMessage(
     fleet.server.url,
     { method: 'tools/list', params: {} },
@@ -29,7 +46,7 @@ test('golden 1: the seven tools are listed, and the fleet stream can be polled w
 });
 
 test('golden 3: two tasks of which one is idle and one starts, in the list, by filters, and in figures', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const { coder, call } = fleet;
   const idle = coder.fleet.addTask({ state: STATE });
   coder.fleet.addTask({ lifecycle: 'starting', state: undefined });
@@ -54,7 +71,7 @@ test('golden 3: two tasks of which one is idle and one starts, in the list, by f
 });
 
 test('a status that is none is refused with the words that are', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const { isError, output } = await fleet.call('list_all_agents', { status: 'sleeping' });
   assert.ok(isError);
   assert.equal(output.error_code, 'VALIDATION_ERROR');
@@ -64,7 +81,7 @@ test('a status that is none is refused with the words that are', async () => {
 });
 
 test('golden 4: an agent that Coder does not know is not found, for details, logs and input', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const agent_id = 'nonexistent-agent-id-12345';
   for (const [tool, more] of [
     ['get_agent_details_by_id', {}],
@@ -81,7 +98,7 @@ test('golden 4: an agent that Coder does not know is not found, for details, log
 });
 
 test('golden 5: creating without such a workspace and without a template is refused by name', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const args = { user: 'alice', prompt: 'go', workspace_name: 'missing-workspace' };
   const { output } = await fleet.call('create_new_agent_task', args);
   assert.deepEqual(
@@ -103,7 +120,7 @@ test('golden 5: creating without such a workspace and without a template is refu
 });
 
 test('golden 6, failure 3: logs have messages, and level and limit take effect', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const T = '2026-03-01T12:00:00Z';
   const logs = Array.from({ length: 25 }, (_, id) => ({ id, content: `line ${id}`, time: T, type: 'output' as const }));
   const { id: agent_id } = fleet.coder.fleet.addTask({ state: STATE, logs });
@@ -136,7 +153,7 @@ test('golden 6, failure 3: logs have messages, and level and limit take effect',
 });
 
 test('golden 8, failure 9: the listed workspace is deleted by one build, and input is sent', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const { coder, call } = fleet;
   const task = coder.fleet.addTask({ state: STATE });
   const sent = await call('send_input_to_agent', { user: 'alice', agent_id: task.id, input_text: 'hello' });
@@ -177,7 +194,7 @@ for (const generation of [
 }
 
 test('failure 10: input for a busy agent waits, is followed by its task, and arrives once', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const { coder, call } = fleet;
   const task = coder.fleet.addTask({ state: { ...STATE, state: 'working' } });
   const { output } = await call('send_input_to_agent', { agent_id: task.id, input_text: 'then this' });
@@ -216,7 +233,7 @@ test('failure 6, failure 12: trouble of the provider comes in the envelope, and 
 });
 
 test('failure 2, failure 9: what the provider does not tell is null, false or empty, and no time is invented', async () => {
-  await using fleet = await fleetServer();
+  const fleet = await begun();
   const task = fleet.coder.fleet.addTask({ state: undefined });
   for (const gone of ['workspaceId', 'agentId', 'lifecycle', 'healthy'] as const) Reflect.set(task, gone, undefined);
   const [agent] = listIn((await fleet.call('list_all_agents')).output, 'agents');
@@ -228,7 +245,7 @@ test('failure 2, failure 9: what the provider does not tell is null, false or em
 });
 
 test('failure 6: 409, 502 and 400 of the provider have codes of their own', async () => {
-  await using fleet = await fleetServer({ env: { CODER_MAX_RETRIES: '0' } });
+  const fleet = await begun();
   const { coder, call } = fleet;
   const { id: agent_id } = coder.fleet.addTask({ state: STATE });
   const route = 'post /api/v2/tasks/{user}/{task}/send';

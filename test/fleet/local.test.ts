@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { sessionServer } from '../support/session-server.ts';
+import { type SessionServer, sessionServer } from '../support/session-server.ts';
 import { listIn, objectIn } from './fleet-server.ts';
 
-const start = () => sessionServer({ args: ['--toolsets', 'fleet,sessions'] });
+let shared: SessionServer | undefined;
+before(async () => {
+  shared = await sessionServer({ args: ['--toolsets', 'fleet,sessions'] });
+});
+after(() => shared?.[Symbol.asyncDispose]());
+const started = (): SessionServer => shared ?? assert.fail('the server did not start');
 
 test('with no provider sessions are served alone, from creation to deletion', async () => {
-  await using server = await start();
+  const server = started();
   const { ask, project } = server;
   const made = await ask('create_new_agent_task', {
     prompt: '#say hello',
@@ -45,7 +50,7 @@ test('with no provider sessions are served alone, from creation to deletion', as
 });
 
 test('input for a session at work waits and arrives once; cancelled, it never arrives', async () => {
-  await using server = await start();
+  const server = started();
   const { ask, project } = server;
   const made = await ask('create_new_agent_task', {
     prompt: '#slow 60 50\n#say first',
@@ -72,7 +77,7 @@ test('input for a session at work waits and arrives once; cancelled, it never ar
 });
 
 test('what becomes of sessions is told in the stream of the fleet, to whoever polls and whoever follows', async () => {
-  await using server = await start();
+  const server = started();
   const { ask, project, url } = server;
   const begin = await ask('poll_events', { stream: 'fleet', timeout_ms: 0 });
   const stopped = new AbortController();
@@ -114,7 +119,7 @@ test('what becomes of sessions is told in the stream of the fleet, to whoever po
 });
 
 test('agents have their routes over HTTP', async () => {
-  await using server = await start();
+  const server = started();
   const { http, project } = server;
   const made = await http('POST', '/api/agents', {
     prompt: '#say hi',

@@ -46,6 +46,8 @@ export interface FakeCoder {
   next(route: string, trouble: Trouble, times?: number): void;
   /** All requests from now on go wrong; without an argument none. */
   always(trouble?: Trouble): void;
+  /** There are no agents, and nobody has asked for anything. */
+  clear(): void;
   /** Is of another generation from now on. */
   upgrade(generation: Generation): void;
   /** Fails when anything deviated from the document. */
@@ -118,6 +120,9 @@ export async function startFakeCoder(options: FakeCoderOptions = {}): Promise<Fa
     },
     always(trouble = {}) {
       lasting = trouble;
+    },
+    clear() {
+      for (const kept of [fleet.tasks, fleet.chats, requests]) kept.length = 0;
     },
     upgrade(next) {
       generation = next;
