@@ -49,6 +49,9 @@ test('each kind is read from what was typed', () => {
     ['run_command', 'command', 'words', ['ls -l | wc'], 'ls -l | wc'],
     ['run_command', 'command', 'words', ['ls', '-l'], ['ls', '-l']],
     ['run_command', 'env', 'map', ['A=1', 'B=x=y', 'C='], { A: '1', B: 'x=y', C: '' }],
+    ['run_command', 'env', 'map', ['{"A":"1"}'], { A: '1' }],
+    ['update_state', 'patch', 'map', ['{"preferences":{"on":true}}'], { preferences: { on: true } }],
+    ['respond_permission', 'updated_input', 'map', ['{"lines":[1]}'], { lines: [1] }],
     ['fs_edit', 'edits', 'json', '[{"search":"a","replace":"b"}]', [{ search: 'a', replace: 'b' }]],
     ['workspace_create', 'network', 'json', 'off', 'off'],
     ['workspace_create', 'network', 'json', '{"allow":["a.example"]}', { allow: ['a.example'] }],
@@ -63,7 +66,7 @@ test('each kind is read from what was typed', () => {
 test('what is no number, or no pair, is refused by the name of its flag', () => {
   for (const typed of ['', ' ', 'many', '1x'])
     assert.throws(() => parseArgument(shapeOf('fs_read', 'limit'), typed), isBad(/^--limit takes a number/));
-  for (const typed of ['A', '=1', ''])
+  for (const typed of ['A', '=1', '', '{', '{"A"}'])
     assert.throws(() => parseArgument(shapeOf('run_command', 'env'), [typed]), isBad(/^--env takes name=value/));
 });
 

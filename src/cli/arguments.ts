@@ -73,7 +73,7 @@ function kindOf(property: Property): ArgumentShape['kind'] {
 export function parseArgument(shape: ArgumentShape, typed: unknown): unknown {
   if (shape.kind === 'boolean') return typed === true;
   if (shape.kind === 'number') return parseNumber(shape, String(typed));
-  if (shape.kind === 'map') return Object.fromEntries(asList(typed).map(pair => splitPair(shape, pair)));
+  if (shape.kind === 'map') return parseMap(shape, asList(typed));
   if (shape.kind === 'list') return asList(typed);
   if (shape.kind === 'words') return oneOrMany(asList(typed));
   if (shape.kind === 'json') return parseJson(String(typed));
@@ -91,9 +91,17 @@ function parseNumber(shape: ArgumentShape, text: string): number {
   return value;
 }
 
+/** Pairs, whose values are texts; or one JSON object, whose values are anything. */
+function parseMap(shape: ArgumentShape, words: readonly string[]): unknown {
+  const [only = '', ...more] = words;
+  const whole = more.length === 0 && only.startsWith('{') ? parseJson(only) : only;
+  return typeof whole === 'object' ? whole : Object.fromEntries(words.map(pair => splitPair(shape, pair)));
+}
+
 function splitPair(shape: ArgumentShape, pair: string): [string, string] {
   const at = pair.indexOf('=');
-  if (at < 1) throw new AppError('VALIDATION_ERROR', `--${shape.flag} takes name=value, got "${pair}"`);
+  if (at < 1)
+    throw new AppError('VALIDATION_ERROR', `--${shape.flag} takes name=value or a JSON object, got "${pair}"`);
   return [pair.slice(0, at), pair.slice(at + 1)];
 }
 

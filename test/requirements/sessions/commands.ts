@@ -4,14 +4,18 @@ import { once as happened } from 'node:events';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { allOperations } from '../../../src/operations/registry.ts';
 import { cleanEnvironment, mainFile, runCli } from '../../support/server.ts';
+import { tools } from './arguments.ts';
 import type { Grounds } from './grounds.ts';
 import { type SessionVerifier, typed } from './verify.ts';
 
 export function declareCommands({ once }: SessionVerifier, grounds: () => Grounds): void {
   once('cli.verbs', async ({ directory }) => {
     const cwd = join(grounds().projects, 'shop');
+    const verbs = new Set<string>();
     const run = async (words: readonly string[], by: typeof typed) => {
+      verbs.add(words[0] === 'sessions' ? `sessions ${words[1]}` : `${words[0]}`);
       const { code, stdout, stderr } = await by([...words, '--json', '--directory', directory]);
       assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
       return Object(JSON.parse(stdout));
@@ -21,10 +25,13 @@ export function declareCommands({ once }: SessionVerifier, grounds: () => Ground
     const begin = (...words: string[]) => run(['sessions', ...words], runCli);
     const [{ sessionId: id, cursor }, ...figures] = await Promise.all([
       begin('create', '--agent', 'scripted', '--cwd', cwd, '--title', 'By hand'),
-      ...['state', 'usage', 'agents'].map(word => verb(word)),
+      ...['state', 'usage', 'agents', 'health'].map(word => verb(word)),
       run(['health'], typed),
     ]);
-    const [state, usage, agents, health] = figures;
+    const [state, usage, agents, { subsystems }, health] = figures;
+    assert.ok(subsystems.length > 0);
+    const changed = await verb('set-state', '--patch', '{"preferences":{"by":"hand"}}');
+    assert.deepEqual([changed.preferences.by, changed.version > state.version], ['hand', true]);
     assert.deepEqual([typeof state.version, typeof usage.totalSessions, health.ok], ['number', 'number', true]);
     assert.ok(agents.agents.length > 0);
     assert.equal((await verb('send', id, '--text', '#say one')).via, 'resume');
@@ -45,11 +52,19 @@ export function declareCommands({ once }: SessionVerifier, grounds: () => Ground
     ]);
     assert.deepEqual([listed.sessions.length, waiting.permissions[0].requestId], [1, request]);
     assert.ok(Array.isArray(found.results));
-    assert.equal((await verb('respond', id, '--request-id', request, '--behavior', 'deny')).behavior, 'deny');
+    const answer = ['--behavior', 'allow', '--updated-input', '{"lines":[1]}'];
+    assert.equal((await verb('respond', id, '--request-id', request, ...answer)).behavior, 'allow');
     const [fork, memory] = await Promise.all([verb('fork', id), verb('memory', projects[0].slug)]);
     assert.deepEqual([fork.forkedFrom, memory.files], [id, []]);
     assert.equal(typeof (await verb('abort', id)).aborted, 'boolean');
     assert.equal((await verb('dispose', id)).disposed, true);
+    const ofTools = allOperations.flatMap(({ name, cli }) => (name in tools ? [cli.words.join(' ')] : []));
+    assert.equal(ofTools.length, Object.keys(tools).length);
+    assert.deepEqual(
+      ofTools.filter(words => !verbs.has(words)),
+      [],
+      'tools whose verb was not tried',
+    );
   });
 
   once('cli.follow', async ({ directory }) => {
