@@ -9,13 +9,17 @@ import type { Store } from './store.ts';
 import { storeContract } from './store-contract.ts';
 
 let server: PostgresServer;
+/** Up to date, and empty: each test has a copy. */
+let original: string;
 beforeFirst(async () => {
   server = await startPostgres();
+  original = await server.createDatabase();
+  await (await createPostgresStore({ url: original })).close();
 });
 afterLast(() => server.close());
 
 const use: Use = async test => {
-  const url = await server.createDatabase();
+  const url = await server.createDatabase(original);
   const badRows: string[] = [];
   const opened: Store[] = [];
   const open = async () => {

@@ -16,8 +16,8 @@ const CACHE = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.ur
 
 export interface PostgresServer {
   readonly pid: number;
-  /** Makes an empty database; its URL for `createPostgresStore`. */
-  createDatabase(): Promise<string>;
+  /** Makes an empty database, or a copy of one that nobody is connected to; its URL for `createPostgresStore`. */
+  createDatabase(original?: string): Promise<string>;
   /** `kill -9` of all its processes, waited for. */
   kill(): Promise<void>;
   /** Starts it again on the same records. */
@@ -59,11 +59,12 @@ export async function startPostgres({ isDurable = false } = {}): Promise<Postgre
     get pid() {
       return server.pid ?? 0;
     },
-    async createDatabase() {
+    async createDatabase(original) {
       databases += 1;
+      const template = original === undefined ? 'template1' : new URL(original).pathname.slice(1);
       const admin = new pg.Client({ connectionString: urlOf('postgres') });
       await admin.connect();
-      await admin.query(`create database test_${databases}`);
+      await admin.query(`create database test_${databases} template ${template}`);
       await admin.end();
       return urlOf(`test_${databases}`);
     },
