@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { saidOf } from '../tool-arguments.ts';
-import type { CodegenVerifier, Grounds, Json } from './verify.ts';
+import type { CodegenVerifier, Grounds } from './verify.ts';
+import type { Json } from '../callers.ts';
 
 /** `codegen_config`, and where values come from. */
 export function declareConfiguration({ overMcp }: CodegenVerifier, grounds: () => Grounds): void {

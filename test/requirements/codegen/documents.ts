@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { post } from '../../support/codegen-server.ts';
 import { eventually } from '../../support/eventually.ts';
 import { examples } from './examples.ts';
-import type { CodegenVerifier, Grounds, Json } from './verify.ts';
+import type { CodegenVerifier, Grounds } from './verify.ts';
+import type { Json } from '../callers.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

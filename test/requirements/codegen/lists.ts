@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type CodegenVerifier, type Json, listOf } from './verify.ts';
+import type { CodegenVerifier } from './verify.ts';
+import { type Json, listOf } from '../callers.ts';
 
 const idsOf = ({ items }: Json) => listOf(items).map(({ id }) => id);
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { saidOf } from '../tool-arguments.ts';
-import { type CodegenVerifier, listOf } from './verify.ts';
+import type { CodegenVerifier } from './verify.ts';
+import { listOf } from '../callers.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

@@ -6,11 +6,11 @@ import { post } from '../../support/codegen-server.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type FakeCodegen, startFakeCodegen } from '../../support/fake-codegen/fake-codegen.ts';
 import { scratchDirectory } from '../../support/server.ts';
-import { type Peer, type WireName, wireNames } from '../../support/wires.ts';
+import { type WireName, wireNames } from '../../support/wires.ts';
+import { asOperations, type Caller, httpCaller, type Json, mcpCaller } from '../callers.ts';
 import { connectMcp, type Declaring, declareVerifications, type Given, type Manifest } from '../verify.ts';
 import { requirements } from './requirements.ts';
 
-export type Json = Record<string, unknown>;
 type CodegenWire = WireName | 'http, operations' | 'http, commands';
 const everyWire: readonly CodegenWire[] = [...wireNames, 'http, operations', 'http, commands'];
 
@@ -26,13 +26,7 @@ const failed = z.object({
 export type Failed = z.output<typeof failed> & { readonly status?: number };
 
 /** Whoever uses the toolset: a client of MCP, of `POST /api/operations/{tool}`, or of `POST /mcp {command, args}`. */
-export interface CodegenCaller {
-  ok(tool: string, args?: Json): Promise<Json>;
-  fails(tool: string, args?: Json): Promise<Failed>;
-  /** Of MCP. */
-  readonly peer?: Peer;
-  close(): Promise<void>;
-}
+type CodegenCaller = Caller<Failed>;
 
 export interface CodegenSubject extends Given<CodegenWire, CodegenCaller>, Pick<CodegenCaller, 'ok' | 'fails'> {
   readonly fake: FakeCodegen;
@@ -72,9 +66,9 @@ export function verifications(
   const manifest: Manifest<CodegenWire, CodegenCaller, CodegenSubject> = {
     requirements,
     async connect(wire, place) {
-      if (wire === 'http, operations') return operationsCaller(place.url);
-      if (wire === 'http, commands') return commandsCaller(place.url);
-      return mcpCaller(await connectMcp(wire, place));
+      if (wire === 'http, operations') return httpCaller(asOperations(place.url), body => failed.parse(body));
+      if (wire === 'http, commands') return httpCaller(asCommands(place.url), enveloped);
+      return mcpCaller(await connectMcp(wire, place), enveloped);
     },
     async subject(given) {
       const { fake, begin, useToken } = there();
@@ -178,53 +172,10 @@ function subjectOf(
   return { subject, end };
 }
 
-function mcpCaller(peer: Peer): CodegenCaller {
-  return {
-    peer,
-    ok: (tool, args) => peer.ok(tool, args),
-    async fails(tool, args) {
-      const { isError, output, text } = await peer.call(tool, args);
-      assert.ok(isError, `${tool} did not fail: ${text.join('')}`);
-      assert.deepEqual(JSON.parse(text.join('')), output);
-      return enveloped(output);
-    },
-    close: () => peer.close(),
-  };
-}
-
-const commandsCaller = (url: string): CodegenCaller =>
-  httpCaller(async (tool, args) => {
-    const { status, body } = await post(url, { command: tool.replace(/^codegen_/, ''), args });
-    return { status, body, read: enveloped };
-  });
-
-const operationsCaller = (url: string): CodegenCaller =>
-  httpCaller(async (tool, args = {}) => {
-    const headers = { 'content-type': 'application/json' };
-    const options = { method: 'POST', headers, body: JSON.stringify(args) };
-    const response = await fetch(`${url}/api/operations/${tool}`, options);
-    const body: Json = Object(await response.json());
-    return { status: response.status, body, read: error => failed.parse(error) };
-  });
-
-type Asking = (
-  tool: string,
-  args?: Json,
-) => Promise<{ status: number; body: Json; read: (body: Json) => z.output<typeof failed> }>;
-
-const httpCaller = (ask: Asking): CodegenCaller => ({
-  async ok(tool, args) {
-    const { status, body } = await ask(tool, args);
-    assert.equal(status, 200, `${tool} failed with ${status}: ${JSON.stringify(body)}`);
-    return body;
-  },
-  async fails(tool, args) {
-    const { status, body, read } = await ask(tool, args);
-    assert.notEqual(status, 200, `${tool} did not fail: ${JSON.stringify(body)}`);
-    return { status, ...read(body) };
-  },
-  close: async () => {},
-});
+const asCommands = (url: string) => async (tool: string, args?: Json) => {
+  const { status, body } = await post(url, { command: tool.replace(/^codegen_/, ''), args });
+  return { status, body };
+};
 
 /** A failure as the contract has it: nothing more, nothing less. */
 function enveloped(output: Json): z.output<typeof failed> {
@@ -233,6 +184,3 @@ function enveloped(output: Json): z.output<typeof failed> {
   assert.deepEqual(Object.keys(error).sort(), ['code', 'details', 'error', 'hint', 'retryable']);
   return failed.parse(error);
 }
-
-/** A list of objects in an answer. */
-export const listOf = (value: unknown): Json[] => z.array(z.looseObject({})).parse(value);

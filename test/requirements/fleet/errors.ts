@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Trouble } from '../../support/fake-codegen/troubles.ts';
 import { AGENT_ID } from './arguments.ts';
-import { type FleetVerifier, type Grounds, type Json, stateOf } from './verify.ts';
+import { type FleetVerifier, type Grounds, stateOf } from './verify.ts';
+import type { Json } from '../callers.ts';
 
 const UNKNOWN = 'nonexistent-agent-id-12345';
 const SEND = 'post /api/v2/tasks/{user}/{task}/send';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../support/eventually.ts';
 import type { SeenRequest } from '../../support/fake-coder/fake-coder.ts';
-import { type FleetSubject, type FleetVerifier, listOf, stateOf } from './verify.ts';
+import { type FleetSubject, type FleetVerifier, stateOf } from './verify.ts';
+import { listOf } from '../callers.ts';
 
 /** A cursor before everything. */
 const BEGINNING = Buffer.from(JSON.stringify({ t: 'fleet', s: 0 })).toString('base64url');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { agentSchema } from './tools.ts';
-import { type FleetSubject, type FleetVerifier, idsOf, listOf } from './verify.ts';
+import { type FleetSubject, type FleetVerifier, idsOf } from './verify.ts';
+import { listOf } from '../callers.ts';
 
 const LISTS = ['/api/v2/tasks', '/api/experimental/chats'];
 

@@ -9,7 +9,8 @@ import { commandLine } from '../../support/command-line.ts';
 import { eventually } from '../../support/eventually.ts';
 import { cleanEnvironment, mainFile } from '../../support/server.ts';
 import { untilWatched } from './events.ts';
-import { idsOf, type FleetVerifier, type Grounds, type Json, listOf, stateOf } from './verify.ts';
+import { idsOf, type FleetVerifier, type Grounds, stateOf } from './verify.ts';
+import { type Json, listOf } from '../callers.ts';
 
 export function declareSurfaces({ once }: FleetVerifier, grounds: () => Grounds): void {
   once('http.routes', async ({ url }) => {

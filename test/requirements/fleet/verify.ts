@@ -8,12 +8,12 @@ import { type FakeCoder, startFakeCoder } from '../../support/fake-coder/fake-co
 import type { FakeTask } from '../../support/fake-coder/fleet.ts';
 import { commandLine } from '../../support/command-line.ts';
 import { type CliRun, type RunningServer, scratchDirectory } from '../../support/server.ts';
-import { type Peer, type WireName, wireNames } from '../../support/wires.ts';
+import { type WireName, wireNames } from '../../support/wires.ts';
+import { asOperations, type Caller, httpCaller, type Json, listOf, mcpCaller } from '../callers.ts';
 import { connectMcp, type Declaring, declareVerifications, type Given, type Manifest } from '../verify.ts';
 import { AGENT_ID } from './arguments.ts';
 import { requirements } from './requirements.ts';
 
-export type Json = Record<string, unknown>;
 type FleetWire = WireName | 'http, operations';
 const everyWire: readonly FleetWire[] = [...wireNames, 'http, operations'];
 /** One of each transport and protocol era, for what does not depend on how it is asked. */
@@ -32,13 +32,7 @@ export interface Failed {
 }
 
 /** Whoever uses the toolset: a client of MCP, or of `POST /api/operations/{tool}`, which gives no texts. */
-export interface FleetCaller {
-  ok(tool: string, args?: Json): Promise<Json>;
-  fails(tool: string, args?: Json): Promise<Failed>;
-  /** Of MCP. */
-  readonly peer?: Peer;
-  close(): Promise<void>;
-}
+type FleetCaller = Caller<Failed>;
 
 export interface FleetSubject extends Given<FleetWire, FleetCaller>, Pick<FleetCaller, 'ok' | 'fails'> {
   readonly coder: FakeCoder;
@@ -83,7 +77,9 @@ export function verifications(title: string, declare: (verifier: FleetVerifier, 
   const manifest: Manifest<FleetWire, FleetCaller, FleetSubject> = {
     requirements,
     connect: async (wire, place) =>
-      wire === 'http, operations' ? operationsCaller(place.url) : mcpCaller(await connectMcp(wire, place)),
+      wire === 'http, operations'
+        ? httpCaller(asOperations(place.url), body => failed.parse(body))
+        : mcpCaller(await connectMcp(wire, place), readEnvelope),
     subject: async given => ({ subject: subjectOf(given, there()) }),
     async prepare() {
       const scratch = await scratchDirectory();
@@ -179,20 +175,10 @@ const envelope = z.strictObject({
   details: z.looseObject({ hint: z.string(), retryable: z.boolean() }),
 });
 
-function mcpCaller(peer: Peer): FleetCaller {
-  return {
-    peer,
-    ok: (tool, args) => peer.ok(tool, args),
-    async fails(tool, args) {
-      const { isError, output, text } = await peer.call(tool, args);
-      assert.ok(isError, `${tool} did not fail: ${text.join('')}`);
-      assert.deepEqual(JSON.parse(text[0] ?? ''), output, 'the text is the envelope');
-      const { error, error_code: code, details } = envelope.parse(output);
-      const { hint, retryable, ...others } = details;
-      return { code, error, hint, retryable, details: others };
-    },
-    close: () => peer.close(),
-  };
+function readEnvelope(output: Json): Failed {
+  const { error, error_code: code, details } = envelope.parse(output);
+  const { hint, retryable, ...others } = details;
+  return { code, error, hint, retryable, details: others };
 }
 
 const failed = z.strictObject({
@@ -203,33 +189,6 @@ const failed = z.strictObject({
   details: z.record(z.string(), z.unknown()),
 });
 
-function operationsCaller(url: string): FleetCaller {
-  const ask = async (tool: string, args: Json = {}) => {
-    const headers = { 'content-type': 'application/json' };
-    const options = { method: 'POST', headers, body: JSON.stringify(args) };
-    const response = await fetch(`${url}/api/operations/${tool}`, options);
-    const body: Json = Object(await response.json());
-    return { status: response.status, body };
-  };
-  return {
-    async ok(tool, args) {
-      const { status, body } = await ask(tool, args);
-      assert.equal(status, 200, `${tool} failed with ${status}: ${JSON.stringify(body)}`);
-      return body;
-    },
-    async fails(tool, args) {
-      const { status, body } = await ask(tool, args);
-      assert.notEqual(status, 200, `${tool} did not fail: ${JSON.stringify(body)}`);
-      return { status, ...failed.parse(body) };
-    },
-    close: async () => {},
-  };
-}
-
-const objects = z.array(z.looseObject({}));
-
-/** A list of objects in an answer. */
-export const listOf = (value: unknown): Json[] => objects.parse(value);
 export const idsOf = (output: Json): unknown[] => listOf(output.agents).map(({ id }) => id);
 
 /** As Coder tells what an agent is doing. */
