@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { deployedUnits } from '../../src/cli/service/deployed-units.ts';
 import { type Host, targetOf } from '../../src/cli/service/target.ts';
 import { inUnit } from './unit-emulation.ts';
@@ -71,6 +72,15 @@ describe('the units that a service is installed with, and those of deploy/', () 
       assert.ok(exposure < 3, `${name}: ${exposure}`);
     }
     assert.ok((await exposureOf({ name: 'bare', text: '[Service]\nExecStart=/bin/true\n' })) > 9);
+  });
+
+  it('start under the real manager of a user, who sees what the unit says and makes a sandbox', () => {
+    const mayMount = spawnSync('unshare', ['--mount', 'mount', '-t', 'cgroup2', 'none', '/mnt']).status === 0;
+    if (process.getuid?.() !== 0 || !mayMount) return;
+    const script = fileURLToPath(new URL('../../scripts/try-user-unit.sh', import.meta.url));
+    const { status, stdout, stderr } = spawnSync('sh', [script], { encoding: 'utf8', timeout: 60_000 });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /^other homes are not there\n.*it makes groups below its own\n.*it makes a sandbox\ndone\n$/s);
   });
 
   it('hold no secret, and name the file for them', () => {
