@@ -15,7 +15,7 @@ test('runs of Codegen are agents: listed, created, given input, and not deleted'
     const { ask } = server;
     const done = fake.runs.add({ status: 'COMPLETE', result: 'all well' });
     const active = fake.runs.add({ status: 'ACTIVE' });
-    fake.runs.addRepo('acme/site');
+    for (const name of ['acme/site', 'acme/other']) fake.runs.addRepo(name);
     const agents = listIn(await ask('list_all_agents', { provider: 'codegen' }), 'agents');
     assert.deepEqual(
       agents.map(({ id, status, provider }) => [id, status, provider]),
@@ -37,6 +37,13 @@ test('runs of Codegen are agents: listed, created, given input, and not deleted'
     assert.equal(fake.runs.promptsOf(active.id).filter(prompt => prompt === 'then this').length, 1);
     const made = await ask('create_new_agent_task', { prompt: 'plan it', workspace_name: 'acme/site' });
     assert.equal(made.delivery, 'created', JSON.stringify(made));
+    fake.troubles.next('createRun', { status: 402, body: { message: 'No runs left', status_code: 402 } });
+    const spent = await ask('create_new_agent_task', { prompt: 'plan it', workspace_name: 'acme/other' });
+    assert.deepEqual([spent.httpStatus, spent.code, spent.error], [402, 'PLAN_LIMIT_REACHED', 'No runs left']);
+    assert.match(String(spent.hint), /upgrade the plan/);
+    const vanished = await ask('get_agent_details_by_id', { agent_id: '4' });
+    assert.deepEqual([vanished.httpStatus, vanished.code], [404, 'AGENT_NOT_FOUND']);
+    assert.match(String(vanished.hint), /list_all_agents/);
     const refused = await ask('delete_agent_workspace', { workspace_id: String(done.id) });
     assert.equal(refused.code, 'CAPABILITY_UNSUPPORTED');
   } finally {
