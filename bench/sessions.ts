@@ -1,5 +1,7 @@
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { randomUUID } from 'node:crypto';
 import { cp } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { InputQueue } from '../src/worker/agents/drivers/claude/input-queue.ts';
 import { type Bench, measurement } from './support/measure.ts';
 import { type Heard, openSessionServer, type SessionServer } from './support/session-server.ts';
@@ -8,6 +10,8 @@ import { median, percentile } from './support/statistics.ts';
 const WARM_UP = 5;
 const PROMPTS = 60;
 const INTERRUPTS = 40;
+/** After a turn transcripts are written and read; nobody has the next prompt in that moment. */
+const REST_MS = 150;
 const AT_ONCE = 20;
 const ROUNDS = 3;
 const PARTS = 20;
@@ -32,13 +36,15 @@ export const sessions: Bench = {
   },
 };
 
-/** Both are live and idle; the model begins at once. Samples alternate. */
+/** Both are live and idle; the model begins at once. Samples alternate, and neither pays for what the other leaves behind. */
 async function firstEvent(server: SessionServer) {
   const direct = await driveDirectly(server);
   const session_id = await server.create('claude');
   const samples: { ours: number[]; direct: number[] } = { ours: [], direct: [] };
   for (let at = 0; at < WARM_UP + PROMPTS; at++) {
+    await delay(REST_MS);
     const theirs = await direct.prompt('#say hello');
+    await delay(REST_MS);
     const isFirst = (event: Heard) =>
       event.sessionId === session_id && event.type === 'message.created' && event.message?.role === 'assistant';
     const [first, idle] = [server.next(isFirst), server.next(event => isIdle(event, session_id))];
@@ -63,14 +69,15 @@ async function firstEvent(server: SessionServer) {
 }
 
 /**
- * The same program with the same options and model, without anything of ours. In a home of its own: turns of a session that we do not
- * drive make the server look who has which session open.
+ * The same program with the same options, messages and model, without anything of ours. In a home of its own: turns of a session that we
+ * do not drive make the server look who has which session open.
  */
 async function driveDirectly({ agents, project }: SessionServer) {
   const home = `${agents.env.CLAUDE_CONFIG_DIR}-direct`;
   await cp(agents.env.CLAUDE_CONFIG_DIR ?? '', home, { recursive: true });
   const { query: start } = await import('@anthropic-ai/claude-agent-sdk');
   const input = new InputQueue<SDKUserMessage>();
+  const sessionId = randomUUID();
   const query = start({
     prompt: input,
     options: {
@@ -78,7 +85,11 @@ async function driveDirectly({ agents, project }: SessionServer) {
       env: { ...agents.env, CLAUDE_CONFIG_DIR: home },
       pathToClaudeCodeExecutable: agents.env.CLAUDE_BIN ?? 'claude',
       includePartialMessages: true,
+      forwardSubagentText: true,
       settingSources: ['user', 'project', 'local'],
+      permissionMode: 'default',
+      canUseTool: async () => ({ behavior: 'deny', message: 'no tool is asked for here' }),
+      sessionId,
     },
   });
   await query.initializationResult();
@@ -88,7 +99,8 @@ async function driveDirectly({ agents, project }: SessionServer) {
     async prompt(text: string): Promise<number> {
       const begun = performance.now();
       let first = Number.NaN;
-      input.put({ type: 'user', parent_tool_use_id: null, message: { role: 'user', content: text } });
+      const message = { role: 'user', content: text } as const;
+      input.put({ type: 'user', uuid: randomUUID(), session_id: sessionId, parent_tool_use_id: null, message });
       for (;;) {
         const { value, done } = await messages.next();
         if (done) throw new Error('Claude Code ended');
