@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Log } from '../../../log/log.ts';
 import type { OpenSession } from '../../../protocol/presence.ts';
 import type { History } from '../../history/history.ts';
-import { findProgram } from '../drivers/find-program.ts';
+import { findProgramNow } from '../drivers/find-program.ts';
 import type { AgentProcesses } from '../processes/agent-processes.ts';
 import { listClaudeAgents } from './claude-agents.ts';
 import { endedAmong, ownAmong } from './own-processes.ts';
@@ -47,18 +47,18 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
   const config = environment.CLAUDE_CONFIG_DIR ?? join(environment.HOME ?? '/', '.claude');
   const closed = new AbortController();
   const teller = new PresenceTeller({ log, tell: parts.tellOpen });
-  const find = () => findProgram(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
+  const find = () => findProgramNow(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
   const starting = new StartingTerminals({ program: find, config, own: [process.pid] });
   const presence = new Presence({
     log,
     async list(signal) {
-      const program = await find();
+      const program = find();
       if (program === undefined) return undefined;
       const listed = await listClaudeAgents(program, { environment, signal });
       const ended = await endedAmong(listed.map(({ pid }) => pid));
       return listed.filter(({ pid }) => !ended.has(pid));
     },
-    signs: () => signsOfSessions(config, processes.pids()),
+    signs: async () => signsOfSessions(config, processes.pids()),
     starting: how => starting.look(how),
     ownPids: () => processes.pids(),
     ownAmong,

@@ -151,16 +151,16 @@ describe('what tells that presence may have changed', () => {
   it('is the names and times of the agent’s files, without those of our own processes', async () => {
     const config = await mkdtemp(join(tmpdir(), 'boxswain-signs-'));
     try {
-      assert.equal(await signsOfSessions(config, []), '');
+      assert.equal(signsOfSessions(config, []), '');
       await mkdir(join(config, 'sessions'));
       await writeFile(join(config, 'sessions/12.json'), 'x');
-      const one = await signsOfSessions(config, []);
+      const one = signsOfSessions(config, []);
       assert.match(one, /^12\.json /);
-      assert.equal(await signsOfSessions(config, []), one);
+      assert.equal(signsOfSessions(config, []), one);
       await utimes(join(config, 'sessions/12.json'), 1, 1);
-      assert.notEqual(await signsOfSessions(config, []), one);
-      assert.equal(await signsOfSessions(config, [12]), '');
-      assert.notEqual(await signsOfSessions(config, [1]), '');
+      assert.notEqual(signsOfSessions(config, []), one);
+      assert.equal(signsOfSessions(config, [12]), '');
+      assert.notEqual(signsOfSessions(config, [1]), '');
     } finally {
       await rm(config, { recursive: true });
     }

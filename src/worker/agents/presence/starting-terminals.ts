@@ -1,4 +1,5 @@
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownAmong } from './own-processes.ts';
 
@@ -21,8 +22,8 @@ export interface StartingTerminal {
 }
 
 interface Where {
-  /** The agent's program; undefined where it is not installed. */
-  program(): Promise<string | undefined>;
+  /** The agent's program, as of now; undefined where it is not installed. */
+  program(): string | undefined;
   /** Its folder, where it says what is open. */
   readonly config: string;
   /** Processes whose descendants are no terminals. */
@@ -45,9 +46,12 @@ export class StartingTerminals {
     this.#where = where;
   }
 
-  /** `isThorough`: also what was there before and may have become the agent's program since, as by the shell's `exec`. */
+  /**
+   * `isThorough`: also what was there before and may have become the agent's program since, as by the shell's `exec`. A prompt waits for
+   * this, and what the kernel has in its memory is read sooner than a thread for reading it gets its turn.
+   */
   async look({ isThorough }: { isThorough: boolean }): Promise<StartingTerminal[]> {
-    const pids = (await readdir('/proc').catch((): string[] => [])).filter(name => /^\d+$/.test(name));
+    const pids = orElse([], () => readdirSync('/proc')).filter(name => /^\d+$/.test(name));
     const now = this.#where.clock?.() ?? performance.now();
     const known = this.#firstSeen;
     this.#firstSeen = new Map(pids.map(pid => [pid, known.get(pid) ?? now]));
@@ -57,11 +61,10 @@ export class StartingTerminals {
 
   async #among(pids: readonly string[]): Promise<StartingTerminal[]> {
     const { config, own } = this.#where;
-    const program = await this.#where.program();
+    const program = this.#where.program();
     if (program === undefined) return [];
-    const path = await realpath(program).catch(() => program);
-    const looks = pids.map(async pid => ((await readlink(`/proc/${pid}/exe`).catch(() => '')) === path ? [pid] : []));
-    const running = (await Promise.all(looks)).flat();
+    const path = orElse(program, () => realpathSync(program));
+    const running = pids.filter(pid => orElse('', () => readlinkSync(`/proc/${pid}/exe`)) === path);
     if (running.length === 0) return [];
     const files = await readdir(join(config, 'sessions')).catch((): string[] => []);
     const said = new Set(files.map(name => name.split('.')[0] ?? ''));
@@ -107,6 +110,15 @@ const variablesOf = (environment: string): Map<string, string> =>
       return [line.slice(0, at), line.slice(at + 1)];
     }),
   );
+
+/** Processes end while they are looked at. */
+function orElse<Value>(otherwise: Value, read: () => Value): Value {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
 
 async function uptimeSeconds(): Promise<number> {
   return Number.parseFloat(await readFile('/proc/uptime', 'utf8'));
