@@ -79,9 +79,11 @@ async function* frames(source: EventSource, { start, wanted, signal }: Followed)
   while (!signal.aborted) {
     const page = await source.read(after, { limit: PAGE, waitMs: WAIT_MS, signal });
     after = page.position;
-    for (const { event, cursor } of page.events)
-      if ((wanted === undefined || wanted.has(event.type)) && (source.isShown?.(event) ?? true))
-        yield frame(cursor, source.view(event));
+    const shown = page.events.filter(
+      ({ event }) => (wanted === undefined || wanted.has(event.type)) && (source.isShown?.(event) ?? true),
+    );
+    // What was read together is written together: each write is a journey to the system, and wakes whoever reads.
+    if (shown.length > 0) yield shown.map(({ event, cursor }) => frame(cursor, source.view(event))).join('');
   }
 }
 
