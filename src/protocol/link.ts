@@ -51,9 +51,10 @@ export async function askWorker<Verb extends WorkerVerb>(
   body: WorkerRequest<Verb>,
   { worker, ...options }: AskOptions & { worker: string },
 ): Promise<WorkerReply<Verb>> {
-  const near = NEAR.has(verb) ? nearby(link, worker) : undefined;
+  const near = NEAR.has(verb) ? nearby(link, { worker }, nearWorkers) : undefined;
+  const call = near && { verb, to: { worker }, handle: (from: string) => near.handlers[verb](body, { from }) };
   try {
-    if (near) return await traced(verb, () => askNear(near, { verb, body, worker }, options), ASKING);
+    if (near && call) return await traced(verb, () => askNear(near, call, options), ASKING);
     return await ask(link, { table: workerRequests, verb, body, to: { worker } }, options);
   } catch (cause) {
     if (!(cause instanceof NobodyThere || cause instanceof RequestTimeout)) throw cause;
@@ -71,7 +72,11 @@ export function askHub<Verb extends HubVerb>(
   body: HubRequest<Verb>,
   options: AskOptions,
 ): Promise<HubReply<Verb>> {
-  return ask(link, { table: hubRequests, verb, body, to: { hub: 'any' } }, options);
+  const to = { hub: 'any' } as const;
+  const near = NEAR_HUB.has(verb) ? nearby(link, to, nearHubs) : undefined;
+  if (near === undefined) return ask(link, { table: hubRequests, verb, body, to }, options);
+  const call = { verb, to, handle: (from: string) => near.handlers[verb](body, { from }) };
+  return traced(verb, () => askNear(near, call, options), ASKING);
 }
 
 export type WorkerHandlers = Handlers<typeof workerRequests>;
@@ -85,59 +90,71 @@ export async function serveWorker(
   { worker, ...serving }: { worker: string; handlers: WorkerHandlers; onError: OnError },
 ): Promise<Closer> {
   const close = await serve(link, { at: { worker }, table: workerRequests, ...serving });
-  const withdraw = link.fabric.local?.servers.offer({ worker }, serving);
-  nearServers.set(serving, serving);
+  nearWorkers.set(serving, serving);
+  return offered(link, { at: { worker }, serving, close });
+}
+
+/** Serves what workers ask of any hub; `from` of the handlers' context is the worker's authenticated id. */
+export async function serveHub(link: Link, serving: NearServer<HubHandlers>): Promise<Closer> {
+  const at = { hub: 'any' } as const;
+  const close = await serve(link, { at, table: hubRequests, ...serving });
+  nearHubs.set(serving, serving);
+  return offered(link, { at, serving, close });
+}
+
+/**
+ * Asked so often, and answered so fast, that a message would be most of what they cost: of a worker, or a hub, in the same process they
+ * are called. What they are asked and answer is changed by nobody, and has nothing that the schemas do not know.
+ */
+const NEAR: ReadonlySet<WorkerVerb> = new Set(['run.submit', 'run.await', 'session.prompt'] as const);
+const NEAR_HUB: ReadonlySet<HubVerb> = new Set(['session.told'] as const);
+
+interface NearServer<Handlers> {
+  readonly handlers: Handlers;
+  readonly onError: OnError;
+}
+
+/** Of what the local servers of a fabric hold, those that are workers, and those that are hubs. */
+const nearWorkers = new WeakMap<object, NearServer<WorkerHandlers>>();
+const nearHubs = new WeakMap<object, NearServer<HubHandlers>>();
+
+interface Near {
+  readonly onError: OnError;
+  readonly local: NonNullable<Fabric['local']>;
+}
+
+function offered(link: Link, { at, serving, close }: { at: Address; serving: object; close: Closer }): Closer {
+  const withdraw = link.fabric.local?.servers.offer(at, serving);
   return async () => {
     await withdraw?.();
     await close();
   };
 }
 
-/** Serves what workers ask of any hub; `from` of the handlers' context is the worker's authenticated id. */
-export function serveHub(link: Link, serving: { handlers: HubHandlers; onError: OnError }): Promise<Closer> {
-  return serve(link, { at: { hub: 'any' }, table: hubRequests, ...serving });
-}
-
-/**
- * Asked so often, and answered so fast, that a message would be most of what they cost: of a worker in the same process they are
- * called. What they are asked and answer is changed by nobody, and has nothing that the schemas do not know.
- */
-const NEAR: ReadonlySet<WorkerVerb> = new Set(['run.submit', 'run.await'] as const);
-
-interface NearServer {
-  readonly handlers: WorkerHandlers;
-  readonly onError: OnError;
-}
-
-/** Of what the local servers of a fabric hold, those that are workers. */
-const nearServers = new WeakMap<object, NearServer>();
-
-interface Near extends NearServer {
-  readonly local: NonNullable<Fabric['local']>;
-}
-
-function nearby({ fabric: { local } }: Link, worker: string): Near | undefined {
-  const offered = local?.servers.find({ worker });
-  const server = offered && nearServers.get(offered);
+function nearby<Server extends object>(
+  { fabric: { local } }: Link,
+  to: Address,
+  known: WeakMap<object, Server>,
+): (Server & Pick<Near, 'local'>) | undefined {
+  const there = local?.servers.find(to);
+  const server = there && known.get(there);
   return local && server && { ...server, local };
 }
 
 /** Like `ask`, without a message. It is handled a moment later, as one would be, and in the order of the calls. */
-async function askNear<Verb extends WorkerVerb>(
-  { handlers, onError, local }: Near,
-  { verb, body, worker }: { verb: Verb; body: WorkerRequest<Verb>; worker: string },
+async function askNear<Reply>(
+  { onError, local }: Near,
+  { verb, to, handle }: { verb: string; to: Address; handle(from: string): Promise<Reply> },
   options: AskOptions,
-): Promise<WorkerReply<Verb>> {
+): Promise<Reply> {
   options.signal?.throwIfAborted();
   const scope = carriedScope();
-  const handled = Promise.resolve().then(() =>
-    continueScope(scope, verb, () => handlers[verb](body, { from: local.name })),
-  );
+  const handled = Promise.resolve().then(() => continueScope(scope, verb, () => handle(local.name)));
   const told = handled.catch((error: unknown) => {
     const reply = failure(error, { verb, from: local.name, request: scope?.request, onError });
     throw reply.notHere ? new NotHere() : AppError.fromShape(reply.error);
   });
-  return await local.limited({ worker }, told, options);
+  return await local.limited(to, told, options);
 }
 
 type Table = Readonly<Record<string, { readonly request: z.ZodType; readonly reply: z.ZodType }>>;

@@ -4,7 +4,8 @@ import { AppError } from '../errors/app-error.ts';
 import { NobodyThere, RequestTimeout } from '../fabric/fabric.ts';
 import { currentScope, inScope } from '../telemetry/scope.ts';
 import { type Linked, openLinked } from '../../test/support/linked.ts';
-import { askWorker, type Link, NotHere, type WorkerHandlers } from './link.ts';
+import { hubHandlers } from '../../test/support/unused-handlers.ts';
+import { askHub, askWorker, type HubHandlers, type Link, NotHere, serveHub, type WorkerHandlers } from './link.ts';
 
 type Submit = WorkerHandlers['run.submit'];
 
@@ -82,6 +83,21 @@ describe('asking a worker of the same process', () => {
     await close();
     const none = await askWorker(hub, 'run.submit', request, options).catch(error => error);
     assert.match(String(none), /closed/);
+  });
+
+  it('is open to its hub too, which it tells of sessions without a message', async () => {
+    const told = { sessionId: 's1', epoch: 1, first: 1, events: [], patch: {}, asked: [], settled: [], ended: [] };
+    const seen: unknown[] = [];
+    const record: HubHandlers['session.told'] = async (body, { from }) => {
+      seen.push([body === told, from]);
+      return { isFenced: false, expected: 2 };
+    };
+    const { worker, onError } = linked;
+    const close = await serveHub(hub, { handlers: hubHandlers({ 'session.told': record }), onError });
+    assert.deepEqual(await askHub(worker, 'session.told', told, options), { isFenced: false, expected: 2 });
+    assert.deepEqual(seen, [[true, 'w1']]);
+    await close();
+    await assert.rejects(askHub(worker, 'session.told', told, options), NobodyThere);
   });
 
   it('is NO_WORKER_AVAILABLE once nobody serves', async () => {
