@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { Database } from '../database.ts';
+import type { BulkTable, Database, Tx } from '../database.ts';
 import type { NewEvents } from './events.ts';
 import type { Schema } from '../schema.ts';
 
@@ -32,4 +32,30 @@ export async function appendNext(
     )
     select last_seq as last from head`.execute(executor);
   return rows[0]?.last;
+}
+
+/**
+ * The same on SQLite, within a transaction: one statement takes the positions, where looking, opening and moving on would be three, and the events
+ * follow.
+ */
+export async function appendNextLocally(
+  db: Database,
+  tx: Tx,
+  { bulk, stream, epoch, events }: NewEvents & { bulk: BulkTable },
+): Promise<number | undefined> {
+  const { rows } = await sql<{ last: number; time: number }>`
+    insert into stream as known (stream, epoch, last_seq, updated_at)
+    values (${stream}, ${epoch}, ${events.length}, ${db.now})
+    on conflict (stream) do update set
+      epoch = excluded.epoch,
+      last_seq = known.last_seq + excluded.last_seq,
+      updated_at = max(known.updated_at, excluded.updated_at)
+    where known.epoch <= excluded.epoch
+    returning last_seq as last, updated_at as time`.execute(tx);
+  const [head] = rows;
+  if (head === undefined) return undefined;
+  const first = head.last - events.length + 1;
+  const added = events.map(({ type, body }, at) => [stream, first + at, epoch, type, JSON.stringify(body), head.time]);
+  await db.insertMany(tx, bulk, added);
+  return head.last;
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { appendNext } from './append-next.ts';
+import { appendNext, appendNextLocally } from './append-next.ts';
 import type { BulkTable, Database, Tx } from '../database.ts';
 import { pruneEvents } from './event-retention.ts';
 import type { EventRecord } from '../rows.ts';
@@ -49,13 +49,17 @@ export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<
 
   return async (tx, batch) => {
     const { stream, epoch, events } = batch;
-    if (db.dialect === 'postgres' && batch.first === 'next') return outcomeOf(await appendNext(db, tx, batch));
-    const isAhead = batch.first !== 'next' && batch.first > 1;
+    if (batch.first === 'next') {
+      const next =
+        db.dialect === 'postgres' ? appendNext(db, tx, batch) : appendNextLocally(db, tx, { ...batch, bulk });
+      return outcomeOf(await next);
+    }
+    const isAhead = batch.first > 1;
     const state = (await readStream(tx, stream)) ?? (isAhead ? undefined : await openStream(tx, batch));
     if (!state) return { gap: 1 };
     if (epoch < state.epoch) return { fenced: true };
     const next = state.lastSeq + 1;
-    const first = batch.first === 'next' ? next : batch.first;
+    const { first } = batch;
     if (first > next) return { gap: next };
     // What is there already was sent before; only the rest is new.
     const fresh = events.slice(next - first);
