@@ -30,6 +30,8 @@ export interface PresenceStore {
   put(worker: string, open: readonly OpenRecord[]): Promise<OpenRecord[]>;
   /** What each worker told last, of those that have ever told. */
   all(): Promise<{ readonly worker: string; readonly open: OpenRecord[] }[]>;
+  /** The same of one worker; undefined when that has no lease. */
+  ofLive(worker: string): Promise<OpenRecord[] | undefined>;
   /** Our records of sessions that agents of a worker call so, of all callers. */
   sessionsOf(worker: string, agentSessionIds: readonly string[]): Promise<AgentSessionRecord[]>;
   /** Those that are open in a terminal, and those whose turn in one has not ended. */
@@ -92,6 +94,18 @@ export function createPresenceStore(db: Database): PresenceStore {
     async all() {
       const rows = await db.kysely.selectFrom('presence').select(['worker', 'open']).orderBy('worker').execute();
       return rows.map(({ worker, open }) => ({ worker, open: openRecords.parse(JSON.parse(open)) }));
+    },
+
+    async ofLive(worker) {
+      const row = await db.kysely
+        .selectFrom('presence')
+        .innerJoin('worker', 'worker.id', 'presence.worker')
+        .select('presence.open')
+        .where('presence.worker', '=', worker)
+        .where('worker.is_reaped', '=', 0)
+        .where('worker.lease_until', '>', db.now)
+        .executeTakeFirst();
+      return row && openRecords.parse(JSON.parse(row.open));
     },
 
     async sessionsOf(worker, agentSessionIds) {

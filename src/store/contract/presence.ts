@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MirrorPosition, OpenRecord } from '../agents/presence.ts';
 import { newSession } from './agents.ts';
-import type { Use } from './support.ts';
+import { newWorker, type Use } from './support.ts';
 
 const open = (agentSessionId: string): OpenRecord => ({
   ...{ agent: 'claude', agentSessionId, pid: 7, status: 'idle', since: 5 },
@@ -22,6 +22,17 @@ export function presenceContract(name: string, use: Use): void {
           { worker: 'w1', open: [open('c')] },
           { worker: 'w2', open: [open('b')] },
         ]);
+      }));
+
+    it('are told of one worker while it has a lease', () =>
+      use(async ({ store: { presence, workers } }) => {
+        await workers.join(newWorker({ id: 'w1' }), 60);
+        await workers.join(newWorker({ id: 'w2' }), 0);
+        assert.equal(await presence.ofLive('w1'), undefined);
+        for (const worker of ['w1', 'w2', 'w3']) await presence.put(worker, [open(worker)]);
+        assert.deepEqual(await presence.ofLive('w1'), [open('w1')]);
+        assert.equal(await presence.ofLive('w2'), undefined);
+        assert.equal(await presence.ofLive('w3'), undefined);
       }));
 
     it('have the records of all callers that name them, without those inside workspaces', () =>

@@ -35,7 +35,8 @@ export class PresenceBook {
   }
 
   async find(worker: string, agentSessionId: string): Promise<OpenIn | undefined> {
-    const open = (await this.byWorker()).get(worker)?.get(agentSessionId);
+    const told = await this.#store.presence.ofLive(worker);
+    const open = told?.find(one => one.agentSessionId === agentSessionId);
     return open && openInOf(open);
   }
 
