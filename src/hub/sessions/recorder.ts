@@ -1,6 +1,6 @@
 import type { SessionTold } from '../../protocol/session-messages.ts';
-import type { AgentSessionRecord, TurnEndState } from '../../store/agents/rows.ts';
-import type { SessionReport } from '../../store/agents/store.ts';
+import type { TurnEndState } from '../../store/agents/rows.ts';
+import type { SessionAddedTo, SessionReport } from '../../store/agents/store.ts';
 import type { Foundation } from '../foundation.ts';
 import { toJsonObject } from '../json.ts';
 import type { SessionLog } from './session-log.ts';
@@ -10,11 +10,11 @@ interface Parts {
   /** How long a request for leave may wait for its answer. */
   readonly permissionSeconds: number;
   /** A turn has ended: the next one may begin. */
-  turnEnded(session: AgentSessionRecord): void;
+  turnEnded(session: SessionAddedTo): void;
   /** Its agent has ended, so others may have the session. */
-  released(session: AgentSessionRecord): void;
+  released(session: SessionAddedTo): void;
   /** Something happened in it. */
-  heard(session: AgentSessionRecord): void;
+  heard(session: SessionAddedTo): void;
 }
 
 /** Writes down what workers tell of the sessions that they drive. */
@@ -28,16 +28,13 @@ export class SessionRecorder {
   }
 
   async record(worker: string, told: SessionTold): Promise<{ isFenced: boolean; expected: number }> {
-    const { store } = this.#foundation;
-    const { sessionId } = told;
-    const session = await store.sessions.get(sessionId);
-    if (session === undefined) return { isFenced: true, expected: 0 };
-    const outcome = await store.sessions.report(this.#reportOf(worker, told, session));
+    const outcome = await this.#foundation.store.sessions.report(this.#reportOf(worker, told));
     if ('fenced' in outcome) return { isFenced: true, expected: 0 };
     if ('gap' in outcome) return { isFenced: false, expected: outcome.gap };
-    if (outcome.isNew) {
+    const { session } = outcome;
+    if (session !== undefined) {
       this.#parts.heard(session);
-      await this.#parts.log.wake(sessionId);
+      this.#parts.log.added(session);
       if (told.ended.length > 0) this.#parts.turnEnded(session);
       const { status } = told.patch;
       if (status === 'parked' || status === 'closed' || status === 'failed') this.#parts.released(session);
@@ -45,7 +42,7 @@ export class SessionRecorder {
     return { isFenced: false, expected: outcome.reported + 1 };
   }
 
-  #reportOf(worker: string, told: SessionTold, { caller }: AgentSessionRecord): SessionReport {
+  #reportOf(worker: string, told: SessionTold): SessionReport {
     const { sessionId, epoch, first, events, patch, asked, settled, ended } = told;
     const { usage, ...plain } = patch;
     return {
@@ -59,7 +56,6 @@ export class SessionRecorder {
         ...question,
         id: requestId,
         sessionId,
-        caller,
         worker,
         epoch,
         source: 'session',

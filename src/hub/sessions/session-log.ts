@@ -1,5 +1,5 @@
 import { feedOf, streamOf } from '../../store/agents/sessions.ts';
-import type { NewSessionEvent, SessionPatch } from '../../store/agents/store.ts';
+import type { NewSessionEvent, SessionAddedTo, SessionPatch } from '../../store/agents/store.ts';
 import type { Store } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
 
@@ -28,10 +28,14 @@ export class SessionLog {
 
   /** Something was added to the log of the session. */
   async wake(id: string): Promise<void> {
-    this.#events.wake(streamOf(id));
     const session = await this.#store.sessions.get(id);
-    if (session === undefined) return;
-    this.#events.wake(feedOf(session.caller));
-    if (session.parentId !== null) this.#childHeard();
+    if (session !== undefined) this.added(session);
+  }
+
+  /** The same, where the session is at hand. */
+  added({ id, caller, parentId }: SessionAddedTo): void {
+    this.#events.wake(streamOf(id));
+    this.#events.wake(feedOf(caller));
+    if (parentId !== null) this.#childHeard();
   }
 }

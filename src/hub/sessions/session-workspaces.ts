@@ -78,7 +78,7 @@ export class SessionWorkspaces {
   }
 
   /** What happens in a session counts as use of its workspace. */
-  used({ workspaceId }: AgentSessionRecord): void {
+  used({ workspaceId }: Pick<AgentSessionRecord, 'workspaceId'>): void {
     if (workspaceId !== null) this.#parts.activity.touch(workspaceId);
   }
 }

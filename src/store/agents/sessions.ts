@@ -72,6 +72,16 @@ const schema = z.object({
   lastMessageAt: z.number().nullable(),
 });
 
+/** What a report is judged by, and what follows from it. */
+const reportColumns = [
+  'caller',
+  'worker',
+  'epoch',
+  'reported',
+  'workspace_id as workspaceId',
+  'parent_id as parentId',
+] as const;
+
 const LIVE = ['starting', 'idle', 'running', 'waiting_permission'] as const;
 /** The log of a session is fenced by the session's own row, so all its appends have one epoch. */
 const LOG_EPOCH = 0;
@@ -205,7 +215,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
 
   /** On PostgreSQL locked, so that two reports of one session take turns. */
   const readForReport = (tx: Tx, id: string) => {
-    const query = tx.selectFrom('session').select(['caller', 'worker', 'epoch', 'reported']).where('id', '=', id);
+    const query = tx.selectFrom('session').select(reportColumns).where('id', '=', id);
     return (db.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
   };
 
@@ -217,9 +227,10 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
     if (first > next) return { gap: next };
     const fresh = told.events.slice(next - first);
     const reported = state.reported + fresh.length;
-    if (fresh.length === 0) return { reported, isNew: false };
-    await write(tx, { id: sessionId, caller: state.caller, events: fresh });
-    for (const permission of told.asked ?? []) await insertPermission(db, tx, permission);
+    if (fresh.length === 0) return { reported };
+    const { caller, workspaceId, parentId } = state;
+    await write(tx, { id: sessionId, caller, events: fresh });
+    for (const permission of told.asked ?? []) await insertPermission(db, tx, { ...permission, caller });
     for (const { id, state: end } of told.settled ?? []) {
       await tx
         .updateTable('permission')
@@ -234,7 +245,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
       .set({ ...setOf(told.patch ?? {}), reported, updated_at: db.now })
       .where('id', '=', sessionId)
       .execute();
-    return { reported, isNew: true };
+    return { reported, session: { id: sessionId, caller, workspaceId, parentId } };
   };
 
   return {

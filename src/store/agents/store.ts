@@ -51,7 +51,7 @@ export interface SessionReport {
   readonly first: number;
   readonly events: readonly NewSessionEvent[];
   readonly patch?: SessionPatch;
-  readonly asked?: readonly NewPermission[];
+  readonly asked?: readonly Omit<NewPermission, 'caller'>[];
   readonly settled?: readonly { readonly id: string; readonly state: Exclude<PermissionState, 'pending'> }[];
   readonly ended?: readonly TurnEnding[];
 }
@@ -62,8 +62,14 @@ export interface TurnEnding {
   readonly result: JsonObject;
 }
 
-/** `reported`: how many events of this epoch are written now. */
-export type ReportOutcome = { reported: number; isNew: boolean } | { fenced: true } | { gap: number };
+/** What whoever follows it needs to know of a session to which something was added. */
+export type SessionAddedTo = Pick<AgentSessionRecord, 'id' | 'caller' | 'workspaceId' | 'parentId'>;
+
+/** `reported`: how many events of this epoch are written now; `session`: absent when that was nothing new. */
+export type ReportOutcome =
+  | { readonly reported: number; readonly session?: SessionAddedTo }
+  | { readonly fenced: true }
+  | { readonly gap: number };
 
 /** Where one is to be live, CAPACITY_EXCEEDED is thrown when `perCaller` others of its caller are. */
 export interface LiveLimit {

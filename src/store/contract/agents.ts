@@ -106,8 +106,9 @@ export function agentsContract(name: string, use: Use): void {
         const events = [1, 2, 3].map(n => ({ type: 'message.created', body: { n } }));
         const patch = { status: 'waiting_permission' as const, messageCount: 3 };
         const report = told(id, { events, patch, asked: [permission] });
-        assert.deepEqual(await store.sessions.report(report), { reported: 3, isNew: true });
-        assert.deepEqual(await store.sessions.report(report), { reported: 3, isNew: false });
+        const session = { id, caller: 'alice', workspaceId: null, parentId: null };
+        assert.deepEqual(await store.sessions.report(report), { reported: 3, session });
+        assert.deepEqual(await store.sessions.report(report), { reported: 3 });
         const overlapping = told(id, {
           first: 3,
           events: [...events.slice(2), { type: 'session.idle', body: {} }],
@@ -115,7 +116,7 @@ export function agentsContract(name: string, use: Use): void {
           ended: [{ id: turn.id, state: 'completed', result: { costUsd: 0 } }],
           patch: { status: 'idle' },
         });
-        assert.deepEqual(await store.sessions.report(overlapping), { reported: 4, isNew: true });
+        assert.deepEqual(await store.sessions.report(overlapping), { reported: 4, session });
         assert.deepEqual(await store.sessions.report(told(id, { first: 6 })), { gap: 5 });
         assert.deepEqual(await store.sessions.report(told(id, { epoch: 0 })), { fenced: true });
         assert.deepEqual(await store.sessions.report(told(id, { worker: 'w2' })), { fenced: true });
