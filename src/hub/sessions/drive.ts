@@ -19,6 +19,11 @@ const LIVE: ReadonlySet<string> = new Set(['starting', 'idle', 'running', 'waiti
 
 export const isLive = ({ status }: AgentSessionRecord): boolean => LIVE.has(status);
 
+interface Begun {
+  readonly session: AgentSessionRecord;
+  readonly turn: TurnRecord;
+}
+
 interface Parts {
   readonly door: Door;
   readonly log: SessionLog;
@@ -43,8 +48,17 @@ export class Driving {
 
   /** The next prompt of the session goes to its agent, if one waits and none runs. Never rejects: what fails is told as an event. */
   advance(sessionId: string): void {
-    const before = this.#underWay.get(sessionId) ?? Promise.resolve();
-    const mine = before.then(() => this.#advance(sessionId));
+    this.#inTurn(sessionId, () => this.#advance(sessionId, undefined));
+  }
+
+  /** The same for a prompt that has begun with its acceptance. */
+  give(session: AgentSessionRecord, turn: TurnRecord): void {
+    this.#inTurn(session.id, () => this.#advance(session.id, { session, turn }));
+  }
+
+  #inTurn(sessionId: string, work: () => Promise<void>): void {
+    const before = this.#underWay.get(sessionId);
+    const mine = before === undefined ? work() : before.then(work);
     this.#underWay.set(sessionId, mine);
     this.#foundation.background.run('drive a session', async () => {
       try {
@@ -132,16 +146,15 @@ export class Driving {
       await this.#parts.log.append(id, [{ type: 'session.updated', body }]);
   }
 
-  async #advance(sessionId: string): Promise<void> {
-    const { store, log } = this.#foundation;
+  /** `begun`: what is to be given first. */
+  async #advance(sessionId: string, begun: Begun | undefined): Promise<void> {
+    const { log } = this.#foundation;
     let undelivered: TurnRecord | undefined;
     for (let starts = 0; starts < MAX_STARTS; starts += 1) {
-      const open = await store.turns.open(sessionId);
-      const next = open.find(({ state }) => state === 'queued');
-      if (next === undefined || open.some(({ state }) => state === 'running')) return;
+      const next = starts === 0 && begun ? begun.turn : await this.#next(sessionId);
+      if (next === undefined) return;
       try {
-        const session = await this.start(await this.#read(sessionId));
-        const turn = await store.turns.begin(sessionId, session.epoch);
+        const { session, turn } = starts === 0 && begun ? begun : await this.#beginNext(sessionId);
         if (turn === undefined) return;
         if (await this.#give(session, turn)) return;
         undelivered = turn;
@@ -158,6 +171,18 @@ export class Driving {
     // To be given for ever to agents that end before they have it is no end for a prompt.
     const ended = new AppError('SESSION_FAILED', 'The agent exited before it got the prompt');
     if (undelivered !== undefined) await this.#fail(undelivered, ended);
+  }
+
+  /** What waits to be given, unless something runs. */
+  async #next(sessionId: string): Promise<TurnRecord | undefined> {
+    const open = await this.#foundation.store.turns.open(sessionId);
+    return open.some(({ state }) => state === 'running') ? undefined : open.find(({ state }) => state === 'queued');
+  }
+
+  async #beginNext(sessionId: string): Promise<Pick<Begun, 'session'> & Partial<Begun>> {
+    const session = await this.start(await this.#read(sessionId));
+    const turn = await this.#foundation.store.turns.begin(sessionId, session.epoch);
+    return { session, ...(turn && { turn }) };
   }
 
   /** Somebody opened the session in a terminal in the last moment, and the prompt's caller has chosen to wait for that. */

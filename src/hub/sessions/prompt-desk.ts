@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../auth/caller.ts';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
 import { streamOf } from '../../store/agents/sessions.ts';
+import type { Enqueued } from '../../store/agents/store.ts';
 import type { CallIds } from '../../ids/call-ids.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Call, Idempotency } from '../hub.ts';
@@ -74,18 +75,19 @@ export class PromptDesk {
     const { session, prompt, whenBusy, operation = 'send_prompt', idempotencyKey: key } = request;
     const busy = whenBusy === 'queue' ? {} : { whenBusy };
     const args = toJsonObject({ session_id: session.id, ...prompt, ...busy });
-    let isFirst = false;
-    const accepted = await this.#parts.idempotency.once({ caller: call.caller, operation, key, args }, ids => {
-      isFirst = true;
-      return this.#accept(request, { caller: call.caller, ids });
+    let mine: Pick<Enqueued, 'turn' | 'hasBegun'> | undefined;
+    const accepted = await this.#parts.idempotency.once({ caller: call.caller, operation, key, args }, async ids => {
+      const { turn, hasBegun, ...told } = await this.#accept(request, { caller: call.caller, ids });
+      mine = { turn, hasBegun };
+      return told;
     });
     const { turn_id, session_id, position, cursor } = accepted;
     const isFork = session_id !== session.id;
     const target = isFork ? await this.#read(session_id) : session;
-    const turn = await this.#foundation.store.turns.get(turn_id);
-    if (turn === undefined) throw new Error('a prompt that was accepted is gone');
-    if (isFirst && accepted.waits && whenBusy === 'interrupt') await this.#parts.abort(session);
-    this.#parts.driving.advance(target.id);
+    const { turn, hasBegun } = mine ?? { turn: await this.#turn(turn_id), hasBegun: false };
+    if (mine !== undefined && accepted.waits && whenBusy === 'interrupt') await this.#parts.abort(session);
+    if (hasBegun) this.#parts.driving.give(target, turn);
+    else this.#parts.driving.advance(target.id);
     const sent = { turn, session: target, via: viaOf(accepted), position, cursor };
     return isFork ? { ...sent, forkedFrom: session.id } : sent;
   }
@@ -93,11 +95,9 @@ export class PromptDesk {
   async #accept(
     { session, prompt, whenBusy }: SendRequest,
     { caller, ids }: { caller: Caller; ids: CallIds | undefined },
-  ): Promise<Accepted> {
+  ): Promise<Accepted & Pick<Enqueued, 'turn' | 'hasBegun'>> {
     const { store } = this.#foundation;
-    const open = await store.turns.open(session.id);
-    const running = open.find(({ state }) => state === 'running');
-    if (running !== undefined && whenBusy === 'error') throw sessionBusy(session.id, running.id);
+    if (whenBusy === 'error') await this.#refuseBusy(session.id);
     const cursor = await store.events.lastSeq(streamOf(session.id));
     const way = await this.#parts.door.way(session, prompt);
     const turnId = ids?.taskId() ?? randomUUID();
@@ -105,41 +105,54 @@ export class PromptDesk {
       const forkId = ids?.part('fork').taskId() ?? randomUUID();
       await this.#parts.fork(session, { id: forkId, caller });
       const fork = await this.#read(forkId);
-      const { id } = await this.enqueue(fork, prompt, turnId);
-      return { turn_id: id, session_id: forkId, via: way.via, waits: false, position: 1, cursor: 0 };
+      const { turn, hasBegun } = await this.enqueue(fork, prompt, turnId);
+      const told = { turn_id: turn.id, session_id: forkId, via: way.via, waits: false, position: 1, cursor: 0 };
+      return { ...told, turn, hasBegun };
     }
-    const turn = 'prompt' in way ? await this.#hold(session, way, turnId) : await this.enqueue(session, prompt, turnId);
-    const position = open.filter(({ id, state }) => state !== 'running' && id !== turn.id).length + 1;
-    const waits = way.via !== 'resume' || running !== undefined || position > 1;
+    const { turn, hasBegun, position, isBehind } =
+      'prompt' in way ? await this.#hold(session, way, turnId) : await this.enqueue(session, prompt, turnId);
+    const waits = way.via !== 'resume' || isBehind || position > 1;
     if (waits)
       await this.#parts.log.append(session.id, [{ type: 'prompt.queued', body: { turnId: turn.id, position } }]);
-    return { turn_id: turn.id, session_id: session.id, via: way.via, waits, position, cursor };
+    const told = { turn_id: turn.id, session_id: session.id, via: way.via, waits, position, cursor };
+    return { ...told, turn, hasBegun };
   }
 
-  /** At the end of the session's line. */
-  async enqueue(session: AgentSessionRecord, prompt: Prompt, id: string): Promise<TurnRecord> {
+  /** At the end of the session's line; one that nothing is in the way of has begun, and is for `Driving.give`. */
+  async enqueue(session: AgentSessionRecord, prompt: Prompt, id: string): Promise<Enqueued> {
     return await this.#enqueue(session, { id, prompt, state: 'queued', expiresAt: null });
+  }
+
+  async #refuseBusy(sessionId: string): Promise<void> {
+    const running = (await this.#foundation.store.turns.open(sessionId)).find(({ state }) => state === 'running');
+    if (running !== undefined) throw sessionBusy(sessionId, running.id);
   }
 
   async #hold(
     session: AgentSessionRecord,
     { prompt, expiresAt }: { prompt: Prompt; expiresAt: number },
     id: string,
-  ): Promise<TurnRecord> {
+  ): Promise<Enqueued> {
     return await this.#enqueue(session, { id, prompt, state: 'waiting', expiresAt });
   }
 
   async #enqueue(
-    { id: sessionId, caller }: AgentSessionRecord,
+    { id: sessionId, caller, epoch }: AgentSessionRecord,
     turn: { id: string; prompt: Prompt; state: 'queued' | 'waiting'; expiresAt: number | null },
-  ): Promise<TurnRecord> {
+  ): Promise<Enqueued> {
     const prompt = toJsonObject(turn.prompt);
     const accepted = await this.#foundation.store.turns.enqueue(
       { ...turn, sessionId, caller, prompt },
-      { most: MAX_PROMPTS },
+      { most: MAX_PROMPTS, beginAt: epoch },
     );
     if (accepted === 'full') throw promptQueueFull(MAX_PROMPTS);
-    return accepted.turn;
+    return accepted;
+  }
+
+  async #turn(id: string): Promise<TurnRecord> {
+    const turn = await this.#foundation.store.turns.get(id);
+    if (turn === undefined) throw new Error('a prompt that was accepted is gone');
+    return turn;
   }
 
   async #read(id: string): Promise<AgentSessionRecord> {

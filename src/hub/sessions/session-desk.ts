@@ -211,10 +211,12 @@ export class SessionDesk {
     const { store } = this.#foundation;
     const known = await store.sessions.get(id);
     const session = known ?? (await this.#insert(request, caller, id));
-    await this.#parts.driving.start(session);
+    const ready = await this.#parts.driving.start(session);
     if (request.prompt !== undefined) {
-      await this.#prompts.enqueue(session, { text: request.prompt, attachments: [] }, `${id}-first`);
-      this.#parts.driving.advance(id);
+      const prompt = { text: request.prompt, attachments: [] };
+      const { turn, hasBegun } = await this.#prompts.enqueue(ready, prompt, `${id}-first`);
+      if (hasBegun) this.#parts.driving.give(ready, turn);
+      else this.#parts.driving.advance(id);
     }
     return session;
   }

@@ -121,9 +121,22 @@ export type NewTurn = Pick<TurnRecord, 'id' | 'sessionId' | 'caller' | 'prompt' 
   readonly state: 'queued' | 'waiting';
 };
 
+export interface Enqueued {
+  readonly turn: TurnRecord;
+  /** Among those that wait; 1 is next. */
+  readonly position: number;
+  /** Another one was running. */
+  readonly isBehind: boolean;
+  /** It began with this, so whoever did this is to give it to its agent. */
+  readonly hasBegun: boolean;
+}
+
 export interface TurnStore {
-  /** Refused when so many wait for this session already. One of this id that is there is answered as it is. */
-  enqueue(turn: NewTurn, options: { most: number }): Promise<{ turn: TurnRecord; position: number } | 'full'>;
+  /**
+   * Refused when so many wait for this session already. One of this id that is there is answered as it is. `beginAt`: a prompt that
+   * is queued and finds none before it begins with that, if the session is live at this epoch.
+   */
+  enqueue(turn: NewTurn, options: { most: number; beginAt?: number }): Promise<Enqueued | 'full'>;
   get(id: string): Promise<TurnRecord | undefined>;
   /** The oldest that is queued begins, if none is running. */
   begin(sessionId: string, epoch: number): Promise<TurnRecord | undefined>;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Database, Tx } from '../database.ts';
 import { createRowsReader, jsonObject, type RowsReader } from '../rows-reader.ts';
 import type { TurnRecord } from './rows.ts';
-import type { NewTurn, TurnEnding, TurnStore } from './store.ts';
+import type { Enqueued, NewTurn, TurnEnding, TurnStore } from './store.ts';
 
 export const turnColumns = [
   'id',
@@ -34,6 +34,8 @@ const schema = z.object({
 });
 
 const OPEN = ['queued', 'waiting', 'running'] as const;
+/** States of a session whose agent may be given a prompt. */
+const READY = ['idle', 'running', 'waiting_permission'] as const;
 
 export const createTurnReader = (db: Database): RowsReader<TurnRecord> =>
   createRowsReader<TurnRecord>(db, { table: 'turn', schema });
@@ -53,38 +55,59 @@ export async function endTurn(db: Database, tx: Tx, { id, state, result }: TurnE
   return numUpdatedRows > 0n;
 }
 
-/** Puts a prompt at the end of the line of its session, within a transaction of the caller's. */
+/** Takes prompts, at this epoch. */
+async function isReady(tx: Tx, { sessionId, epoch }: { sessionId: string; epoch: number }): Promise<boolean> {
+  const session = tx.selectFrom('session').select('status').where('id', '=', sessionId).where('epoch', '=', epoch);
+  const status = (await session.executeTakeFirst())?.status;
+  return READY.some(ready => ready === status);
+}
+
+/** Puts a prompt at the end of the line of its session, within a transaction of the caller's; see `TurnStore.enqueue`. */
 export async function enqueueTurn(
   db: Database,
   tx: Tx,
-  { id, sessionId, caller, prompt, expiresAt, state, most }: NewTurn & { most: number },
-): Promise<{ turn: TurnRecord; position: number } | 'full'> {
+  { id, sessionId, caller, prompt, expiresAt, state, most, beginAt }: NewTurn & { most: number; beginAt?: number },
+): Promise<Enqueued | 'full'> {
   const reader = createTurnReader(db);
   await db.lock(tx, `turns ${sessionId}`);
-  const turns = tx.selectFrom('turn').select(turnColumns);
-  const open = await turns.where('session_id', '=', sessionId).where('ended_at', 'is', null).execute();
-  const position = open.filter(turn => turn.state !== 'running').length;
-  const known = reader.maybe(await turns.where('id', '=', id).executeTakeFirst());
-  if (known !== undefined) return { turn: known, position: open.findIndex(turn => turn.id === id) + 1 };
-  if (position >= most) return 'full';
+  const ofSession = tx.selectFrom('turn').select(['id', 'state']).where('session_id', '=', sessionId);
+  const open = await ofSession.where('ended_at', 'is', null).orderBy('ordinal').execute();
+  const at = open.findIndex(turn => turn.id === id);
+  const before = at < 0 ? open : open.slice(0, at);
+  const waiting = before.filter(turn => turn.state !== 'running').length;
+  const place = { position: waiting + 1, isBehind: waiting < before.length };
+  const known = async (): Promise<Enqueued | undefined> => {
+    const turn = reader.maybe(await tx.selectFrom('turn').select(turnColumns).where('id', '=', id).executeTakeFirst());
+    return turn && { ...place, turn, hasBegun: false };
+  };
+  if (waiting >= most) return (await known()) ?? 'full';
+  const begins =
+    state === 'queued' &&
+    open.length === 0 &&
+    beginAt !== undefined &&
+    (await isReady(tx, { sessionId, epoch: beginAt }));
   const row = await tx
     .insertInto('turn')
     .values({
       id,
       session_id: sessionId,
       caller,
-      state,
+      state: begins ? 'running' : state,
       prompt: JSON.stringify(prompt),
-      epoch: null,
+      epoch: begins ? beginAt : null,
       result: null,
       created_at: db.now,
-      started_at: null,
+      started_at: begins ? db.now : null,
       ended_at: null,
       expires_at: expiresAt,
     })
+    .onConflict(conflict => conflict.column('id').doNothing())
     .returning(turnColumns)
-    .executeTakeFirstOrThrow();
-  return { turn: reader.one(row), position: position + 1 };
+    .executeTakeFirst();
+  if (row !== undefined) return { ...place, turn: reader.one(row), hasBegun: begins };
+  const turn = await known();
+  if (turn === undefined) throw new Error('a turn was deleted in the moment that it was enqueued again');
+  return turn;
 }
 
 /** Prompts and what became of them. Of one session one runs at a time, the others wait in the order in which they came. */
@@ -102,7 +125,9 @@ export function createTurnStore(db: Database): TurnStore {
     begin: (sessionId, epoch) =>
       db.write(async tx => {
         await db.lock(tx, `turns ${sessionId}`);
-        const open = await select(tx)
+        const open = await tx
+          .selectFrom('turn')
+          .select(['id', 'state'])
           .where('session_id', '=', sessionId)
           .where('state', 'in', ['queued', 'running'])
           .orderBy('ordinal')

@@ -185,6 +185,32 @@ export function agentsContract(name: string, use: Use): void {
         assert.deepEqual([(await store.turns.begin(id, 2))?.epoch], [2]);
       }));
 
+    it('begin with their acceptance where none is before them and their agent is ready, for whoever enqueued them', () =>
+      use(async ({ store }) => {
+        const { id } = await store.sessions.insert(newSession({ status: 'idle' }));
+        const enqueue = async (turn: ReturnType<typeof prompt>, beginAt: number) => {
+          const accepted = await store.turns.enqueue(turn, { most: 3, beginAt });
+          assert.ok(accepted !== 'full');
+          const { hasBegun, isBehind, position } = accepted;
+          return [accepted.turn.state, accepted.turn.epoch, hasBegun, isBehind, position];
+        };
+        const ended = (turn: { id: string }) => store.turns.end({ id: turn.id, state: 'completed', result: {} });
+        const [first, second, third] = [prompt(id), prompt(id), prompt(id)];
+        assert.deepEqual(await enqueue(first, 1), ['running', 1, true, false, 1]);
+        assert.notEqual((await store.turns.get(first.id))?.startedAt, null);
+        assert.deepEqual(await enqueue(first, 1), ['running', 1, false, false, 1]);
+        assert.deepEqual(await enqueue(second, 1), ['queued', null, false, true, 1]);
+        await ended(first);
+        // Those that came before go first.
+        assert.deepEqual(await enqueue(third, 1), ['queued', null, false, false, 2]);
+        for (const turn of [second, third]) await ended(turn);
+        const early = prompt(id);
+        assert.deepEqual(await enqueue(early, 2), ['queued', null, false, false, 1]);
+        await ended(early);
+        await store.sessions.update(id, 'any', { status: 'parked' });
+        assert.deepEqual(await enqueue(prompt(id), 1), ['queued', null, false, false, 1]);
+      }));
+
     it('that wait for a session to become free are released, or expire', () =>
       use(async ({ store }) => {
         const { id } = await store.sessions.insert(newSession());
