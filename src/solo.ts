@@ -31,6 +31,7 @@ export interface Solo {
   close(): Promise<void>;
 }
 
+/** Starts hub and worker in this process, on the records of the directory. Rejects with AppError when the directory cannot be used. */
 export async function startSolo({
   config: given,
   log,

@@ -31,6 +31,7 @@ export interface ConfigKeeper {
   unset(key: string): Promise<boolean>;
 }
 
+/** Reads the file anew when it has changed, and writes it, one change at a time. `changed` hears of each new configuration. */
 export function createConfigKeeper(
   sources: ConfigSources,
   { changed = () => {} }: { changed?: (config: Config) => void } = {},

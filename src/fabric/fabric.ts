@@ -35,10 +35,12 @@ export type Closer = () => Promise<void>;
 
 export const MAX_MESSAGE_BYTES = 256 * 1024;
 
+/** Nobody serves the address: certain, and known at once. */
 export class NobodyThere extends Error {
   override readonly name = 'NobodyThere';
 }
 
+/** No answer came in time. Whether the request was received is not known. */
 export class RequestTimeout extends Error {
   override readonly name = 'RequestTimeout';
 }

@@ -6,12 +6,14 @@ export type Identity = { readonly hub: string } | { readonly worker: string };
 /** What a receiver is told as the sender. */
 export const nameOf = (identity: Identity): string => ('hub' in identity ? identity.hub : identity.worker);
 
+/** A worker serves under its own name, or as one of the workers. Throws NotPermitted. */
 export function refuseForeignServing(identity: Identity, at: Address): void {
   if ('hub' in identity || 'workers' in at) return;
   if ('worker' in at && at.worker === identity.worker) return;
   throw new NotPermitted(`worker ${identity.worker} may not serve ${describe(at)}`);
 }
 
+/** A worker asks hubs only. Throws NotPermitted. */
 export function refuseForeignRequest(identity: Identity, to: Address): void {
   if ('hub' in identity || 'hub' in to) return;
   throw new NotPermitted(`worker ${identity.worker} may not ask ${describe(to)}`);

@@ -26,6 +26,7 @@ export function errorBody(error: AppError) {
   return { error: message, ...rest };
 }
 
+/** The answer for an error, by default with the status of its code; `Retry-After` (seconds) where it says when to come back. */
 export function errorResponse(error: AppError, status: number = errorCodes[error.code].http): Response {
   const headers = new Headers({ 'x-content-type-options': 'nosniff' });
   const { retry_after_seconds } = error.details;

@@ -5,10 +5,12 @@ import { z } from 'zod';
 export const processNameSchema = z.object({ pid: z.number(), startTime: z.string() });
 export type ProcessName = z.output<typeof processNameSchema>;
 
+/** The name of a running process; of one that is gone, a name that no process has. */
 export async function processNameOf(pid: number): Promise<ProcessName> {
   return { pid, startTime: (await startTimeOf(pid)) ?? '' };
 }
 
+/** Whether that very process runs: not a later one of the same number, and no zombie. */
 export async function isProcessThere({ pid, startTime }: ProcessName): Promise<boolean> {
   return startTime !== '' && (await startTimeOf(pid)) === startTime;
 }

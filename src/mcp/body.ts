@@ -23,6 +23,7 @@ export function parseBody(text: string): Body {
   return { value };
 }
 
+/** An HTTP answer with an error of JSON-RPC that belongs to no request: `status` is HTTP's, `code` is JSON-RPC's. */
 export function jsonRpcError(status: number, code: number, message: string): Response {
   return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status });
 }

@@ -53,6 +53,7 @@ export interface Mcp {
 
 const KEEP_ALIVE_MS = 15_000;
 
+/** MCP over HTTP in both protocol eras, with sessions that every hub finds. */
 export function createMcp(options: McpOptions): Mcp {
   const { hub, log, version, extend, commands = [] } = options;
   const catalogues = createCatalogues(options.operations);

@@ -7,6 +7,7 @@ import { requestIdHere } from '../telemetry/scope.ts';
 /** Where the whole error is, for clients that read more than text. */
 const ERROR_META_KEY = 'boxswain/error';
 
+/** An operation's result as that of a tool: the output as structured content, and its texts. */
 export function toResult({ output, text }: OperationResult): CallToolResult {
   return { content: text.map(block => ({ type: 'text', text: block })), structuredContent: output };
 }

@@ -14,6 +14,7 @@ export function missingScope(required: RequiredScope, caller: Caller): string | 
   return hasScope(caller, required) ? undefined : required;
 }
 
+/** Throws INSUFFICIENT_SCOPE, which names the scope, when the caller lacks it. */
 export function requireScope(required: RequiredScope, caller: Caller): void {
   const missing = missingScope(required, caller);
   if (missing !== undefined) throw insufficientScope(missing);

@@ -41,6 +41,7 @@ export const leaseEnd = (db: Pick<Database, 'now'>, leaseSeconds: number): RawBu
 /** SQLite takes at most 32,766 parameters and expressions 1,000 deep; lists in conditions are cut to this. */
 export const LIST_CHUNK = 500;
 
+/** The items in their order, at most `size` at a time. */
 export function* chunksOf<Item>(items: readonly Item[], size = LIST_CHUNK): Iterable<Item[]> {
   for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }

@@ -37,6 +37,7 @@ export interface RowsReader<Row> {
   problemOf(row: unknown): string | undefined;
 }
 
+/** Reads the rows of one table: `one` throws for a row that does not fit, `many` leaves it out and tells `onBadRow`. */
 export function createRowsReader<Row>(
   database: Pick<Database, 'onBadRow'>,
   { table, schema }: { table: string; schema: z.ZodType<Row> },

@@ -29,6 +29,7 @@ export interface CallMeter {
   count(outcome: string, durationMs: number): void;
 }
 
+/** Counts the calls of one operation; made once for each, since looking up labels costs more than counting. */
 export function createCallMeter(operation: string): CallMeter {
   const called = calls.labels(operation);
   const lasted = durations.labels(operation);
@@ -115,6 +116,7 @@ const boxStartSeconds = new Histogram({
   registers: [registry],
 });
 
+/** A box that work had asked for was made, or could not be. */
 export function countBoxStart(outcome: 'ok' | 'failed', durationMs: number): void {
   boxStarts.inc({ outcome });
   boxStartSeconds.observe(durationMs / 1000);

@@ -27,6 +27,7 @@ export interface IssuerOptions {
   readonly keyCooldownMs?: number;
 }
 
+/** An authorization server as it is configured. Nothing is asked of it before it is needed; its keys are kept. */
 export function openIssuer({
   config,
   clientSecret,

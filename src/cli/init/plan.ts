@@ -18,6 +18,7 @@ export interface Planned extends Replacement {
 
 const formats: Readonly<Record<Client['format'], Format>> = { json: jsonFormat, toml: tomlFormat };
 
+/** The file that the client reads: the one that is there, else where its edition would look, else its usual place. */
 export async function configPath(client: Client, machine: Machine): Promise<string> {
   const files = client.files(machine);
   for (const file of files) if (await exists(file)) return file;

@@ -23,6 +23,7 @@ export async function readOurs(path: string): Promise<string | undefined> {
   throw new AppError('CONFLICT', `${path} was written by somebody else`, { hint: 'move it away, then run it again' });
 }
 
+/** Writes a file of ours whole or not at all. Throws CONFLICT where somebody else wrote a file of that name. */
 export async function writeOurs(path: string, text: string): Promise<void> {
   await readOurs(path);
   const draft = `${path}.${randomUUID()}`;

@@ -38,6 +38,7 @@ export interface State {
   readonly isActive: boolean | undefined;
 }
 
+/** Whether the service is installed and runs; `isActive` is undefined where nobody can be asked. */
 export async function stateOf({ host, target, run, signal }: Service): Promise<State> {
   const isInstalled = (await readOurs(target.path)) !== undefined;
   const asks = target.status !== undefined && (await hasManager(target, host));

@@ -15,6 +15,7 @@ const MOST_PAGES = 25;
 
 export type ChatMessage = NonNullable<z.output<typeof chatMessagesSchema>['messages']>[number];
 
+/** Chats of Coder. Its methods throw UpstreamFailure. */
 export class ChatsApi {
   readonly #upstream: Upstream;
   readonly #path: NonNullable<Generation['chats']>;

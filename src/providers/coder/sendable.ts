@@ -28,6 +28,7 @@ export function mayBeSent(
   return true;
 }
 
+/** CAPABILITY_UNSUPPORTED, with what the agent is and can instead. */
 export function cannot({ id, status, capabilities }: Agent, capability: AgentCapability): AppError {
   return new AppError(
     'CAPABILITY_UNSUPPORTED',

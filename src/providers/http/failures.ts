@@ -89,6 +89,7 @@ export function unreadable(
   );
 }
 
+/** RATE_LIMITED before anything was sent: our own budget is used up for so long. */
 export function rateLimited(service: ServiceNames, retryAfterMs: number): UpstreamFailure {
   return new UpstreamFailure(
     {
@@ -108,6 +109,7 @@ export interface NoAnswer {
   readonly cause?: unknown;
 }
 
+/** NETWORK_ERROR: no answer, after so many attempts. `outcome` says whether the request may have had an effect. */
 export function networkFailure({ reason, attempts, outcome, retryMs, cause }: NoAnswer): UpstreamFailure {
   const retry = retryMs === undefined ? {} : { retry_after_seconds: Math.max(1, Math.ceil(retryMs / 1000)) };
   return new UpstreamFailure(

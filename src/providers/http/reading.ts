@@ -12,6 +12,7 @@ const said = z.union([
   z.object({ detail: z.string() }).transform(({ detail }) => detail),
 ]);
 
+/** Reads a body as JSON; an empty one is `undefined`. What is no JSON comes with the problem, in words that can be shown. */
 export function parseBody(text: string): Body {
   if (text.trim() === '') return { isReadable: true, value: undefined };
   try {

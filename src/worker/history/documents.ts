@@ -7,6 +7,7 @@ export interface Documents {
   readonly tools: string;
 }
 
+/** What of a message is searched: what was said, and what tools were given and answered. */
 export function documentsOf(parts: readonly FoundPart[]): Documents {
   const said: string[] = [];
   const tools: string[] = [];

@@ -77,6 +77,7 @@ export async function storeManifest(
   return { manifest: hash, packs };
 }
 
+/** CHECKPOINT_NOT_FOUND: its record is there, and its contents are not. */
 export function damaged(): AppError {
   return new AppError('CHECKPOINT_NOT_FOUND', 'the content of the checkpoint is missing or damaged', {
     hint: 'restore another checkpoint; workspace_get lists them',

@@ -10,6 +10,7 @@ export async function makeFolder(path: string, mode: number): Promise<void> {
   await chmod(path, mode);
 }
 
+/** Writes a file with exactly this mode, whatever the umask. */
 export async function makeFile(
   path: string,
   { data, mode }: { data: string | Uint8Array; mode: number },

@@ -94,6 +94,7 @@ export function redactObject(value: JsonObject, secrets: readonly Secret[]): Jso
   return secrets.length === 0 ? value : eachValue(value, byLength(secrets));
 }
 
+/** The text with every secret masked by its name. */
 export function redactText(text: string, secrets: readonly Secret[]): string {
   if (secrets.length === 0) return text;
   const redactor = new TextRedactor(secrets);

@@ -6,6 +6,7 @@ import type { StorageRoom } from './storage.ts';
 /** Storage that is of no use to a later process is named for the one that made it. */
 const TEMPORARY = /^(?:spare|probe|attack)_(\d+)_(\d+)_[0-9a-f]+$/;
 
+/** An id that names this process, so that another can tell when nobody uses the storage any more. */
 export async function newTemporaryId(kind: 'spare' | 'probe' | 'attack'): Promise<string> {
   const { pid, startTime } = await processNameOf(process.pid);
   return `${kind}_${pid}_${startTime}_${randomBytes(6).toString('hex')}`;

@@ -50,6 +50,7 @@ const ATTACHMENT_TAIL = '},"type":"attachment","uuid":"';
 /** Attachments that say something of the conversation itself. */
 const telling = new Set(['queued_command', 'fork_briefing']);
 
+/** What a line of a transcript is worth, by its first bytes: most bytes of most transcripts hold no conversation and are never parsed. */
 export function classifyClaudeLine(line: Buffer): ClaudeLine {
   const head = line.toString('latin1', 0, Math.min(HEAD_BYTES, line.length));
   if (head.startsWith(TYPE_FIRST)) {

@@ -88,6 +88,7 @@ export const isMissing = (end: ProgramEnd, program: string): boolean =>
 export const isDiskFull = (end: ProgramEnd): boolean =>
   end.exitCode !== 0 && (end.diskFull || /No space left on device|Disk quota exceeded|ENOSPC/.test(end.output));
 
+/** DISK_FULL: what the workspace may have is used up. */
 export function diskFull(details: Record<string, unknown> = {}): AppError {
   return new AppError('DISK_FULL', "the workspace's disk_mb is used up", { details });
 }

@@ -27,6 +27,7 @@ export interface StartedClaude {
   end(): Promise<void>;
 }
 
+/** Starts the user's Claude Code for one session. What this gives tells whether it came up. Rejects with AGENT_UNAVAILABLE when its process cannot be started. */
 export async function startClaude(start: ClaudeStart): Promise<StartedClaude> {
   const { program, request, processes, environment, log } = start;
   const { cwd, resume, model, permissionMode, signal, sessionId } = request;

@@ -19,6 +19,7 @@ export type Step =
   | { readonly word: 'subagent'; readonly type: string; readonly description: string }
   | { readonly word: 'result' | 'recall' | 'crash' };
 
+/** The steps that a prompt asks for, one in each line that begins with `#`; a prompt without any is said back. */
 export function readScript(prompt: string): Step[] {
   const lines = prompt
     .split('\n')
