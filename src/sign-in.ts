@@ -1,6 +1,6 @@
 import { localCaller } from './auth/caller.ts';
 import type { AuthServer } from './auth/server/auth-server.ts';
-import { type SignInAudit, signInEntry } from './auth/server/sign-in-audit.ts';
+import type { SignInAudit } from './auth/server/sign-in-audit.ts';
 import type { Flags } from './cli/program.ts';
 import type { SignInRoles } from './cli/sign-in/roles.ts';
 import type { Config } from './config/config.ts';
@@ -48,6 +48,7 @@ export function createSignInRoles(
     },
     async makeSigningKeys(flags, { replaces }) {
       const { openKeys, replaceKeys } = await import('./auth/server/keys.ts');
+      const { signInEntry } = await import('./auth/server/sign-in-audit.ts');
       const { store, audit, close } = await open(flags);
       try {
         if (!replaces) return void (await openKeys(store));
