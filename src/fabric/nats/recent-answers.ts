@@ -3,6 +3,9 @@ export interface GivenAnswer {
   readonly frame: Uint8Array;
 }
 
+/** What an answer takes beside its frame: names, and what holds them. */
+const ENTRY_BYTES = 512;
+
 /**
  * The last answers, oldest first, up to a number of bytes: one that was lost with a connection, on either side, can be given again to
  * whoever asks for it.
@@ -20,7 +23,7 @@ export class RecentAnswers {
   add(key: string, answer: GivenAnswer, { isSent }: { isSent: boolean }): void {
     this.#answers.set(key, answer);
     if (!isSent) this.#unsent.add(key);
-    this.#bytes += answer.frame.byteLength;
+    this.#bytes += sizeOf(answer);
     for (const oldest of this.#answers.keys()) {
       if (this.#bytes <= this.#mostBytes) return;
       this.#forget(oldest);
@@ -39,8 +42,11 @@ export class RecentAnswers {
   }
 
   #forget(key: string): void {
-    this.#bytes -= this.#answers.get(key)?.frame.byteLength ?? 0;
+    const answer = this.#answers.get(key);
+    if (answer !== undefined) this.#bytes -= sizeOf(answer);
     this.#answers.delete(key);
     this.#unsent.delete(key);
   }
 }
+
+const sizeOf = ({ frame }: GivenAnswer): number => ENTRY_BYTES + frame.byteLength;

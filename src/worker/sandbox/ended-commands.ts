@@ -1,12 +1,36 @@
-import type { Command } from './command.ts';
+import type { Outcome } from '../../protocol/jobs.ts';
+import type { Command, CommandReport } from './command.ts';
 
 /** Long enough for any resend: callers give up long before. */
 const KEEP_MS = 15 * 60_000;
 const MAX_COMMANDS = 10_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
+/** What a resend needs of a command: of itself, or of what is kept of it. */
+export type KnownCommand = Pick<Command, 'id' | 'isDetached' | 'outcome' | 'report' | 'state' | 'wait'>;
+
+/** Without its job, whose texts may be long, and without whatever waited for it or could stop it. */
+class EndedCommand implements KnownCommand {
+  readonly id: string;
+  readonly state = 'ended';
+  readonly outcome: Outcome;
+  isDetached: boolean;
+
+  constructor({ id, isDetached }: Command, outcome: Outcome) {
+    this.id = id;
+    this.isDetached = isDetached;
+    this.outcome = outcome;
+  }
+
+  async wait(): Promise<void> {}
+
+  report(): CommandReport {
+    return { state: 'ended', outcome: this.outcome };
+  }
+}
+
 interface Kept {
-  readonly command: Command;
+  readonly command: EndedCommand;
   readonly endedAt: number;
   readonly bytes: number;
 }
@@ -25,14 +49,17 @@ export class EndedCommands {
     this.#now = now;
   }
 
-  get(key: string): Command | undefined {
+  get(key: string): KnownCommand | undefined {
     return this.#kept.get(key)?.command;
   }
 
+  /** One that has no outcome is not kept. */
   add(key: string, command: Command): void {
+    const { outcome } = command;
+    if (outcome === undefined) return;
     const now = this.#now();
-    const bytes = sizeOf(command);
-    this.#kept.set(key, { command, endedAt: now, bytes });
+    const bytes = sizeOf(outcome);
+    this.#kept.set(key, { command: new EndedCommand(command, outcome), endedAt: now, bytes });
     this.#bytes += bytes;
     for (const [oldest, kept] of this.#kept) {
       const isOver = this.#kept.size > MAX_COMMANDS || this.#bytes > MAX_BYTES || now - kept.endedAt > KEEP_MS;
@@ -53,10 +80,10 @@ export class EndedCommands {
 }
 
 /** What dominates an outcome are its strings; the fixed part covers the rest. */
-function sizeOf({ outcome }: Command): number {
+function sizeOf({ end }: Outcome): number {
   let bytes = 1024;
-  if (outcome?.end.kind !== 'completed') return bytes;
-  const { output } = outcome.end;
+  if (end.kind !== 'completed') return bytes;
+  const { output } = end;
   for (const name in output) {
     const value = output[name];
     if (typeof value === 'string') bytes += value.length;

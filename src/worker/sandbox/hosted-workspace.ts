@@ -9,6 +9,7 @@ import { AutoCheckpoint } from './auto-checkpoint.ts';
 import { BoxKeeper, type LiveBox } from './box-keeper.ts';
 import { BoxdGone } from './boxd/boxd.ts';
 import { Command } from './command.ts';
+import type { KnownCommand } from './ended-commands.ts';
 import { namingDiskLimit } from './disk-limit.ts';
 import { doFile, type FileAnswer, waitsItsTurn } from './file-requests.ts';
 import { sandboxDied } from './box-keeper.ts';
@@ -112,7 +113,7 @@ export class HostedWorkspace {
   }
 
   /** Puts the job into the line. A command that is known is not run again. Throws QUEUE_FULL. */
-  submit(id: string, job: Job, options: { isDetached: boolean }): Command {
+  submit(id: string, job: Job, options: { isDetached: boolean }): KnownCommand {
     const known = this.find(id);
     if (known !== undefined) {
       if (options.isDetached) this.detach(known);
@@ -133,12 +134,12 @@ export class HostedWorkspace {
     return command;
   }
 
-  find(id: string): Command | undefined {
+  find(id: string): KnownCommand | undefined {
     return this.#commands.get(id)?.command ?? this.#means.ended.get(this.#keyOf(id));
   }
 
   /** From now on the hub is told how the command ends; at once, when it has ended already. */
-  detach(command: Command): void {
+  detach(command: KnownCommand): void {
     if (command.isDetached) return;
     command.isDetached = true;
     if (command.outcome !== undefined) this.#tellEnd(command);
@@ -146,10 +147,11 @@ export class HostedWorkspace {
 
   /** A queued command never starts; a running one is killed with all it started. */
   cancel(id: string, reason: string): WorkerReply<'run.cancel'> {
-    const command = this.find(id);
-    if (command === undefined) return { cancelled: false, state: 'unknown' };
+    const command = this.#commands.get(id)?.command;
+    if (command === undefined || command.state === 'ended') {
+      return { cancelled: false, state: this.find(id) === undefined ? 'unknown' : 'ended' };
+    }
     const { state } = command;
-    if (state === 'ended') return { cancelled: false, state };
     this.#cancel(command, reason);
     return { cancelled: true, state };
   }
@@ -278,7 +280,7 @@ export class HostedWorkspace {
     if (command.isDetached) this.#tellEnd(command);
   }
 
-  #tellEnd({ id: commandId, outcome }: Command): void {
+  #tellEnd({ id: commandId, outcome }: KnownCommand): void {
     if (outcome === undefined) return;
     this.#means.reports.send('run.ended', { workspaceId: this.id, epoch: this.epoch, commandId, outcome });
   }
