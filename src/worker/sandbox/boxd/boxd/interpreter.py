@@ -23,6 +23,8 @@ class Main(types.ModuleType):
         return _file_of_text() if name == "__file__" and _text["source"] is not None else super().__getattribute__(name)
 
 
+# Beyond these it costs less to ask for each module by its name.
+MOST_ENTRIES = 100
 _text = {"source": None, "path": None}
 
 
@@ -71,10 +73,26 @@ def _forget_shadowed(paths):
     """A file of the workspace that has the name of a preloaded module wins, as it would in a new interpreter."""
     tops = {name for name in sys.modules if "." not in name and name not in _own_modules}
     for folder in paths:
-        for name in tops:
+        for name in tops & _names_in(folder, tops):
             if os.path.exists(f"{folder}/{name}.py") or os.path.exists(f"{folder}/{name}/__init__.py"):
                 for loaded in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
                     del sys.modules[loaded]
+
+
+def _names_in(folder, otherwise):
+    """Modules and packages that a folder may hold; of one with more entries than are looked through, all that may matter."""
+    found = set()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if len(found) >= MOST_ENTRIES:
+                    return otherwise
+                found.add(entry.name.removesuffix(".py"))
+    except FileNotFoundError:
+        return found
+    except OSError:
+        return otherwise
+    return found
 
 
 def open_streams():
