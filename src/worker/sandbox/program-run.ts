@@ -10,11 +10,8 @@ type ProgramJob = JobOf<'python'> | JobOf<'command'>;
 type ProgramEnd = RunEnd & { readonly result?: string };
 
 const EXIT_SIGNAL_BASE = 128;
-/**
- * A longer run may have been refused processes without failing. Shorter ones are spared the look at the counters: to start as many as
- * a box may have takes longer.
- */
-const LONG_RUN_MS = 25;
+/** A longer run may have been refused processes without failing. Shorter ones are spared the look at the counters. */
+const LONG_RUN_MS = 10;
 
 /** Runs a program to its end, whatever that is; a non-zero exit is a result. Throws when it could not be run. */
 export async function runProgram(job: ProgramJob, stand: Stand): Promise<JobResult> {
