@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database, Tx } from '../database.ts';
-import { createLogWriter, createSessionReader, insertSession, requireLiveLimit, sessionColumns } from './sessions.ts';
+import { createLogWriter, insertSession, requireLiveLimit } from './sessions.ts';
+import { createSessionReader, sessionColumns } from './session-rows.ts';
 import type { FamilyStore, Prompting } from './store.ts';
 import { createTurnReader, enqueueTurn, turnColumns } from './turns.ts';
 

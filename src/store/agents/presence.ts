@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Database, Tx } from '../database.ts';
 import type { AgentSessionRecord, SessionState } from './rows.ts';
-import { createLogWriter, createSessionReader, sessionColumns } from './sessions.ts';
+import { createLogWriter } from './sessions.ts';
+import { createSessionReader, sessionColumns } from './session-rows.ts';
 import type { NewSessionEvent } from './store.ts';
 
 /** A session that its user has open in a terminal, as a worker told. */

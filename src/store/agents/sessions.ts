@@ -1,13 +1,12 @@
 import { sql } from 'kysely';
-import { z } from 'zod';
 import { decodeCursor, pageOf } from '../cursor.ts';
 import { chunksOf, type Database, type Tx } from '../database.ts';
 import { createAppender } from '../events/events.ts';
-import { createRowsReader, jsonObject, type RowsReader } from '../rows-reader.ts';
 import { definedOf } from '../placement/workspaces.ts';
 import { insertPermission } from './permissions.ts';
-import { type AgentSessionRecord, permissionModes, sessionStates } from './rows.ts';
+import type { AgentSessionRecord } from './rows.ts';
 import { overLimit } from '../quota.ts';
+import { createSessionReader, sessionColumns } from './session-rows.ts';
 import type {
   AgentSessionStore,
   LiveLimit,
@@ -17,60 +16,6 @@ import type {
   SessionReport,
 } from './store.ts';
 import { endTurn } from './turns.ts';
-
-export const sessionColumns = [
-  'id',
-  'caller',
-  'agent',
-  'agent_session_id as agentSessionId',
-  'worker',
-  'epoch',
-  'workspace_id as workspaceId',
-  'slug',
-  'cwd',
-  'title',
-  'model',
-  'permission_mode as permissionMode',
-  'status',
-  'status_reason as statusReason',
-  'parent_id as parentId',
-  'forked_from as forkedFrom',
-  'at_message_id as atMessageId',
-  'usage',
-  'message_count as messageCount',
-  'metadata',
-  'reported',
-  'created_at as createdAt',
-  'updated_at as updatedAt',
-  'last_message_at as lastMessageAt',
-] as const;
-
-const schema = z.object({
-  id: z.string(),
-  caller: z.string(),
-  agent: z.string(),
-  agentSessionId: z.string().nullable(),
-  worker: z.string(),
-  epoch: z.number(),
-  workspaceId: z.string().nullable(),
-  slug: z.string(),
-  cwd: z.string(),
-  title: z.string(),
-  model: z.string().nullable(),
-  permissionMode: z.enum(permissionModes),
-  status: z.enum(sessionStates),
-  statusReason: z.string().nullable(),
-  parentId: z.string().nullable(),
-  forkedFrom: z.string().nullable(),
-  atMessageId: z.string().nullable(),
-  usage: jsonObject,
-  messageCount: z.number(),
-  metadata: jsonObject,
-  reported: z.number(),
-  createdAt: z.number(),
-  updatedAt: z.number(),
-  lastMessageAt: z.number().nullable(),
-});
 
 /** What a report is judged by, and what follows from it. */
 const reportColumns = [
@@ -106,9 +51,6 @@ export function createLogWriter(db: Database) {
     await append(tx, { stream: feedOf(caller), epoch: LOG_EPOCH, first: 'next', events: [range] });
   };
 }
-
-export const createSessionReader = (db: Database): RowsReader<AgentSessionRecord> =>
-  createRowsReader<AgentSessionRecord>(db, { table: 'session', schema });
 
 /** One of this id that is there already stays as it is and is answered. */
 export async function insertSession(
