@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from './support/eventually.ts';
 import { type RunningServer, scratchDirectory, startServer } from './support/server.ts';
 
 type Json = Record<string, unknown>;
@@ -13,6 +14,8 @@ interface Bomb {
   /** What the run, or the death of the box, must name. */
   readonly reason: string | undefined;
 }
+
+const PATIENCE_MS = 30_000;
 
 const bombs: Bomb[] = [
   { name: 'a fork bomb', tool: 'run_command', program: ':(){ :|:& };:; sleep 2; wait', reason: 'pids' },
@@ -126,5 +129,24 @@ describe('bombs', () => {
     t.diagnostic(`${echoes} echoes answered, the slowest in ${slowestEchoMs.toFixed(0)} ms`);
     assert.deepEqual(lost, []);
     assert.ok(echoes > 50);
+  });
+
+  test('a program that runs out of time in a fork that stood by ends with all that it let go, and with nothing that was there before', async () => {
+    const { workspace_id } = await operate('workspace_create', {});
+    const shell = async (command: string) => String((await operate('run_command', { workspace_id, command })).stdout);
+    const forksOfBoxd = async () => (await shell('grep -lsx "PPid:.2" /proc/[0-9]*/status')).split('\n').length;
+    const before = await forksOfBoxd();
+    await operate('run_python', { workspace_id, code: 'pass' });
+    await eventually(async () => (await forksOfBoxd()) > before, PATIENCE_MS);
+    await shell('setsid -f sleep 300 > /dev/null 2>&1');
+    const code =
+      'import subprocess, time\nsubprocess.run(["setsid", "-f", "sleep", "301"])\nprint("let go")\ntime.sleep(60)';
+    const run = await operate('run_python', { workspace_id, code, timeout_seconds: 2 });
+    assert.deepEqual([run.stdout, run.timed_out], ['let go\n', true], JSON.stringify(run));
+    const sleepers = await shell(
+      'cat /proc/[0-9]*/cmdline 2> /dev/null | tr "\\0" " " | grep -o "sleep 30[0-9]" | sort -u',
+    );
+    assert.equal(sleepers, 'sleep 300\n');
+    await operate('workspace_delete', { workspace_id });
   });
 });

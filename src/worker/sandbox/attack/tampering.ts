@@ -1,8 +1,45 @@
-import { type Attack, answers, breach, heldIf, inBox, PRELUDE, type Stage } from './attack.ts';
+import { setTimeout } from 'node:timers/promises';
+import { type Attack, answers, breach, heldIf, inBox, judgeLines, PRELUDE, type Stage } from './attack.ts';
 import type { BoxExit } from '../engine.ts';
 import { within } from './within.ts';
 
 const END_MS = 10_000;
+const AGAIN_MS = 100;
+
+/** `take_over(pid)`: all ways into another process of the same user. */
+const TAKE_OVER = `
+def take_over(pid):
+    def attempt(name, act):
+        tried(f"{name} of {pid}", act)
+    for name in ("environ", "mem", "maps", "auxv", "syscall", "stack", "pagemap", "clear_refs"):
+        attempt(name, lambda: readable(f"/proc/{pid}/{name}"))
+    attempt("write mem", lambda: writable(f"/proc/{pid}/mem"))
+    attempt("list fd", lambda: os.listdir(f"/proc/{pid}/fd"))
+    for number in range(0, 64):
+        attempt(f"open fd {number}", lambda: os.open(f"/proc/{pid}/fd/{number}", os.O_RDWR))
+    attempt("exe", lambda: os.readlink(f"/proc/{pid}/exe"))
+    attempt("cwd", lambda: os.readlink(f"/proc/{pid}/cwd"))
+    attempt("ptrace attach", lambda: call(101, 16, pid, 0, 0))
+    attempt("ptrace seize", lambda: call(101, 0x4206, pid, 0, 0))
+    buffer = ctypes.create_string_buffer(64)
+    vector = struct.pack("QQ", ctypes.addressof(buffer), 64)
+    attempt("process_vm_readv", lambda: call(310, pid, vector, 1, vector, 1, 0))
+    attempt("process_vm_writev", lambda: call(311, pid, vector, 1, vector, 1, 0))
+    def taken():
+        pidfd = call(434, pid, 0)
+        return [call(438, pidfd, number, 0) for number in range(3, 16)]
+    attempt("pidfd_getfd", taken)
+`;
+const TAKE_OVER_FORKS = `
+for name in os.listdir("/proc"):
+    if name.isdigit() and int(name) != os.getpid():
+        with open(f"/proc/{name}/stat") as file:
+            state, parent = file.read().rpartition(")")[2].split()[:2]
+        if parent == "2" and state != "Z":
+            take_over(int(name))
+`;
+const TAKE_OVER_REFUSALS = ['EACCES', 'EPERM', 'ENOENT'];
+const TAKE_OVER_LEAST = 80;
 
 /** What runs in a box besides the caller's code: its first process, and boxd. */
 export const tamperingAttacks: readonly Attack[] = [
@@ -90,29 +127,27 @@ listed("fork", mine())
   inBox({
     name: 'boxd: memory, environment and descriptors',
     tries: 'Takes over boxd, or reads what passes through it.',
-    code: `
-for name in ("environ", "mem", "maps", "auxv", "syscall", "stack", "pagemap", "clear_refs"):
-    tried(name, lambda: readable("/proc/2/" + name))
-tried("write mem", lambda: writable("/proc/2/mem"))
-tried("list fd", lambda: os.listdir("/proc/2/fd"))
-for number in range(0, 64):
-    tried(f"open fd {number}", lambda: os.open(f"/proc/2/fd/{number}", os.O_RDWR))
-tried("exe", lambda: os.readlink("/proc/2/exe"))
-tried("cwd", lambda: os.readlink("/proc/2/cwd"))
-tried("ptrace attach", lambda: call(101, 16, 2, 0, 0))
-tried("ptrace seize", lambda: call(101, 0x4206, 2, 0, 0))
-buffer = ctypes.create_string_buffer(64)
-vector = struct.pack("QQ", ctypes.addressof(buffer), 64)
-tried("process_vm_readv", lambda: call(310, 2, vector, 1, vector, 1, 0))
-tried("process_vm_writev", lambda: call(311, 2, vector, 1, vector, 1, 0))
-def taken():
-    pidfd = call(434, 2, 0)
-    return [call(438, pidfd, number, 0) for number in range(3, 16)]
-tried("pidfd_getfd", taken)
-`,
-    refusals: ['EACCES', 'EPERM', 'ENOENT'],
-    least: 80,
+    code: `${TAKE_OVER}\ntake_over(2)`,
+    refusals: TAKE_OVER_REFUSALS,
+    least: TAKE_OVER_LEAST,
   }),
+  {
+    name: "boxd's forks: memory, environment and descriptors",
+    tries: 'Takes over the fork that waits for the next program, or the relay to the proxy.',
+    attempt: async stage => {
+      await stage.python('pass');
+      const deadline = performance.now() + END_MS;
+      while (performance.now() < deadline) {
+        const tried = await stage.exec(['/usr/bin/python3', '-c', `${PRELUDE}\n${TAKE_OVER}\n${TAKE_OVER_FORKS}`]);
+        const next = (await stage.python('import os; print(os.getpid())')).stdout.trim();
+        // Only then one of those that were tried was the one that waited.
+        const isAmong = next !== '' && tried.stdout.includes(`of ${next}\t`);
+        if (isAmong) return judgeLines(tried, { refusals: TAKE_OVER_REFUSALS, least: TAKE_OVER_LEAST });
+        await setTimeout(AGAIN_MS);
+      }
+      return breach('nothing ever waited for the next program');
+    },
+  },
   {
     name: 'channel: forged and oversized frames',
     tries: 'Writes answers of its own, and lengths of 4 GiB, into every descriptor it might have inherited.',

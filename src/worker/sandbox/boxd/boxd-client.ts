@@ -59,6 +59,8 @@ export interface Hello {
   readonly egressSocket?: string;
   /** Where programs of the box find it; 3128. */
   readonly relayPort?: number;
+  /** How long a fork stands by for the next Python program; 60,000. */
+  readonly standbyMs?: number;
 }
 
 /**

@@ -3,9 +3,13 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
+import { childrenOf } from '../engines/bubblewrap/process-tree.ts';
 import type { Boxd, RunEnd, RunOptions } from './boxd.ts';
 import { connectBoxd, type Hello } from './boxd-client.ts';
 import { stageBoxd } from './boxd-package.ts';
+
+const PATIENCE_MS = 20_000;
 
 let staged: Promise<{ folder: string; package: string }> | undefined;
 
@@ -49,6 +53,19 @@ export async function startBoxd(hello: Hello = {}, { laneCount = 2 } = {}): Prom
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Waits until a fork stands by for the next Python program, and answers its pid. */
+export async function standingBy({ boxd, process: { pid = 0 } }: StartedBoxd): Promise<number> {
+  // It is made for who has run one.
+  if ((await childrenOf(pid)).length === 0) await python(boxd, 'pass');
+  const deadline = performance.now() + PATIENCE_MS;
+  while (performance.now() < deadline) {
+    const [waiting, ...others] = await childrenOf(pid);
+    if (waiting !== undefined && others.length === 0) return waiting;
+    await setTimeout(5);
+  }
+  throw new Error('no fork stands by');
 }
 
 /** A boxd that has not been greeted. */

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from _boxd import checkpoints, contexts, editing, files, helpers, listing, python_run, relay, runs, talks
+from _boxd import checkpoints, contexts, editing, files, helpers, listing, python_run, relay, runs, standby, talks
 from _boxd.failure import Failure, TooLong, field, text_map
 from _boxd.lanes import may_hold_files
 from _boxd.paths import Root
@@ -41,6 +41,7 @@ class Box:
         os.fchdir(self.root.fd)
         processes.configure(field(hello, "limits", dict, {}), workspace == "/workspace")
         self.contexts = contexts.Contexts(self)
+        self.standby = python_run.standby(self, field(hello, "standbyMs", (int, float), standby.KEPT_MS))
         self.relay = relay.Relay(self, field(hello, "egressSocket", str, relay.SOCKET), field(hello, "relayPort", int, relay.PORT))
 
     def environment(self, env):

@@ -25,6 +25,7 @@ def serve(box, fds, lane=None):
     end = lanes.ContextEnd(*rest, *lane, os.path.join(box.workspace, "artifacts")) if lane is not None else None
     next_request, encode, write_all = lanes.Inbox(requests, end).next, frames.encode, frames.write_all
     base = frozenset(sys.modules)
+    interpreter.set_up_ahead()
     interpreter.set_up(box, [""], {})
     main = interpreter.make_main(os.path.join(box.workspace, "<cell>"))
     packages, owner = box.site_packages(), os.getpid()

@@ -34,13 +34,18 @@ def _file_of_text():
     return _text["path"]
 
 
-def set_up(box, argv, env, script=None):
-    """Everything but `__main__`: paths, standard streams, environment, flags. `script` is the path of a program in a file."""
+def set_up_ahead():
+    """What does not depend on the program: modules, flags, standard streams. `set_up` follows."""
     for name in [name for name in sys.modules if name == "_boxd" or name.startswith("_boxd.")]:
         del sys.modules[name]
+    sys.flags = _flags
+    open_streams()
+
+
+def set_up(box, argv, env, script=None):
+    """All else but `__main__`: environment and paths. `script` is the path of a program in a file."""
     os.environ.update(env)
     sys.argv = argv
-    sys.flags = _flags
     python = f"{box.packages}/python/bin/python3"
     if os.path.exists(python):
         sys.executable = python
@@ -56,7 +61,6 @@ def set_up(box, argv, env, script=None):
     sys.path[:] = paths + [entry for entry in sys.path if entry not in system]
     add_packages(box.site_packages())
     sys.path += system
-    open_streams()
 
 
 def add_packages(folder):

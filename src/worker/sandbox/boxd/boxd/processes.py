@@ -23,6 +23,9 @@ LAST_ATTEMPT = 10
 # More than an environment can be: the kernel allows 128 KiB a string and a quarter of the stack in all.
 MOST_ENVIRONMENT = 4 << 20
 
+_OOM_FIRST = b"1000"
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
 _libc = ctypes.CDLL(None)
 _limits = {}
 _oom_fd = None
@@ -75,7 +78,7 @@ class _job_defaults:
 
     def __enter__(self):
         if _oom_fd is not None:
-            os.pwrite(_oom_fd, b"1000", 0)
+            os.pwrite(_oom_fd, _OOM_FIRST, 0)
         self.before = {kind: resource.getrlimit(kind) for kind in _limits}
         for kind, (_, hard) in self.before.items():
             resource.setrlimit(kind, (_limits[kind] if hard < 0 else min(_limits[kind], hard), hard))
@@ -114,8 +117,41 @@ def fork(body, keep=(), is_job=True, on_interrupt=signal.default_int_handler):
     others are closed. A job is visible to its own kind; a helper of boxd stays as hidden as boxd.
     """
     pid = _trying(os.fork) if is_job else os.fork()
-    if pid:
-        return pid
+    return pid or _run_fork(body, keep, on_interrupt, _become_job if is_job else None)
+
+
+def fork_ahead(body, keep):
+    """As `fork`, for a job that is yet to come: hidden, and deaf to interrupts, until it calls `become_job`. Raises OSError."""
+    pid = os.fork()
+    return pid or _run_fork(body, keep, signal.SIG_IGN, _limit_job)
+
+
+def become_job():
+    """In a fork that was made ahead: from now on it is like any other job."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    if _oom_fd is not None:
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+            file.write(_OOM_FIRST)
+
+
+def may_have(count):
+    """Whether programs of the box may be so many processes."""
+    return _limits.get(resource.RLIMIT_NPROC, count) >= count
+
+
+def _become_job():
+    # The channel is closed by now, so there is nothing left to hide.
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    _limit_job()
+
+
+def _limit_job():
+    for kind, value in _limits.items():
+        resource.setrlimit(kind, (value, value))
+
+
+def _run_fork(body, keep, on_interrupt, become):
     status = 70
     try:
         signal.set_wakeup_fd(-1)
@@ -125,11 +161,8 @@ def fork(body, keep=(), is_job=True, on_interrupt=signal.default_int_handler):
         os.setsid()
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         kept = _keep_only(keep)
-        if is_job:
-            # The channel is closed by now, so there is nothing left to hide.
-            _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-            for kind, value in _limits.items():
-                resource.setrlimit(kind, (value, value))
+        if become is not None:
+            become()
         status = body(*kept) or 0
     except BaseException:
         import traceback
@@ -194,13 +227,19 @@ def find_program(name, path, cwd_fd):
     return None
 
 
-def end(loop, leader, takes_orphans=False, mark=None, ended=lambda: None):
+def ticks():
+    """The time as births of processes have it."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS_PER_S)
+
+
+def end(loop, leader, since=None, mark=None, ended=lambda: None):
     """
     Kills the group of `leader`, its session and its descendants, and who has the variable `mark` in its environment, looks again
-    until nothing of it lives, then calls `ended`; at last everything in the box is killed. `takes_orphans`: also what was born since and has lost its parent, which is how a
-    program escapes that forks faster than it is found. Outside of a box that could be anybody's, so it is left alone there.
+    until nothing of it lives, then calls `ended`; at last everything in the box is killed. `since`: also what was born from that
+    tick on and has lost its parent, which is how a program escapes that forks faster than it is found. Outside of a box that could
+    be anybody's, so it is left alone there.
     """
-    born = _birth(leader) if takes_orphans and _owns_box else None
+    born = since if _owns_box else None
 
     def attempt(count):
         alive = _tree(leader, born, mark)
@@ -223,11 +262,6 @@ def _quietly(act, target):
         act(target, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
-
-
-def _birth(pid):
-    found = _stat(str(pid))
-    return None if found is None else found[4]
 
 
 def _stat(name):

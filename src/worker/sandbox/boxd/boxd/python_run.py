@@ -7,6 +7,7 @@ import sys
 from _boxd import files, interpreter, limit_signs, processes
 from _boxd.failure import Failure, field, text_map
 from _boxd.runs import Run
+from _boxd.standby import Standby
 
 CODE_NAME = "<code>"
 
@@ -24,7 +25,10 @@ def start_python(box, request_id, header, payload):
         argv = [file, *args]
     run = Run(box, request_id, header, payload)
     # The standard streams come as 3, 4, 5 and are moved to where a program has them.
-    run.begin(lambda *stdio: processes.fork(lambda *fds: _program(box, fds, (source, script, argv, env)), stdio))
+    job = source, script, argv, env
+    if not run.begin_in(job):
+        run.begin(lambda *stdio: processes.fork(lambda *fds: _program(box, fds, lambda: job), stdio))
+    box.standby.want()
 
 
 def _load(box, path):
@@ -46,10 +50,19 @@ def take_stdio(fds):
         os.close(fd)
 
 
-def _program(box, fds, job):
-    source, script, argv, env = job
+def standby(box, kept_ms):
+    """What waits for the next program of the box."""
+    return Standby(box, lambda fds, next_job: _program(box, fds, next_job), kept_ms)
+
+
+def _program(box, fds, next_job):
     take_stdio(fds)
     base = frozenset(sys.modules)
+    interpreter.set_up_ahead()
+    job = next_job()
+    if job is None:
+        return 0
+    source, script, argv, env = job
     interpreter.set_up(box, argv, env, script)
     if script is None:
         interpreter.remember(CODE_NAME, source)

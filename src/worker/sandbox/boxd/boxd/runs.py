@@ -13,7 +13,7 @@ DEFAULT_CREDIT = 1 << 20
 
 
 class Run:
-    """`start(stdin, stdout, stderr)` begins it and answers its pid; the descriptors are closed afterwards."""
+    """Begun by `begin` or `begin_in`."""
 
     def __init__(self, box, request_id, header, payload):
         self._box, self._id = box, request_id
@@ -26,14 +26,13 @@ class Run:
         self._limit = None
 
     def begin(self, start):
-        loop, server = self._box.server.loop, self._box.server
-        self._started = time.monotonic()
-        limit_signs.clear()
+        """`start(stdin, stdout, stderr)` answers its pid; the descriptors are closed afterwards."""
+        self._begin()
         stdin, stdin_writer = (self._box.null, None) if not self._stdin else write_end()
         stdout_reader, stdout = read_end()
         stderr_reader, stderr = read_end()
         try:
-            self._pid = start(stdin, stdout, stderr)
+            pid = start(stdin, stdout, stderr)
         except BaseException:
             for fd in (stdout_reader, stderr_reader, stdin_writer):
                 if fd is not None:
@@ -44,16 +43,36 @@ class Run:
             os.close(stderr)
             if stdin_writer is not None:
                 os.close(stdin)
-        loop.child(self._pid, self._on_exit)
-        self._output.attach("stdout", stdout_reader)
-        self._output.attach("stderr", stderr_reader)
-        self._timer = loop.at(self._started + self._timeout_s, self._on_timeout)
+        self._follow(pid, stdout_reader, stderr_reader)
         if stdin_writer is not None:
-            self._stdin_writer = PipeWriter(loop, stdin_writer)
+            self._stdin_writer = PipeWriter(self._box.server.loop, stdin_writer)
             self._stdin_writer.write(self._stdin)
             self._stdin_writer.end()
         self._stdin = b""
-        server.hold(self._id, self)
+
+    def begin_in(self, job):
+        """Lets the fork that stands by run the job; False when there is none for it, so that nothing has begun."""
+        if self._stdin:
+            return False
+        self._begin()
+        given = self._box.standby.give(job)
+        if given is None:
+            return False
+        self._follow(*given)
+        return True
+
+    def _begin(self):
+        self._started, self._since = time.monotonic(), processes.ticks()
+        limit_signs.clear()
+
+    def _follow(self, pid, stdout, stderr):
+        loop = self._box.server.loop
+        self._pid = pid
+        loop.child(pid, self._on_exit)
+        self._output.attach("stdout", stdout)
+        self._output.attach("stderr", stderr)
+        self._timer = loop.at(self._started + self._timeout_s, self._on_timeout)
+        self._box.server.hold(self._id, self)
 
     def grant(self, size):
         self._output.grant(size)
@@ -73,7 +92,7 @@ class Run:
     def _end_it(self):
         if self._status is None and not self._is_ending:
             self._is_ending = True
-            processes.end(self._box.server.loop, self._pid, takes_orphans=True, ended=self._on_ended)
+            processes.end(self._box.server.loop, self._pid, since=self._since, ended=self._on_ended)
 
     def _on_ended(self):
         self._is_ending = False

@@ -35,19 +35,32 @@ class Server:
         self._splitter = frames.Splitter()
         self._requests = {}
         self._out, self._backlog, self._events = deque(), 0, READ
-        self._exit = self._spare = None
+        self._exit, self._spare = None, None
+        self._is_warm = False
         os.set_blocking(channel, False)
         self.loop.watch(channel, READ, self._on_channel)
 
     def run(self):
         self.loop.at(time.monotonic() + WARM_AFTER_S, self._warm)
         while self._exit is None:
-            was_busy = self.loop.turn(has_spare_work=self._spare is not None and self.box is not None)
+            was_busy = self.loop.turn(has_spare_work=self._has_spare_work())
             if self._out and self._exit is None:
                 self._flush()
-            if not was_busy and self._spare is not None and next(self._spare, None) is None:
-                self._spare = None
+            if not was_busy and self._exit is None and self._has_spare_work():
+                self._do_spare_work()
         return self._exit
+
+    def _has_spare_work(self):
+        if self.box is None:
+            return False
+        return self._spare is not None or (self._is_warm and self.box.standby.is_due and not self._requests)
+
+    def _do_spare_work(self):
+        """What makes later requests quick, in small steps, while nobody waits."""
+        if self._spare is None:
+            self.box.standby.make()
+        elif next(self._spare, None) is None:
+            self._spare, self._is_warm = None, True
 
     def _warm(self):
         """From now on imports that make the first Python run quick are done one by one, whenever nobody waits."""

@@ -6,7 +6,7 @@ import { CGROUP_ROOT, readCounter, writeIfThere } from './cgroup-files.ts';
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'] as const;
 type Controller = (typeof CONTROLLERS)[number];
 const CPU_PERIOD_US = 100_000;
-/** bubblewrap's first process and boxd do not count against what the caller may start. */
+/** bubblewrap's first process, boxd, its relay and its fork that stands by do not count against what the caller may start. */
 export const PROCESS_HEADROOM = 4;
 
 /** Groups below our own ones, so that a container's limits hold for boxes too. `own`: /proc/self/cgroup. */
