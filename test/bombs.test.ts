@@ -3,8 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './support/eventually.ts';
 import { type RunningServer, scratchDirectory, startServer } from './support/server.ts';
-
-type Json = Record<string, unknown>;
+import { type Json, operate as operateAt } from './support/operations-api.ts';
 
 interface Bomb {
   readonly name: string;
@@ -65,14 +64,7 @@ describe('bombs', () => {
   let slowestEchoMs = 0;
   const lost: string[] = [];
 
-  const operate = async (tool: string, args: Json): Promise<Json> => {
-    const response = await fetch(`${server.url}/api/operations/${tool}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(args),
-    });
-    return Object(await response.json());
-  };
+  const operate = (tool: string, args: Json) => operateAt(server.url, tool, args);
 
   /** Another caller's life meanwhile. */
   const keepEchoing = async (): Promise<void> => {

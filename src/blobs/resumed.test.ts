@@ -8,6 +8,7 @@ import { resumedRead } from './resumed.ts';
 const bytes = randomBytes(1000);
 const sha256 = createHash('sha256').update(bytes).digest('hex');
 const whole = { start: 0 };
+const stat = async () => ({ sizeBytes: bytes.length });
 
 /** Gives some bytes from `start` on, then breaks. */
 function torn(start: number, count: number) {
@@ -25,7 +26,7 @@ describe('a read that is resumed', () => {
       starts.push(start);
       return torn(start, 90);
     };
-    const stream = await resumedRead({ sha256, range: whole, open });
+    const stream = await resumedRead({ sha256, range: whole, stat, open });
     assert.deepEqual(stream && (await buffer(stream)), bytes);
     assert.deepEqual(starts, [0, 90, 180, 270, 360, 450, 540, 630, 720, 810, 900, 990]);
   });
@@ -37,7 +38,7 @@ describe('a read that is resumed', () => {
       if (opened > 1) throw new Error(`no answer from ${start}`);
       return torn(start, 10);
     };
-    const stream = await resumedRead({ sha256, range: whole, open });
+    const stream = await resumedRead({ sha256, range: whole, stat, open });
     assert.ok(stream);
     await assert.rejects(buffer(stream), /no answer from 10/);
   });
@@ -48,9 +49,17 @@ describe('a read that is resumed', () => {
       opened += 1;
       return opened === 1 ? torn(start, 10) : undefined;
     };
-    const stream = await resumedRead({ sha256, range: whole, open });
+    const stream = await resumedRead({ sha256, range: whole, stat, open });
     assert.ok(stream);
     await assert.rejects(buffer(stream), /deleted while it was read/);
     assert.equal(opened, 2);
+  });
+
+  it('asks for no bytes where none are wanted, nor for what can be no hash', async () => {
+    const open = async () => assert.fail('was asked');
+    const none = { start: 7, end: 7 };
+    assert.equal((await buffer((await resumedRead({ sha256, range: none, stat, open })) ?? assert.fail())).length, 0);
+    assert.equal(await resumedRead({ sha256, range: none, stat: async () => undefined, open }), undefined);
+    assert.equal(await resumedRead({ sha256: '../secret', range: whole, stat, open }), undefined);
   });
 });

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sha256 } from './blobs.ts';
-import { type Range, verified } from './content.ts';
+import { isHash, type Range, verified } from './content.ts';
 
 /** Attempts in a row that bring no byte, before a read fails. */
 const ATTEMPTS = 6;
@@ -16,6 +16,8 @@ export interface Opened {
 export interface RemoteRead {
   readonly sha256: Sha256;
   readonly range: Range;
+  /** Undefined when there is no such blob. */
+  stat(): Promise<unknown>;
   /** Asks for the bytes from `start`; undefined when there is no such blob. */
   open(start: number): Promise<Opened | undefined>;
 }
@@ -24,8 +26,12 @@ export interface RemoteRead {
  * The blob as one stream, however often its connection breaks: each time it goes on where it stopped. A whole blob is compared
  * with its hash, and the stream fails at its end when it differs. Undefined when there is no such blob.
  */
-export async function resumedRead({ sha256, range, open }: RemoteRead): Promise<Readable | undefined> {
+export async function resumedRead({ sha256, range, stat, open }: RemoteRead): Promise<Readable | undefined> {
+  if (!isHash(sha256)) return undefined;
   const start = Math.max(range.start, 0);
+  // No service can be asked for nothing.
+  if (range.end !== undefined && range.end <= start)
+    return (await stat()) === undefined ? undefined : Readable.from([]);
   const first = await open(start);
   if (!first) return undefined;
   const end = Math.min(range.end ?? first.totalBytes, first.totalBytes);

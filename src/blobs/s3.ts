@@ -85,11 +85,8 @@ class S3Blobs implements Blobs {
   }
 
   async get(sha256: Sha256, range: Range = { start: 0 }): Promise<Readable | undefined> {
-    if (!isHash(sha256)) return undefined;
-    if (range.end !== undefined && range.end <= Math.max(range.start, 0)) {
-      return (await this.stat(sha256)) && Readable.from([]);
-    }
-    return await resumedRead({ sha256, range, open: start => this.#open(sha256, { ...range, start }) });
+    const stat = () => this.stat(sha256);
+    return await resumedRead({ sha256, range, stat, open: start => this.#open(sha256, { ...range, start }) });
   }
 
   async read(sha256: Sha256, range?: Range): Promise<Buffer | undefined> {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ClaudeUser } from '../support/claude-terminal.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Terminal } from '../support/terminal.ts';
+import { askOperation } from '../support/operations-api.ts';
 
 const PATIENCE_MS = 60_000;
 const requestSchema = z.looseObject({
@@ -25,14 +26,7 @@ describe('Claude Code in a terminal whose hooks reach the server', () => {
   /** The one window of this user, in which everything happens. */
   let terminal: Terminal;
 
-  const operate = async (name: string, args: object = {}) => {
-    const response = await fetch(`${user.server.url}/api/operations/${name}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(args),
-    });
-    return { status: response.status, body: z.looseObject({}).parse(await response.json()) };
-  };
+  const operate = (name: string, args: object = {}) => askOperation(user.server.url, name, args);
   const requests = async (state: 'pending' | 'all'): Promise<Request[]> => {
     const { body } = await operate('list_permissions', { state });
     return z.array(requestSchema).parse(body.permissions);

@@ -2,26 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
-
-async function call(url: string, operation: string, args: Record<string, unknown>): Promise<Answer> {
-  const response = await fetch(`${url}/api/operations/${operation}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(args),
-  });
-  return { status: response.status, body: Object(await response.json()) };
-}
-
-async function done(url: string, operation: string, args: Record<string, unknown>): Promise<Record<string, unknown>> {
-  const { status, body } = await call(url, operation, args);
-  assert.ok(status === 200 || status === 202, `${operation}: ${JSON.stringify(body)}`);
-  return body;
-}
+import { askOperation as call, operated as done } from '../support/operations-api.ts';
 
 describe('a cluster of two hubs and two workers', () => {
   let cluster: Cluster;

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts';
+import { askOperation } from '../support/operations-api.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 
@@ -27,13 +28,8 @@ describe('a cluster whose calls are watched', () => {
   const hub = () => cluster.hubs[0] ?? assert.fail('no hub');
   const worker = () => cluster.workers[0] ?? assert.fail('no worker');
   const call = async (operation: string, args: Record<string, unknown>, headers: Record<string, string> = {}) => {
-    const response = await fetch(`${hub().url}/api/operations/${operation}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(args),
-    });
-    const body: Record<string, unknown> = Object(await response.json());
-    return { status: response.status, body, requestId: response.headers.get('x-request-id') ?? '' };
+    const answer = await askOperation(hub().url, operation, args, { headers });
+    return { ...answer, requestId: answer.headers.get('x-request-id') ?? '' };
   };
   /** The lines of one role's log that one request caused. */
   const linesOf = (role: { log(): string }, request: string) =>

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { type Cluster, isRunning, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { runCli, scratchDirectory } from '../support/server.ts';
+import { operated as done } from '../support/operations-api.ts';
 
 type Output = Record<string, unknown>;
 interface Worker {
@@ -23,12 +24,6 @@ async function send(url: string, method: string, args?: Output): Promise<{ statu
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(url, { method, headers, ...(args && { body: JSON.stringify(args) }) });
   return { status: response.status, body: Object(await response.json()) };
-}
-
-async function done(url: string, operation: string, args: Output = {}): Promise<Output> {
-  const { status, body } = await send(`${url}/api/operations/${operation}`, 'POST', args);
-  assert.ok(status === 200 || status === 202, `${operation}: ${JSON.stringify(body)}`);
-  return body;
 }
 
 async function workersAt(url: string): Promise<Map<string, Worker>> {

@@ -9,29 +9,10 @@ import type { EventRecord } from '../../src/store/rows.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type Cluster, type RunningWorker, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { askOperation as call, operated as done } from '../support/operations-api.ts';
 
 const LEASE_SECONDS = 6;
 const LONG_MS = 90_000;
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
-
-async function call(url: string, operation: string, args: Record<string, unknown>): Promise<Answer> {
-  const response = await fetch(`${url}/api/operations/${operation}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(args),
-  });
-  return { status: response.status, body: Object(await response.json()) };
-}
-
-async function done(url: string, operation: string, args: Record<string, unknown>): Promise<Record<string, unknown>> {
-  const { status, body } = await call(url, operation, args);
-  assert.ok(status === 200 || status === 202, `${operation}: ${JSON.stringify(body)}`);
-  return body;
-}
 
 describe('a cluster that loses workers', () => {
   let cluster: Cluster;

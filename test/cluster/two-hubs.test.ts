@@ -6,6 +6,7 @@ import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { connectWire, type Peer, type WireName } from '../support/wires.ts';
 import { messageOf, post, postModern } from '../mcp/clients.ts';
 import { readEvents } from '../support/read-events.ts';
+import { operate } from '../support/operations-api.ts';
 
 type Json = Record<string, unknown>;
 
@@ -24,11 +25,6 @@ describe('two hubs that serve one client in turn', () => {
   });
   after(() => cluster.close());
 
-  const operate = async (url: string, tool: string, args: Json): Promise<Json> => {
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(args) };
-    const response = await fetch(`${url}/api/operations/${tool}`, init);
-    return Object(await response.json());
-  };
   const open = async (url: string, headers: Record<string, string> = {}): Promise<string> => {
     const response = await post(url, initialize, { headers });
     await response.text();

@@ -4,7 +4,8 @@ import { eventually } from '../support/eventually.ts';
 import { type FakeCoder, startFakeCoder } from '../support/fake-coder/fake-coder.ts';
 import type { Generation } from '../support/fake-coder/routes.ts';
 import { startTarget, type Target } from '../support/target.ts';
-import { isObject, objectIn } from './fleet-server.ts';
+import { objectIn } from './fleet-server.ts';
+import { operate } from '../support/operations-api.ts';
 
 type Json = Record<string, unknown>;
 
@@ -39,14 +40,7 @@ describe('a server that is killed', () => {
     await coder?.close();
   });
 
-  const ask = async (tool: string, args: Json): Promise<Json> => {
-    const headers = { 'content-type': 'application/json' };
-    const url = `${target.server.url}/api/operations/${tool}`;
-    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(args) });
-    const body: unknown = await response.json();
-    assert.ok(isObject(body));
-    return body;
-  };
+  const ask = (tool: string, args: Json) => operate(target.server.url, tool, args);
   const made = (): number => coder.fleet.tasks.length + coder.fleet.chats.length;
   const create = (name: string, args: Json) =>
     ask('create_new_agent_task', {

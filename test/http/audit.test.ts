@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
-import { operate } from '../support/crash-load.ts';
+import { operate } from '../support/operations-api.ts';
 import { runCli, scratchDirectory, startServer } from '../support/server.ts';
 
 const pageSchema = z.looseObject({
@@ -19,10 +19,10 @@ describe('audit records', () => {
       return stdout;
     };
     try {
-      const { workspace_id } = await operate(server, 'workspace_create', { name: 'seen' });
-      await operate(server, 'workspace_get', { workspace_id });
-      await operate(server, 'workspace_get', { workspace_id: 'ws_unknown' });
-      const listed = pageSchema.parse(await operate(server, 'audit_list', { handle: workspace_id }));
+      const { workspace_id } = await operate(server.url, 'workspace_create', { name: 'seen' });
+      await operate(server.url, 'workspace_get', { workspace_id });
+      await operate(server.url, 'workspace_get', { workspace_id: 'ws_unknown' });
+      const listed = pageSchema.parse(await operate(server.url, 'audit_list', { handle: workspace_id }));
       assert.deepEqual(
         listed.records.map(({ operation, outcome }) => [operation, outcome]),
         [

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoxGroups } from '../support/box-groups.ts';
-import { handlesOf, operate, Promises } from '../support/crash-load.ts';
+import { handlesOf, Promises } from '../support/crash-load.ts';
+import { operate } from '../support/operations-api.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { runCli, type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
 
@@ -21,8 +22,8 @@ async function load(server: RunningServer, promises: Promises, label: string): P
     const key = `${label}-${i}`;
     try {
       const { workspace_id, task_id } = await beginWork(server, promises, { key, isFresh: i % 3 === 1 });
-      await operate(server, 'fs_write', { workspace_id, path: 'more', content: key });
-      const { done, result } = await operate(server, 'task_get_result', { task_id, wait_seconds: 10 });
+      await operate(server.url, 'fs_write', { workspace_id, path: 'more', content: key });
+      const { done, result } = await operate(server.url, 'task_get_result', { task_id, wait_seconds: 10 });
       if (done === true) promises.finished.set(task_id, JSON.stringify(result));
       if (i % 4 === 2) {
         const args = { idempotency_key: `${key}-fork`, workspace_id, count: 2 };
@@ -106,19 +107,19 @@ async function checkNothingIsLeft(
 
 async function checkPromises(server: RunningServer, { finished, accepted, answered, living }: Promises): Promise<void> {
   for (const [task_id, result] of [...finished].slice(-20)) {
-    const answer = await operate(server, 'task_get_result', { task_id });
+    const answer = await operate(server.url, 'task_get_result', { task_id });
     assert.equal(JSON.stringify(answer.result), result, 'a finished task is intact');
   }
   for (const task_id of [...accepted.keys()].slice(-20)) {
     if (finished.has(task_id)) continue;
-    const answer = await operate(server, 'task_get_result', { task_id, wait_seconds: 30 });
+    const answer = await operate(server.url, 'task_get_result', { task_id, wait_seconds: 30 });
     const isTrue =
       answer.done === true || ['TASK_INTERRUPTED', 'TASK_CANCELLED', 'SANDBOX_DIED'].includes(String(answer.code));
     assert.ok(isTrue, `an accepted task tells how it ended: ${JSON.stringify(answer)}`);
   }
   for (const { call, handles } of answered.slice(-20)) {
     if (![...handlesOf(call.args).workspaces, ...handles.workspaces].every(id => living.has(id))) continue;
-    const again = await operate(server, call.tool, call.args);
+    const again = await operate(server.url, call.tool, call.args);
     assert.deepEqual(handlesOf(again), handles, 'the same key gives the same answer');
   }
 }
@@ -127,19 +128,19 @@ async function checkPromises(server: RunningServer, { finished, accepted, answer
 async function checkNothingIsDoubled(server: RunningServer, promises: Promises): Promise<void> {
   const { living, leaving, accepted } = promises;
   for (const id of [...leaving]) await promises.delete(server, id);
-  const { total } = await operate(server, 'workspace_list', { limit: 1 });
+  const { total } = await operate(server.url, 'workspace_list', { limit: 1 });
   assert.equal(total, living.size, 'no workspace is lost, none is doubled');
   for (const [task_id, workspace_id] of [...accepted].slice(-10)) {
     if (!living.has(workspace_id)) continue;
-    const { done } = await operate(server, 'task_get_result', { task_id, wait_seconds: 30 });
-    const { tasks } = await operate(server, 'task_list', { workspace_id });
+    const { done } = await operate(server.url, 'task_get_result', { task_id, wait_seconds: 30 });
+    const { tasks } = await operate(server.url, 'task_list', { workspace_id });
     const runs = Array.isArray(tasks) ? tasks.filter(task => task.operation === 'run_command') : [];
     assert.deepEqual(
       runs.map(run => run.task_id),
       [task_id],
       'one call makes one task',
     );
-    const { content } = await operate(server, 'fs_read', { workspace_id, path: 'f' });
+    const { content } = await operate(server.url, 'fs_read', { workspace_id, path: 'f' });
     const lines = typeof content === 'string' ? content.split('\n').filter(line => line !== '').length : 0;
     assert.ok(done === true ? lines === 1 : lines <= 1, `a task runs once, and left ${lines} lines`);
   }

@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.ts';
 import { footprint, leftovers } from '../support/leftovers.ts';
 import { memoryOf, tellingMemory } from '../support/memory.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
+import { operated } from '../support/operations-api.ts';
 
 /** 1,000 for the long form, `npm run test:soak`. */
 const WORKSPACES = Number(process.env.BOXSWAIN_TEST_WORKSPACES ?? 40);
@@ -17,26 +18,11 @@ const LIVE_SLACK_BYTES = 8 * 1024 * 1024;
 const RESIDENT_SLACK_BYTES = 96 * 1024 * 1024;
 const SETTLED_MS = 2_000;
 
-async function operate(
-  server: RunningServer,
-  tool: string,
-  args: Record<string, unknown>,
-): Promise<Record<string, unknown>> {
-  const response = await fetch(`${server.url}/api/operations/${tool}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(args),
-  });
-  const body = Object(await response.json());
-  assert.equal(response.status, 200, `${tool}: ${JSON.stringify(body)}`);
-  return body;
-}
-
 async function useWorkspace(server: RunningServer): Promise<void> {
-  const { workspace_id } = await operate(server, 'workspace_create', {});
-  const run = await operate(server, 'run_python', { workspace_id, code: 'print(1)' });
+  const { workspace_id } = await operated(server.url, 'workspace_create', {});
+  const run = await operated(server.url, 'run_python', { workspace_id, code: 'print(1)' });
   assert.equal(run.stdout, '1\n');
-  await operate(server, 'workspace_delete', { workspace_id });
+  await operated(server.url, 'workspace_delete', { workspace_id });
 }
 
 async function useMany(server: RunningServer, count: number): Promise<void> {
@@ -65,7 +51,7 @@ test(`${WORKSPACES} workspaces, ${AT_ONCE} at a time: memory, descriptors and pr
   assert.ok(after.residentBytes < before.residentBytes + RESIDENT_SLACK_BYTES, 'resident memory');
   assert.equal(after.children, before.children, 'processes');
   assert.ok(after.descriptors <= before.descriptors + 8, 'descriptors');
-  const listed = await operate(server, 'workspace_list', {});
+  const listed = await operated(server.url, 'workspace_list', {});
   assert.equal(listed.total, 0);
   await server.stop();
   assert.deepEqual(await leftovers(scratch.path), []);

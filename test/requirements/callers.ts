@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
 import type { Peer } from '../support/wires.ts';
+import { askOperation } from '../support/operations-api.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -49,12 +50,8 @@ export const httpCaller = <Failure>(
 /** Asks `POST /api/operations/{tool}`. */
 export const asOperations =
   (url: string): Ask =>
-  async (tool, args = {}) => {
-    const headers = { 'content-type': 'application/json' };
-    const options = { method: 'POST', headers, body: JSON.stringify(args) };
-    const response = await fetch(`${url}/api/operations/${tool}`, options);
-    return { status: response.status, body: Object(await response.json()) };
-  };
+  (tool, args) =>
+    askOperation(url, tool, args);
 
 const objects = z.array(z.looseObject({}));
 

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { eventually } from '../support/eventually.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
+import { askOperation } from '../support/operations-api.ts';
 
 const permissionsSchema = z.object({
   permissions: z.array(z.looseObject({ requestId: z.string(), sessionId: z.string(), state: z.string() })),
@@ -24,14 +25,7 @@ describe('HTTP hooks of Claude Code', () => {
       env: { BOXSWAIN_SESSIONS_ROOTS: scratch.path, HOME: join(scratch.path, 'home') },
       args,
     });
-  const operate = async (name: string, args: object = {}) => {
-    const response = await fetch(`${server.url}/api/operations/${name}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(args),
-    });
-    return { status: response.status, body: z.looseObject({}).parse(await response.json()) };
-  };
+  const operate = (name: string, args: object = {}) => askOperation(server.url, name, args);
   const hookOf = (event: string, sessionId: string, more: object = {}) => ({
     ...{ hook_event_name: event, session_id: sessionId, cwd: scratch.path, transcript_path: '/c/-x/s.jsonl' },
     ...{ tool_name: 'Write', tool_input: { file_path: '/x' }, ...more },

@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { scratchDirectory, startServer } from '../support/server.ts';
 import { type SessionServer, sessionServer } from '../support/session-server.ts';
 import { listOf, textsOf } from './operations.ts';
+import { operate } from '../support/operations-api.ts';
 
 describe('the routes of the earlier system', () => {
   let server: SessionServer;
@@ -138,11 +139,7 @@ test('sessions are served at home without a sandbox engine, with one command', a
   const env = { HOME: home, BOXSWAIN_SESSIONS_ROOTS: '' };
   const server = await startServer({ directory: join(closed, 'data'), env });
   try {
-    const ask = async (tool: string, args: object): Promise<Record<string, unknown>> => {
-      const headers = { 'content-type': 'application/json' };
-      const sent = { method: 'POST', headers, body: JSON.stringify(args) };
-      return Object(await (await fetch(`${server.url}/api/operations/${tool}`, sent)).json());
-    };
+    const ask = (tool: string, args: object) => operate(server.url, tool, args);
     const made = await ask('create_session', { cwd: project, agent: 'scripted' });
     const turn = await ask('send_and_wait', { session_id: made.sessionId, text: '#say at home' });
     assert.equal(textsOf(turn.messages).at(-1), 'at home', JSON.stringify([made, turn]));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { type RunningServer, scratchDirectory, startServer } from '../support/server.ts';
+import { operationsAt } from './operations.ts';
 
 type Json = Record<string, unknown>;
 
@@ -17,14 +18,7 @@ describe('sessions with the scripted agent, over HTTP', () => {
       directory: join(scratch.path, 'data'),
       env: { BOXSWAIN_SESSIONS_ROOTS: project, HOME: join(scratch.path, 'home') },
     });
-  const ask = async (tool: string, args: Json = {}): Promise<Json> => {
-    const response = await fetch(`${server.url}/api/operations/${tool}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(args),
-    });
-    return { status: response.status, ...Object(await response.json()) };
-  };
+  const ask = (tool: string, args: Json = {}) => operationsAt(server.url)(tool, args);
   const create = async (): Promise<string> => {
     const made = await ask('create_session', { cwd: project, agent: 'scripted' });
     assert.equal(typeof made.sessionId, 'string', JSON.stringify(made));

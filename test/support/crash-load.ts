@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RunningServer } from './server.ts';
+import { operate } from './operations-api.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -25,7 +26,7 @@ export class Promises {
   /** Makes the call; when the server goes away meanwhile, it stays among the unanswered. */
   async make(server: RunningServer, call: KeyedCall): Promise<Json> {
     this.unanswered.set(call.args.idempotency_key, call);
-    const answer = await operate(server, call.tool, call.args);
+    const answer = await operate(server.url, call.tool, call.args);
     assert.equal(answer.code, undefined, `${call.tool} failed: ${JSON.stringify(answer)}`);
     this.#settle(call, answer);
     return answer;
@@ -45,7 +46,7 @@ export class Promises {
   async delete(server: RunningServer, workspaceId: string): Promise<void> {
     this.living.delete(workspaceId);
     this.leaving.add(workspaceId);
-    await operate(server, 'workspace_delete', { workspace_id: workspaceId });
+    await operate(server.url, 'workspace_delete', { workspace_id: workspaceId });
     this.leaving.delete(workspaceId);
   }
 
@@ -71,14 +72,4 @@ export function handlesOf(said: Json): Handles {
     return typeof workspace_id === 'string' ? [workspace_id] : [];
   });
   return typeof said.task_id === 'string' ? { task_id: said.task_id, workspaces } : { workspaces };
-}
-
-/** Rejects when the server goes away before it has answered. */
-export async function operate(server: RunningServer, tool: string, args: Json): Promise<Json> {
-  const response = await fetch(`${server.url}/api/operations/${tool}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(args),
-  });
-  return Object(await response.json());
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { z } from 'zod';
 import { eventually } from './eventually.ts';
+import { askOperation } from './operations-api.ts';
 
 type Json = Record<string, unknown>;
 
@@ -25,12 +26,8 @@ const waitingSchema = z.looseObject({ permissions: z.array(z.looseObject({ reque
 /** Sessions of one server over HTTP; `url` is asked for each time, as servers are started anew. */
 export function sessionClient(url: () => string) {
   const ask = async (tool: string, args: Json = {}): Promise<Json> => {
-    const response = await fetch(`${url()}/api/operations/${tool}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(args),
-    });
-    return { httpStatus: response.status, ...Object(await response.json()) };
+    const { status, body } = await askOperation(url(), tool, args);
+    return { httpStatus: status, ...body };
   };
   /** What there is after the cursor, to the newest. */
   const events = async (session_id: string, after: string): Promise<SessionEvent[]> => {

@@ -134,6 +134,8 @@ export class LiveSession implements DriverHost {
     if (this.#turn !== undefined)
       throw new AppError('SESSION_BUSY', `Session ${this.id} has turn ${this.#turn.id} running`);
     this.#given.add(prompt.turnId);
+    // Whoever is told of the turn is told of its beginning with its first words: until then the agent has the processor for itself.
+    this.#queue.hold(FIRST_WORD_MS);
     this.#setStatus('running');
     this.#parts.box?.works(true);
     this.#turn = { id: prompt.turnId, over: this.#run(live, prompt) };
@@ -170,6 +172,7 @@ export class LiveSession implements DriverHost {
       for (const told of eventsOf(said, { sessionId: this.id })) this.#tell(told);
     }
     if (update.kind === 'message') this.#messages += 1;
+    if (!isBeginning(update)) this.#queue.release();
   }
 
   async ask(question: PermissionQuestion, signal: AbortSignal): Promise<PermissionAnswer> {
@@ -195,6 +198,7 @@ export class LiveSession implements DriverHost {
     const cancelled = () => answered.resolve({ behavior: 'cancelled' });
     signal.addEventListener('abort', cancelled, { once: true });
     if (signal.aborted) cancelled();
+    this.#queue.release();
     this.#setStatus('waiting_permission', {}, [
       {
         event: { type: 'permission_request', body: { request } },
@@ -240,6 +244,7 @@ export class LiveSession implements DriverHost {
       isGone = true;
     }
     this.#cancelPending();
+    this.#queue.release();
     this.#turn = undefined;
     this.#lastUsedAt = performance.now();
     const { outcome, usage, durationMs } = end;
@@ -310,4 +315,9 @@ export class LiveSession implements DriverHost {
   }
 }
 
+/** What goes before the agent's first words: the caller's own, and what the agent works with. */
+const isBeginning = (update: AgentUpdate): boolean =>
+  update.kind === 'message' ? update.message.role === 'user' : BEGINNINGS.has(update.kind);
+const BEGINNINGS: ReadonlySet<AgentUpdate['kind']> = new Set(['part', 'part_completed', 'model', 'mode']);
+const FIRST_WORD_MS = 50;
 const MAX_PREVIEW = 500;

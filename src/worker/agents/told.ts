@@ -34,6 +34,8 @@ export class ToldQueue {
   #next = 1;
   #sending: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
+  #held: PromiseWithResolvers<void> | undefined;
+  #release: NodeJS.Timeout | undefined;
   #listening: { readonly upTo: number; heard(): void }[] = [];
   readonly #closed = new AbortController();
 
@@ -48,6 +50,20 @@ export class ToldQueue {
     this.#waiting.push({ told, size });
     this.#size += size;
     this.#sending ??= this.#send();
+  }
+
+  /** What is told in the next moment waits for what comes soon after it: for `release()`, or so many milliseconds. */
+  hold(ms: number): void {
+    if (this.#closed.signal.aborted) return;
+    this.#held ??= Promise.withResolvers<void>();
+    clearTimeout(this.#release);
+    this.#release = setTimeout(() => this.release(), ms).unref();
+  }
+
+  release(): void {
+    clearTimeout(this.#release);
+    this.#held?.resolve();
+    this.#held = undefined;
   }
 
   /** Settles when there is room for more. */
@@ -66,11 +82,13 @@ export class ToldQueue {
 
   /** Settles when all is told, or nobody wants to hear it any more. */
   async flush(): Promise<void> {
+    this.release();
     while (this.#sending !== undefined) await this.#sending;
   }
 
   close(): void {
     this.#closed.abort(new Error('the session is closed'));
+    this.release();
     this.#waiting = [];
     this.#size = 0;
     this.#room?.resolve();
@@ -83,6 +101,8 @@ export class ToldQueue {
     // What is said in the same turn of the event loop goes together.
     await new Promise(resolve => setImmediate(resolve));
     while (this.#waiting.length > 0 && !signal.aborted) {
+      await this.#held?.promise;
+      if (signal.aborted) break;
       const batch = this.#batch();
       try {
         const { isFenced, expected } = await this.#options.tell(batch);

@@ -11,6 +11,7 @@ import { cleanEnvironment, mainFile } from '../../support/server.ts';
 import { untilWatched } from './events.ts';
 import { idsOf, type FleetVerifier, type Grounds, stateOf } from './verify.ts';
 import { type Json, listOf } from '../callers.ts';
+import { operate } from '../../support/operations-api.ts';
 
 export function declareSurfaces({ once }: FleetVerifier, grounds: () => Grounds): void {
   once('http.routes', async ({ url }) => {
@@ -113,16 +114,7 @@ export function declareSurfaces({ once }: FleetVerifier, grounds: () => Grounds)
     assert.match(await follower.next(), /^2026-03-01T12:00:00Z info first$/);
     task.logs.push(line('second'));
     assert.match(await follower.next(), /second$/);
-    const operation = async (name: string, args: Json) => {
-      const headers = { 'content-type': 'application/json' };
-      const asked = await fetch(`${url}/api/operations/${name}`, {
-        method: 'POST',
-        headers,
-        body: JSON.stringify(args),
-      });
-      return Object(await asked.json());
-    };
-    await untilWatched({ coder, ok: operation });
+    await untilWatched({ coder, ok: (name: string, args: Json) => operate(url, name, args) });
     const fresh = coder.fleet.addTask({ owner: newUser() });
     await using watcher = reading(['watch', '--agent-ids', fresh.id, '--json'], directory);
     const event = Object(JSON.parse(await watcher.next()));

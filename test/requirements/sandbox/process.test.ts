@@ -11,7 +11,7 @@ import { footprint, leftovers } from '../../support/leftovers.ts';
 import { eventually } from '../../support/eventually.ts';
 import { runCli, type RunningServer, scratchDirectory } from '../../support/server.ts';
 import { startTarget, type Target } from '../../support/target.ts';
-import { type Json, operate } from './operate.ts';
+import { type Json, operate } from '../../support/operations-api.ts';
 import { declareTightLimits } from './tight-limits.ts';
 import { type Verifier, verifications } from './verify.ts';
 
@@ -49,57 +49,67 @@ function declare(verifier: Verifier): void {
   once(
     'workspace.ttl',
     restarting(async (first, again, { query }) => {
-      const { workspace_id } = await operate(first, 'workspace_create', { ttl_seconds: 60 });
+      const { workspace_id } = await operate(first.url, 'workspace_create', { ttl_seconds: 60 });
       await first.stop();
       await query('update workspace set expires_at = 1, last_activity_at = 1 where id = ?', [String(workspace_id)]);
       const server = await again();
       // Asking for the workspace itself would be a use of it.
       await eventually(
-        async () => !JSON.stringify(await operate(server, 'workspace_list', {})).includes(`${workspace_id}`),
+        async () => !JSON.stringify(await operate(server.url, 'workspace_list', {})).includes(`${workspace_id}`),
       );
-      assert.equal((await operate(server, 'workspace_get', { workspace_id })).code, 'WORKSPACE_NOT_FOUND');
+      assert.equal((await operate(server.url, 'workspace_get', { workspace_id })).code, 'WORKSPACE_NOT_FOUND');
     }),
   );
 
   once(
     'order.restart',
     restarting(async (first, again) => {
-      const { workspace_id } = await operate(first, 'workspace_create', {});
-      const { task_id } = await operate(first, 'run_command', { workspace_id, command: 'echo kept', wait_seconds: 0 });
-      const before = await operate(first, 'task_get_result', { task_id, wait_seconds: 30 });
+      const { workspace_id } = await operate(first.url, 'workspace_create', {});
+      const { task_id } = await operate(first.url, 'run_command', {
+        workspace_id,
+        command: 'echo kept',
+        wait_seconds: 0,
+      });
+      const before = await operate(first.url, 'task_get_result', { task_id, wait_seconds: 30 });
       await first.stop();
       const server = await again();
-      assert.deepEqual(await operate(server, 'task_get_result', { task_id }), before);
-      assert.equal((await operate(server, 'task_get_status', { task_id })).status, 'completed');
-      assert.equal((await operate(server, 'run_command', { workspace_id, command: 'echo on' })).stdout, 'on\n');
+      assert.deepEqual(await operate(server.url, 'task_get_result', { task_id }), before);
+      assert.equal((await operate(server.url, 'task_get_status', { task_id })).status, 'completed');
+      assert.equal((await operate(server.url, 'run_command', { workspace_id, command: 'echo on' })).stdout, 'on\n');
     }),
   );
 
   once(
     'order.interrupted',
     restarting(async (first, again) => {
-      const { workspace_id } = await operate(first, 'workspace_create', {});
-      const running = await operate(first, 'run_command', {
+      const { workspace_id } = await operate(first.url, 'workspace_create', {});
+      const running = await operate(first.url, 'run_command', {
         workspace_id,
         command: 'echo x >> log; sleep 60',
         wait_seconds: 0,
       });
-      const queued = await operate(first, 'run_command', {
+      const queued = await operate(first.url, 'run_command', {
         workspace_id,
         command: 'cat log; echo ran',
         wait_seconds: 0,
       });
       await eventually(
-        async () => (await operate(first, 'task_get_status', { task_id: running.task_id })).status === 'running',
+        async () => (await operate(first.url, 'task_get_status', { task_id: running.task_id })).status === 'running',
       );
-      await eventually(async () => (await operate(first, 'fs_read', { workspace_id, path: 'log' })).content === 'x\n');
+      await eventually(
+        async () => (await operate(first.url, 'fs_read', { workspace_id, path: 'log' })).content === 'x\n',
+      );
       await first.kill();
       const server = await again();
       await eventually(
-        async () => (await operate(server, 'task_get_status', { task_id: running.task_id })).status === 'interrupted',
+        async () =>
+          (await operate(server.url, 'task_get_status', { task_id: running.task_id })).status === 'interrupted',
       );
-      assert.equal((await operate(server, 'task_get_result', { task_id: running.task_id })).code, 'TASK_INTERRUPTED');
-      const later = await operate(server, 'task_get_result', { task_id: queued.task_id, wait_seconds: 60 });
+      assert.equal(
+        (await operate(server.url, 'task_get_result', { task_id: running.task_id })).code,
+        'TASK_INTERRUPTED',
+      );
+      const later = await operate(server.url, 'task_get_result', { task_id: queued.task_id, wait_seconds: 60 });
       assert.equal(Object(later.result).stdout, 'x\nran\n', JSON.stringify(later));
     }),
   );
@@ -116,7 +126,7 @@ function declare(verifier: Verifier): void {
         body: JSON.stringify(body),
       });
     await drain({});
-    const refused = await operate(server, 'workspace_create', {});
+    const refused = await operate(server.url, 'workspace_create', {});
     assert.equal(refused.code, 'NO_WORKER_AVAILABLE');
     assert.equal(refused.error, 'no workers available to handle request');
     await drain({ drain: false });
@@ -125,54 +135,58 @@ function declare(verifier: Verifier): void {
   once(
     'failure.11',
     restarting(async (first, again) => {
-      const { workspace_id } = await operate(first, 'workspace_create', {});
-      await operate(first, 'fs_write', { workspace_id, path: 'a', content: 'x' });
-      await operate(first, 'run_command', { workspace_id, command: 'true' });
+      const { workspace_id } = await operate(first.url, 'workspace_create', {});
+      await operate(first.url, 'fs_write', { workspace_id, path: 'a', content: 'x' });
+      await operate(first.url, 'run_command', { workspace_id, command: 'true' });
       await first.kill();
       const server = await again();
-      assert.equal((await operate(server, 'fs_read', { workspace_id, path: 'a' })).content, 'x');
+      assert.equal((await operate(server.url, 'fs_read', { workspace_id, path: 'a' })).content, 'x');
     }),
   );
 
   once(
     'failure.03',
     restarting(async (first, again) => {
-      const { workspace_id } = await operate(first, 'workspace_create', {});
-      await operate(first, 'run_command', { workspace_id, command: 'sleep 3', wait_seconds: 0 });
-      const waiting = await operate(first, 'run_command', { workspace_id, command: 'echo retried', wait_seconds: 0 });
+      const { workspace_id } = await operate(first.url, 'workspace_create', {});
+      await operate(first.url, 'run_command', { workspace_id, command: 'sleep 3', wait_seconds: 0 });
+      const waiting = await operate(first.url, 'run_command', {
+        workspace_id,
+        command: 'echo retried',
+        wait_seconds: 0,
+      });
       await first.kill();
       const server = await again();
-      const ended = await operate(server, 'task_get_result', { task_id: waiting.task_id, wait_seconds: 60 });
+      const ended = await operate(server.url, 'task_get_result', { task_id: waiting.task_id, wait_seconds: 60 });
       assert.equal(ended.done, true);
       assert.equal(Object(ended.result).stdout, 'retried\n');
     }),
   );
 
   once('failure.15', async server => {
-    const { workspace_id } = await operate(server, 'workspace_create', {});
+    const { workspace_id } = await operate(server.url, 'workspace_create', {});
     const race = 'while true; do rm -f race; ln -s /etc/passwd race; rm -f race; echo mine > race; done';
-    const { task_id } = await operate(server, 'run_command', { workspace_id, command: race, wait_seconds: 0 });
+    const { task_id } = await operate(server.url, 'run_command', { workspace_id, command: race, wait_seconds: 0 });
     for (let i = 0; i < 200; i++) {
-      const { content, code } = await operate(server, 'fs_read', { workspace_id, path: 'race' });
+      const { content, code } = await operate(server.url, 'fs_read', { workspace_id, path: 'race' });
       if (content === undefined) assert.match(String(code), /PATH_INVALID|FILE_NOT_FOUND/);
       else assert.match(String(content), /^(mine\n)?$/);
     }
-    await operate(server, 'task_cancel', { task_id });
+    await operate(server.url, 'task_cancel', { task_id });
     const command =
       'cp /bin/id x; chmod 4755 x; stat -c "%u %a" x; ./x -u; git init -q . && git config core.fsmonitor "touch /tmp/owned" && git status -s >/dev/null; true';
-    const run = await operate(server, 'run_command', { workspace_id, command });
+    const run = await operate(server.url, 'run_command', { workspace_id, command });
     assert.match(String(run.stdout), /^1000 4755\n1000\n$/);
     assert.deepEqual(await leftovers(join(server.directory, 'none'), server.child.pid), []);
   });
 
   once('files.large', async server => {
-    const { workspace_id } = await operate(server, 'workspace_create', {});
-    await operate(server, 'run_command', {
+    const { workspace_id } = await operate(server.url, 'workspace_create', {});
+    await operate(server.url, 'run_command', {
       workspace_id,
       command: 'truncate -s 1G big; printf end | dd of=big bs=1 seek=1073741821 conv=notrunc status=none',
     });
     const before = (await footprint(server.child.pid ?? 0)).residentBytes;
-    const tail = await operate(server, 'fs_read', {
+    const tail = await operate(server.url, 'fs_read', {
       workspace_id,
       path: 'big',
       offset: 1_073_741_821,
@@ -180,39 +194,44 @@ function declare(verifier: Verifier): void {
     });
     assert.equal(Buffer.from(String(tail.content), 'base64').toString(), 'end', JSON.stringify(tail));
     assert.equal(tail.size_bytes, 1_073_741_824);
-    const head = await operate(server, 'fs_read', { workspace_id, path: 'big', limit: 1_048_576, encoding: 'base64' });
+    const head = await operate(server.url, 'fs_read', {
+      workspace_id,
+      path: 'big',
+      limit: 1_048_576,
+      encoding: 'base64',
+    });
     assert.equal(head.next_offset, 1_048_576);
     assert.ok((await footprint(server.child.pid ?? 0)).residentBytes < before + 256 * 1024 * 1024);
-    await operate(server, 'workspace_delete', { workspace_id });
+    await operate(server.url, 'workspace_delete', { workspace_id });
   });
 
   once('failure.16', async server => {
-    const { workspace_id } = await operate(server, 'workspace_create', {});
+    const { workspace_id } = await operate(server.url, 'workspace_create', {});
     const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, i) => (i * 7919) % 256));
-    await operate(server, 'fs_write', {
+    await operate(server.url, 'fs_write', {
       workspace_id,
       path: 'b',
       content: bytes.toString('base64'),
       encoding: 'base64',
     });
-    const back = await operate(server, 'fs_read', { workspace_id, path: 'b', encoding: 'base64' });
+    const back = await operate(server.url, 'fs_read', { workspace_id, path: 'b', encoding: 'base64' });
     assert.ok(Buffer.from(String(back.content), 'base64').equals(bytes));
-    await operate(server, 'workspace_delete', { workspace_id });
+    await operate(server.url, 'workspace_delete', { workspace_id });
   });
 
   once(
     'failure.19',
     restarting(async (first, again) => {
       const count = Number(process.env.BOXSWAIN_TEST_TASKS ?? 5 * QUEUE_PER_HUB);
-      const { workspace_id } = await operate(first, 'workspace_create', {});
+      const { workspace_id } = await operate(first.url, 'workspace_create', {});
       let last: Json = {};
       for (let i = 0; i < count; i++) {
-        last = await operate(first, 'run_python', { workspace_id, code: `print(${i})`, idempotency_key: `n${i}` });
+        last = await operate(first.url, 'run_python', { workspace_id, code: `print(${i})`, idempotency_key: `n${i}` });
         assert.equal(last.stdout, `${i}\n`, JSON.stringify(last));
       }
       await first.stop();
       const server = await again();
-      const { tasks } = await operate(server, 'task_list', { workspace_id, limit: 3 });
+      const { tasks } = await operate(server.url, 'task_list', { workspace_id, limit: 3 });
       assert.ok(Array.isArray(tasks));
       assert.deepEqual(
         tasks.map(task => task.sequence),
@@ -230,13 +249,13 @@ function declare(verifier: Verifier): void {
     await chmod(join(secrets, 'open'), 0o644);
     const env = { BOXSWAIN_SANDBOX_SECRETS_DIRECTORY: secrets, BOXSWAIN_LOG_LEVEL: 'debug' };
     await withServer(env, async server => {
-      const run = await operate(server, 'run_command', {
+      const run = await operate(server.url, 'run_command', {
         command: 'echo "$KEY" | rev; echo "got $KEY"',
         env: { KEY: 'secret:api' },
       });
       assert.equal(run.stdout, 'eulav-hsuh-hsuh\ngot [secret:api]\n');
       assert.equal(
-        (await operate(server, 'run_command', { command: 'true', env: { KEY: 'secret:open' } })).code,
+        (await operate(server.url, 'run_command', { command: 'true', env: { KEY: 'secret:open' } })).code,
         'POLICY_DENIED',
       );
       assert.doesNotMatch(server.log(), /hush-hush-value/);
@@ -246,8 +265,8 @@ function declare(verifier: Verifier): void {
 
   once('feature.audit', () =>
     withServer({}, async (server, _again, { query, env }) => {
-      const { workspace_id } = await operate(server, 'workspace_create', {});
-      await operate(server, 'fs_read', { workspace_id, path: 'absent' });
+      const { workspace_id } = await operate(server.url, 'workspace_create', {});
+      await operate(server.url, 'fs_read', { workspace_id, path: 'absent' });
       await server.stop();
       const rows = z
         .array(z.object({ operation: z.string(), outcome: z.string(), duration_ms: z.number(), caller: z.string() }))

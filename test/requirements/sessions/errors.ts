@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { Grounds } from './grounds.ts';
 import { type SessionVerifier, typed } from './verify.ts';
+import { askOperation } from '../../support/operations-api.ts';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
@@ -58,14 +59,9 @@ const exits: Readonly<Record<string, number>> = {
 export function declareErrors({ once }: SessionVerifier, grounds: () => Grounds): void {
   once('error.http', async ({ url }) => {
     for (const { tool, args, code, status, message, hint } of failures(join(grounds().projects, 'shop'))) {
-      const response = await fetch(`${url}/api/operations/${tool}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(args),
-      });
-      const body = Object(await response.json());
-      assert.deepEqual([response.status, body.code, body.error], [status, code, message], tool);
-      assert.match(body.hint, hint, tool);
+      const { status: found, body } = await askOperation(url, tool, args);
+      assert.deepEqual([found, body.code, body.error], [status, code, message], tool);
+      assert.match(String(body.hint), hint, tool);
       assert.deepEqual(Object.keys(body).sort(), ['code', 'details', 'error', 'hint', 'retryable']);
       assert.doesNotMatch(JSON.stringify(body), /node_modules|\n\s+at |boxswain-test-[^/]*\/(?:homes|data)/);
     }

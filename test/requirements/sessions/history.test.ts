@@ -14,6 +14,7 @@ import { declareMoreHistory } from './more-history.ts';
 import { listOf, messageSchema, projectSchema, sessionSchema, until } from './tools.ts';
 import type { Grounds } from './grounds.ts';
 import { type SessionVerifier, verifications } from './verify.ts';
+import { operate } from '../../support/operations-api.ts';
 
 const CODEX = '11111111-1111-4111-8111-111111111111';
 const long = claudeLines({ cwd: '/x/my-app' });
@@ -167,17 +168,8 @@ function declare({ overTwo, once }: SessionVerifier): void {
       ...{ uuid, timestamp: new Date().toISOString(), cwd: '/x/my-app', sessionId: long.sessionId },
     };
     await appendFile(transcript, `ant"}\n${JSON.stringify(line)}\n`);
-    const ok = async (tool: string, args = {}) => {
-      const body = JSON.stringify(args);
-      const response = await fetch(`${url}/api/operations/${tool}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-      });
-      return Object(await response.json());
-    };
     const { results } = await until(
-      { ok },
+      { ok: (tool: string, args = {}) => operate(url, tool, args) },
       { tool: 'search_sessions', args: { query: 'ptarmigan' }, isIt: output => listOf(output.results).length === 1 },
     );
     assert.equal(Object(listOf(results)[0]).messageId, uuid);

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { describe, mock, test } from 'node:test';
+import { silentLog } from '../../log/log.ts';
+import type { SessionTold } from '../../protocol/session-messages.ts';
+import { ToldQueue } from './told.ts';
+
+const named = (type: string) => ({ event: { type, body: {} } });
+const turns = async (count = 3) => {
+  for (let at = 0; at < count; at++) await new Promise(resolve => setImmediate(resolve));
+};
+
+describe('what is told of a session', () => {
+  function queue(answer = (told: SessionTold) => ({ isFenced: false, expected: told.first + told.events.length })) {
+    const batches: string[][] = [];
+    const tell = async (told: SessionTold) => {
+      batches.push(told.events.map(({ type }) => type));
+      return answer(told);
+    };
+    const told = new ToldQueue({
+      sessionId: 's',
+      epoch: 1,
+      log: silentLog,
+      tell,
+      fenced: () => batches.push(['fenced']),
+    });
+    return { told, batches };
+  }
+
+  test('goes together when it happened in the same moment, and at once', async () => {
+    const { told, batches } = queue();
+    told.add(named('a'));
+    told.add(named('b'));
+    await turns();
+    told.add(named('c'));
+    await turns();
+    assert.deepEqual(batches, [['a', 'b'], ['c']]);
+  });
+
+  test('waits while it is held for what comes soon after it, and is told with that, once and in order', async () => {
+    const { told, batches } = queue();
+    told.hold(60_000);
+    told.add(named('a'));
+    await turns();
+    told.add(named('b'));
+    await turns();
+    assert.deepEqual(batches, []);
+    told.add(named('c'));
+    told.release();
+    await turns();
+    told.add(named('d'));
+    await turns();
+    assert.deepEqual(batches, [['a', 'b', 'c'], ['d']]);
+  });
+
+  test('is held no longer than the moment, also when nothing comes', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { told, batches } = queue();
+      told.hold(50);
+      told.add(named('a'));
+      await turns();
+      mock.timers.tick(49);
+      await turns();
+      assert.deepEqual(batches, []);
+      mock.timers.tick(1);
+      await turns();
+      assert.deepEqual(batches, [['a']]);
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
+  test('is told to the end by a flush, and forgotten by a close, held or not', async () => {
+    const flushed = queue();
+    flushed.told.hold(60_000);
+    flushed.told.add(named('a'));
+    await flushed.told.flush();
+    assert.deepEqual(flushed.batches, [['a']]);
+    const closed = queue();
+    closed.told.hold(60_000);
+    closed.told.add(named('a'));
+    const heard = closed.told.heard();
+    await turns();
+    closed.told.close();
+    await heard;
+    await turns();
+    assert.deepEqual(closed.batches, []);
+  });
+
+  test('is told again from where a hub has it, and no more once somebody else drives the session', async () => {
+    let round = 0;
+    const { told, batches } = queue(({ first, events }) => {
+      round += 1;
+      if (round === 1) throw new Error('nobody answered');
+      return { isFenced: round === 4, expected: round === 2 ? first + 1 : first + events.length };
+    });
+    told.add(named('a'));
+    told.add(named('b'));
+    await told.flush();
+    told.add(named('c'));
+    await told.flush();
+    told.add(named('d'));
+    await told.flush();
+    assert.deepEqual(batches, [['a', 'b'], ['a', 'b'], ['b'], ['c'], ['fenced']]);
+  });
+});
