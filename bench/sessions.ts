@@ -8,6 +8,8 @@ import { type Heard, openSessionServer, type SessionServer } from './support/ses
 import { median, percentile } from './support/statistics.ts';
 
 const WARM_UP = 5;
+/** Turns that a server which has just started has behind it: a few with the agent, many with one that costs nothing. */
+const EARLIER_TURNS = { claude: 20, scripted: 300 };
 const PROMPTS = 60;
 const INTERRUPTS = 40;
 /** After a turn transcripts are written and read; nobody has the next prompt in that moment. */
@@ -24,6 +26,7 @@ export const sessions: Bench = {
   run: async () => {
     const server = await openSessionServer();
     try {
+      for (const [agent, turns] of Object.entries(EARLIER_TURNS)) await converse(server, { agent, turns });
       return [
         await firstEvent(server),
         await interrupts(server, 'claude'),
@@ -36,8 +39,22 @@ export const sessions: Bench = {
   },
 };
 
+/** So many turns of a session of its own. */
+async function converse(server: SessionServer, { agent, turns }: { agent: string; turns: number }) {
+  const session_id = await server.create(agent);
+  for (let at = 0; at < turns; at++) {
+    const idle = server.next(event => isIdle(event, session_id));
+    await server.ask('send_prompt', { session_id, text: '#say hello' });
+    await idle;
+  }
+  await server.ask('dispose_session', { session_id });
+}
+
 /** Both are live and idle; the model begins at once. Samples alternate, and neither pays for what the other leaves behind. */
 async function firstEvent(server: SessionServer) {
+  const before = await driveDirectly(server);
+  for (let at = 0; at < EARLIER_TURNS.claude; at++) await before.prompt('#say hello');
+  before.close();
   const direct = await driveDirectly(server);
   const session_id = await server.create('claude');
   const samples: { ours: number[]; direct: number[] } = { ours: [], direct: [] };
@@ -74,7 +91,9 @@ async function firstEvent(server: SessionServer) {
  */
 async function driveDirectly({ agents, project }: SessionServer) {
   const home = `${agents.env.CLAUDE_CONFIG_DIR}-direct`;
-  await cp(agents.env.CLAUDE_CONFIG_DIR ?? '', home, { recursive: true });
+  // Its locks come and go.
+  const filter = (path: string) => !path.endsWith('.lock');
+  await cp(agents.env.CLAUDE_CONFIG_DIR ?? '', home, { recursive: true, filter });
   const { query: start } = await import('@anthropic-ai/claude-agent-sdk');
   const input = new InputQueue<SDKUserMessage>();
   const sessionId = randomUUID();

@@ -11,6 +11,13 @@ it('an answer travels as a copy', () => {
   assert.deepEqual([...(asBytes(decodeAnswer(encodeAnswer(new Uint8Array()))) ?? [1])], []);
 });
 
+it('an answer that is kept keeps no memory but its own', () => {
+  for (const size of [0, 10, 1_000, MAX_MESSAGE_BYTES + 1]) {
+    const frame = encodeAnswer(new Uint8Array(size));
+    assert.equal(frame.buffer.byteLength, frame.byteLength);
+  }
+});
+
 it('one that is too large travels as its size', () => {
   const answer = decodeAnswer(encodeAnswer(new Uint8Array(MAX_MESSAGE_BYTES + 1)));
   assert.ok(answer instanceof MessageTooLarge);

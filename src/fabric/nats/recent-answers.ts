@@ -3,8 +3,8 @@ export interface GivenAnswer {
   readonly frame: Uint8Array;
 }
 
-/** What an answer takes beside its frame: names, and what holds them. */
-const ENTRY_BYTES = 512;
+/** What an answer takes beside its frame: names, and what holds all of it. */
+const ENTRY_BYTES = 1024;
 
 /**
  * The last answers, oldest first, up to a number of bytes: one that was lost with a connection, on either side, can be given again to
