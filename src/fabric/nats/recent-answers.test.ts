@@ -5,7 +5,7 @@ import { RecentAnswers } from './recent-answers.ts';
 const answer = (subject: string, size: number) => ({ subject, frame: new Uint8Array(size) });
 
 it('the oldest answers make room, small ones too', () => {
-  const recent = new RecentAnswers(1_500);
+  const recent = new RecentAnswers(2_500);
   for (const key of ['a', 'b', 'c']) recent.add(key, answer(key, 4), { isSent: true });
   assert.deepEqual(
     ['a', 'b', 'c'].map(key => recent.get(key)?.subject),
