@@ -51,8 +51,10 @@ class Standby:
         none, or the job is too long.
         """
         waiting = self._waiting
+        if waiting is None:
+            return None
         data = marshal.dumps(job)
-        if waiting is None or len(data) > MOST_BYTES:
+        if len(data) > MOST_BYTES:
             return None
         self._release()
         if not waiting.take(data):
