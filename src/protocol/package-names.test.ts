@@ -47,6 +47,11 @@ test('options, files, paths and URLs are refused', () => {
     'a;b',
     'a\0',
     'a\n-r',
+    'a>\n1',
+    'a\n[b]',
+    'a[b,\nc]',
+    'a>1\n,<2',
+    'a>1,\t<2',
   ];
   for (const manager of ['python', 'node'] satisfies PackageManager[]) {
     for (const text of [...both, ...urls]) {

@@ -12,10 +12,10 @@ export const MAX_PACKAGES = 50;
 const MAX_LENGTH = 300;
 /** What pip and npm take for a file even without a slash. */
 const ARCHIVE = /\.(?:zip|whl|tgz|tar|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lzma|lz))$/i;
-const VERSION = '(?:===|==|~=|!=|<=|>=|<|>)\\s*[A-Za-z0-9._*+!-]+';
-/** PEP 508 without URL and marker: name, extras, versions. */
+const VERSION = '(?:===|==|~=|!=|<=|>=|<|>) *[A-Za-z0-9._*+!-]+';
+/** PEP 508 without URL and marker: name, extras, versions. Of white space only blanks: a line break begins a new line of pip's. */
 const PYTHON = new RegExp(
-  `^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\\s*(?:\\[[A-Za-z0-9._,\\s-]*\\])?\\s*(?:${VERSION}(?:\\s*,\\s*${VERSION})*)?$`,
+  `^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?) *(?:\\[[A-Za-z0-9._, -]*\\])? *(?:${VERSION}(?: *, *${VERSION})*)?$`,
 );
 /** Name with or without scope, then a version, range or tag. Slashes, colons and `#` would make it a URL or a file. */
 const NODE = /^((?:@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*)(?:@([A-Za-z0-9.^~<>=|*+_ -]+))?$/i;
