@@ -6,7 +6,7 @@ const PROTOCOL_VERSION = '2026-07-28';
 const replySchema = z.looseObject({
   error: z.looseObject({ message: z.string() }).optional(),
   result: z
-    .looseObject({ isError: z.boolean().optional(), structuredContent: z.record(z.string(), z.unknown()).optional() })
+    .looseObject({ isError: z.boolean().optional(), structuredContent: z.looseObject({}).optional() })
     .optional(),
 });
 

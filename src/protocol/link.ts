@@ -141,7 +141,7 @@ function nearby<Server extends object>(
   return local && server && { ...server, local };
 }
 
-/** Like `ask`, without a message. It is handled a moment later, as one would be, and in the order of the calls. */
+/** Like `ask`, without a message. It is handled at once, so what the asker has to do besides is done while it is under way. */
 async function askNear<Reply>(
   { onError, local }: Near,
   { verb, to, handle }: { verb: string; to: Address; handle(from: string): Promise<Reply> },
@@ -149,12 +149,15 @@ async function askNear<Reply>(
 ): Promise<Reply> {
   options.signal?.throwIfAborted();
   const scope = carriedScope();
-  const handled = Promise.resolve().then(() => continueScope(scope, verb, () => handle(local.name)));
-  const told = handled.catch((error: unknown) => {
-    const reply = failure(error, { verb, from: local.name, request: scope?.request, onError });
-    throw reply.notHere ? new NotHere() : AppError.fromShape(reply.error);
-  });
-  return await local.limited(to, told, options);
+  const told = async () => {
+    try {
+      return await continueScope(scope, verb, () => handle(local.name));
+    } catch (error) {
+      const reply = failure(error, { verb, from: local.name, request: scope?.request, onError });
+      throw reply.notHere ? new NotHere() : AppError.fromShape(reply.error);
+    }
+  };
+  return await local.limited(to, told(), options);
 }
 
 type Table = Readonly<Record<string, { readonly request: z.ZodType; readonly reply: z.ZodType }>>;

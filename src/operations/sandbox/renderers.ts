@@ -45,35 +45,28 @@ function withStatus(output: JsonObject, artifacts: OutputArtifacts): JsonObject 
   return ended;
 }
 
-/** Read leniently: a renderer must not throw, and an output that lacks a field is still worth showing. */
-const runSchema = z.looseObject({
-  exit_code: z.number().nullable().catch(null),
-  stdout: z.string().catch(''),
-  stderr: z.string().catch(''),
-  signal: z.string().nullish().catch(null),
-  result: z.string().optional().catch(undefined),
-  timed_out: z.boolean().catch(false),
-  truncated: z.boolean().catch(false),
-  limit_hit: z.string().optional().catch(undefined),
-  // By default, not by failure, which costs much more: most runs have neither of these.
-  network_denied: z
-    .array(z.looseObject({ host: z.string(), port: z.number() }))
-    .default([])
-    .catch([]),
-  output_artifacts: z.record(z.string(), z.string()).default({}).catch({}),
-});
+/** What most runs have nothing of is looked at only where it is there: each of them is rendered while somebody waits. */
+const deniedSchema = z.array(z.looseObject({ host: z.string(), port: z.number() })).catch([]);
+const keptSchema = z.record(z.string(), z.string()).catch({});
 
+/** Read leniently: a renderer must not throw, and an output that lacks a field is still worth showing. */
 function runText(output: JsonObject): string[] {
-  const run = runSchema.parse(output);
+  const exitCode = typeof output.exit_code === 'number' ? output.exit_code : null;
+  const stdout = stringIn(output.stdout) ?? '';
+  const stderr = stringIn(output.stderr) ?? '';
+  const result = stringIn(output.result);
   const notes: string[] = [];
-  if (run.result !== undefined) notes.push(`Result: ${run.result}`);
-  if (run.timed_out) notes.push('Timed out: the program was stopped');
-  if (run.signal) notes.push(`Ended by signal: ${run.signal}`);
-  if (run.limit_hit !== undefined) notes.push(`Limit hit: ${run.limit_hit}`);
-  for (const { host, port } of run.network_denied) notes.push(`Network denied: ${host}:${port}`);
-  if (run.truncated) notes.push(`Output truncated${wholeOutput(run.output_artifacts)}`);
-  return [[`Exit Code: ${run.exit_code}\nStdout:\n${run.stdout}\nStderr:\n${run.stderr}`, ...notes].join('\n')];
+  if (result !== undefined) notes.push(`Result: ${result}`);
+  if (output.timed_out === true) notes.push('Timed out: the program was stopped');
+  if (stringIn(output.signal)) notes.push(`Ended by signal: ${output.signal}`);
+  if (stringIn(output.limit_hit) !== undefined) notes.push(`Limit hit: ${output.limit_hit}`);
+  const denied = output.network_denied === undefined ? [] : deniedSchema.parse(output.network_denied);
+  for (const { host, port } of denied) notes.push(`Network denied: ${host}:${port}`);
+  if (output.truncated === true) notes.push(`Output truncated${wholeOutput(keptSchema.parse(output.output_artifacts))}`);
+  return [[`Exit Code: ${exitCode}\nStdout:\n${stdout}\nStderr:\n${stderr}`, ...notes].join('\n')];
 }
+
+const stringIn = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 function wholeOutput(artifacts: Record<string, string>): string {
   const named = Object.entries(artifacts).map(([stream, id]) => `${stream} is artifact ${id}`);

@@ -120,20 +120,21 @@ export class JobDesk {
     signal.throwIfAborted();
     if (job.kind === 'python' && job.context !== undefined) this.contexts.use(job.context, live.generation);
     command.startedAt = Date.now();
+    const running = runJob(job, {
+      live,
+      command,
+      limits: opening.spec.limits,
+      env,
+      secrets: this.secrets,
+      blobs: means.blobs,
+      config: means.config.sandbox,
+      signal,
+      begun,
+      follow: whatIsNew => means.tails.follow(command.id, whatIsNew),
+    });
     const guard = new Guard(job, { command, live, wallSeconds: opening.spec.limits.wall_seconds });
     try {
-      return await runJob(job, {
-        live,
-        command,
-        limits: opening.spec.limits,
-        env,
-        secrets: this.secrets,
-        blobs: means.blobs,
-        config: means.config.sandbox,
-        signal,
-        begun,
-        follow: whatIsNew => means.tails.follow(command.id, whatIsNew),
-      });
+      return await running;
     } catch (error) {
       if (error instanceof BoxdGone) throw sandboxDied(await live.gone);
       throw error;

@@ -3,6 +3,7 @@ import { Spool } from './spool.ts';
 /** The most that is shown of one stream, head and tail together. */
 export const SHOWN_BYTES = 65_536;
 const HALF = SHOWN_BYTES / 2;
+const NO_BYTES = Buffer.alloc(0);
 
 export interface ShownOutput {
   /** Head and tail around `[… N bytes omitted …]`; bytes that are no UTF-8 are U+FFFD. */
@@ -20,7 +21,7 @@ export class OutputCollector {
   #bytes = 0;
   /** All there is while it is short; afterwards undefined. */
   #chunks: Uint8Array[] | undefined = [];
-  #head: Buffer = Buffer.alloc(0);
+  #head: Buffer = NO_BYTES;
   #tail: Tail | undefined;
   #spool: Spool | undefined;
   readonly #openSpool: () => Spool;
@@ -47,11 +48,11 @@ export class OutputCollector {
 
   show(): ShownOutput {
     if (this.#chunks !== undefined) {
-      const text = Buffer.concat(this.#chunks).toString('utf8');
+      const text = this.#bytes === 0 ? '' : Buffer.concat(this.#chunks).toString('utf8');
       return { text, bytes: this.#bytes, isCut: false };
     }
     const head = this.#head.subarray(0, lastBorder(this.#head));
-    const tail = this.#tail?.bytes() ?? Buffer.alloc(0);
+    const tail = this.#tail?.bytes() ?? NO_BYTES;
     const cut = tail.subarray(firstBorder(tail));
     const omitted = this.#bytes - head.length - cut.length;
     const text = `${head.toString('utf8')}[… ${omitted} bytes omitted …]${cut.toString('utf8')}`;
@@ -64,7 +65,7 @@ export class OutputCollector {
    */
   since(offset: number, maxBytes: number): { text: string; next: number } {
     if (this.#bytes === offset) return { text: '', next: offset };
-    const held = this.#chunks === undefined ? (this.#tail?.bytes() ?? Buffer.alloc(0)) : Buffer.concat(this.#chunks);
+    const held = this.#chunks === undefined ? (this.#tail?.bytes() ?? NO_BYTES) : Buffer.concat(this.#chunks);
     const wanted = Math.min(this.#bytes - offset, held.length, maxBytes);
     const bytes = held.subarray(held.length - wanted);
     const end = lastBorder(bytes);

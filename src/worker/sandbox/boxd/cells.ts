@@ -117,12 +117,9 @@ export class Cells {
       if (attached === undefined) attach({ isBroken: true });
       else attached.tell({ isBroken: true });
     };
-    const timer = setTimeout(() => attach(), Math.min(timeoutMs, ATTACH_AFTER_MS));
-    if (!road.lane.send({ code, env }, { stdin, listener: { answered, broken } })) {
-      clearTimeout(timer);
-      return undefined;
-    }
+    if (!road.lane.send({ code, env }, { stdin, listener: { answered, broken } })) return undefined;
     road.underWay = { attach };
+    const timer = setTimeout(() => attach(), Math.min(timeoutMs, ATTACH_AFTER_MS));
     return promise;
   }
 }

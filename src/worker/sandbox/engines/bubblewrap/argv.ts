@@ -13,8 +13,8 @@ export interface BoxMounts {
   readonly shmBytes: number;
 }
 
-/** Descriptors of the launcher: bubblewrap's own, boxd's channel, and its lanes. */
-export const descriptors = { filter: 3, status: 4, block: 5, channel: 6, options: 7, lanes: [8, 9] } as const;
+/** Descriptors of the launcher: bubblewrap's own, boxd's channel, and its lanes: few boxes have more stateful contexts than these. */
+export const descriptors = { filter: 3, status: 4, block: 5, channel: 6, options: 7, lanes: [8, 9, 10, 11] } as const;
 
 export const boxdCommand: readonly string[] = [
   ...['/usr/bin/python3', '-I', '-u', '/boxd'],

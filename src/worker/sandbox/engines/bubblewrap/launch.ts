@@ -58,6 +58,9 @@ unset PWD OLDPWD
 exec /usr/bin/setpriv "--reuid=$uid" "--regid=$gid" --clear-groups "$@"
 `;
 
+const { status, block, channel, options, lanes } = descriptors;
+const PIPES = [status, block, channel, options, ...lanes].map(() => 'pipe' as const);
+
 /** Starts the box. Rejects with what the launcher said when it ends before the box exists. */
 export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Launched> {
   const filter = openSync(plan.runtime.filter, 'r');
@@ -68,7 +71,7 @@ export async function launch(plan: LaunchPlan, signal: AbortSignal): Promise<Lau
     child = spawn(program, args, {
       env: {},
       cwd: '/',
-      stdio: ['ignore', 'ignore', 'pipe', filter, 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', filter, ...PIPES],
     });
   } finally {
     closeSync(filter);
