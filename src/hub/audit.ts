@@ -14,8 +14,8 @@ const MAX_BATCH = 500;
 /** Records that are kept while they cannot be written: by then only reads and refusals are recorded. */
 const MAX_KEPT = 10_000;
 const RETRY_AFTER_MS = 1_000;
-/** A record that nobody waits for may be so old before it is written: a commit costs as much as the rest of a small call. */
-const NOTED_MS = 10;
+/** A record that nobody waits for may be so old before it is written: a commit costs more than the rest of a small call. */
+const NOTED_MS = 25;
 
 interface Waiting {
   readonly record: AuditRecord;
@@ -56,8 +56,7 @@ export class AuditTrail implements Audit {
 
   note(entry: NewRecord): void {
     this.#add(entry, undefined);
-    if (this.#retry !== undefined || this.#flushing !== undefined) return;
-    this.#soon ??= setTimeout(() => this.#flushNow(), NOTED_MS).unref();
+    this.#flushSoon();
   }
 
   async list(query: AuditQuery): Promise<Page<AuditEntry>> {
@@ -83,14 +82,25 @@ export class AuditTrail implements Audit {
     if (this.#retry !== undefined && this.#queue.length > MAX_KEPT) this.#queue.shift();
   }
 
+  get #isAwaited(): boolean {
+    return this.#queue.some(({ durable }) => durable !== undefined);
+  }
+
+  #flushSoon(): void {
+    if (this.#retry !== undefined || this.#flushing !== undefined || this.#queue.length === 0) return;
+    this.#soon ??= setTimeout(() => this.#flushNow(), NOTED_MS).unref();
+  }
+
   #flushNow(): void {
     if (this.#retry === undefined && this.#queue.length > 0) this.#flushing ??= this.#flush();
   }
 
   /** Who asks for records finds those of all calls that were answered. */
   async #written(): Promise<void> {
+    // One that is under way may leave what was noted since it began.
+    await this.#flushing;
     this.#flushNow();
-    while (this.#flushing !== undefined) await this.#flushing;
+    await this.#flushing;
   }
 
   async #flush(): Promise<void> {
@@ -98,8 +108,11 @@ export class AuditTrail implements Audit {
     await new Promise(resolve => setImmediate(resolve));
     clearTimeout(this.#soon);
     this.#soon = undefined;
-    while (this.#queue.length > 0 && this.#retry === undefined) {
+    // What is only noted meanwhile waits for its own moment: else a busy hub would be writing all the time, few at once.
+    let due = this.#queue.length;
+    while (this.#retry === undefined && (due > 0 || this.#isAwaited)) {
       const batch = this.#queue.splice(0, MAX_BATCH);
+      due -= batch.length;
       try {
         await this.#store.append(batch.map(({ record }) => record));
         for (const { durable } of batch) durable?.resolve();
@@ -111,6 +124,7 @@ export class AuditTrail implements Audit {
       }
     }
     this.#flushing = undefined;
+    this.#flushSoon();
   }
 
   #tryAgain(): void {

@@ -59,8 +59,9 @@ export class FinishedRuns {
 
   async #write(): Promise<void> {
     const { store, log } = this.#foundation;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, MAX_BATCH);
+    // What is added meanwhile waits for its own moment: else a busy hub would be writing all the time, few at once.
+    for (let due = this.#waiting.length; due > 0; due -= MAX_BATCH) {
+      const batch = this.#waiting.splice(0, Math.min(due, MAX_BATCH));
       try {
         await store.tasks.insertFinished(batch);
         await this.#announce(batch);

@@ -62,7 +62,8 @@ function runText(output: JsonObject): string[] {
   if (stringIn(output.limit_hit) !== undefined) notes.push(`Limit hit: ${output.limit_hit}`);
   const denied = output.network_denied === undefined ? [] : deniedSchema.parse(output.network_denied);
   for (const { host, port } of denied) notes.push(`Network denied: ${host}:${port}`);
-  if (output.truncated === true) notes.push(`Output truncated${wholeOutput(keptSchema.parse(output.output_artifacts))}`);
+  if (output.truncated === true)
+    notes.push(`Output truncated${wholeOutput(keptSchema.parse(output.output_artifacts))}`);
   return [[`Exit Code: ${exitCode}\nStdout:\n${stdout}\nStderr:\n${stderr}`, ...notes].join('\n')];
 }
 
