@@ -5,6 +5,8 @@ import { Backoff } from '../backoff.ts';
 /** Events of one message to a hub; what an agent says in a moment goes together. */
 const MOST_EVENTS = 200;
 const MOST_CHARACTERS = 150_000;
+/** What an agent streams is told so often at most: each telling is written down, and wakes whoever follows. */
+const REST_MS = 10;
 /** What waits while no hub answers; beyond it the agent is paused by not being read. */
 const MOST_WAITING = 64 * 1024 * 1024;
 
@@ -25,7 +27,7 @@ export type Told = Pick<Happening, 'event'> & Partial<Happening>;
 
 /**
  * Tells hubs what happens in a session: in order, in batches, each again until one has answered. A batch that a hub has written
- * already does no harm.
+ * already does no harm. Words that follow others soon are gathered for a moment; what somebody waits for is told at once.
  */
 export class ToldQueue {
   readonly #options: ToldOptions;
@@ -36,6 +38,8 @@ export class ToldQueue {
   #room: PromiseWithResolvers<void> | undefined;
   #held: PromiseWithResolvers<void> | undefined;
   #release: NodeJS.Timeout | undefined;
+  #resting: PromiseWithResolvers<void> | undefined;
+  #restEnd: NodeJS.Timeout | undefined;
   #listening: { readonly upTo: number; heard(): void }[] = [];
   readonly #closed = new AbortController();
 
@@ -49,6 +53,7 @@ export class ToldQueue {
     const size = JSON.stringify(told).length;
     this.#waiting.push({ told, size });
     this.#size += size;
+    if (this.#isPressing) this.#endRest();
     this.#sending ??= this.#send();
   }
 
@@ -77,18 +82,25 @@ export class ToldQueue {
   async heard(): Promise<void> {
     if (this.#waiting.length === 0 || this.#closed.signal.aborted) return;
     const upTo = this.#next + this.#waiting.length;
-    await new Promise<void>(heard => this.#listening.push({ upTo, heard }));
+    const { promise, resolve: heard } = Promise.withResolvers<void>();
+    this.#listening.push({ upTo, heard });
+    this.#endRest();
+    await promise;
   }
 
   /** Settles when all is told, or nobody wants to hear it any more. */
   async flush(): Promise<void> {
     this.release();
-    while (this.#sending !== undefined) await this.#sending;
+    while (this.#sending !== undefined) {
+      await this.heard();
+      await this.#sending;
+    }
   }
 
   close(): void {
     this.#closed.abort(new Error('the session is closed'));
     this.release();
+    this.#endRest();
     this.#waiting = [];
     this.#size = 0;
     this.#room?.resolve();
@@ -101,6 +113,7 @@ export class ToldQueue {
     // What is said in the same turn of the event loop goes together.
     await new Promise(resolve => setImmediate(resolve));
     while (this.#waiting.length > 0 && !signal.aborted) {
+      await this.#resting?.promise;
       await this.#held?.promise;
       if (signal.aborted) break;
       const batch = this.#batch();
@@ -112,12 +125,33 @@ export class ToldQueue {
           break;
         }
         this.#drop(expected - this.#next);
+        this.#rest();
       } catch (error) {
         this.#options.log.debug({ err: error }, 'no hub has heard yet what happens in a session');
         await backoff.wait(signal).catch(() => {});
       }
     }
     this.#sending = undefined;
+  }
+
+  #rest(): void {
+    if (this.#isPressing || this.#closed.signal.aborted) return;
+    this.#resting = Promise.withResolvers<void>();
+    this.#restEnd = setTimeout(() => this.#endRest(), REST_MS).unref();
+  }
+
+  #endRest(): void {
+    clearTimeout(this.#restEnd);
+    this.#resting?.resolve();
+    this.#resting = undefined;
+  }
+
+  /** Somebody waits for what is to be told, or it is a whole batch already. */
+  get #isPressing(): boolean {
+    if (this.#waiting.length >= MOST_EVENTS || this.#size >= MOST_CHARACTERS || this.#listening.length > 0) return true;
+    return this.#waiting.some(
+      ({ told: { asked, settled, ended } }) => asked.length > 0 || settled.length > 0 || ended.length > 0,
+    );
   }
 
   #batch(): SessionTold {
