@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, mock, test } from 'node:test';
+import { afterEach, beforeEach, describe, mock, test } from 'node:test';
 import { silentLog } from '../../log/log.ts';
 import type { SessionTold } from '../../protocol/session-messages.ts';
 import { type Told, ToldQueue } from './told.ts';
@@ -34,66 +34,58 @@ describe('what is told of a session', () => {
     assert.deepEqual(batches, [['a', 'b']]);
   });
 
-  test('is gathered for a moment after others were told', async () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-    try {
+  describe('soon after others', () => {
+    beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+    afterEach(() => mock.timers.reset());
+
+    /** `a` was told, and `b` came too soon after it. */
+    const afterOthers = async () => {
       const { told, batches } = queue();
       told.add(named('a'));
       await turns();
       told.add(named('b'));
       await turns();
+      assert.deepEqual(batches, [['a']]);
+      return { told, batches };
+    };
+
+    test('is gathered for a moment', async () => {
+      const { told, batches } = await afterOthers();
       told.add(named('c'));
       await turns();
       assert.deepEqual(batches, [['a']]);
       mock.timers.tick(10);
       await turns();
       assert.deepEqual(batches, [['a'], ['b', 'c']]);
-    } finally {
-      mock.timers.reset();
-    }
-  });
+    });
 
-  for (const [what, pressing] of [
-    ['an end', { ended: [{ turnId: 't', outcome: 'completed', result: {} }] }],
-    ['a question', { asked: [{ requestId: 'p', toolName: 'Bash', description: '', input: {}, remember: [] }] }],
-    ['an answer', { settled: [{ requestId: 'p', state: 'expired' }] }],
-  ] satisfies [string, Partial<Told>][])
-    test(`is told at once with ${what}, however soon after others`, async () => {
-      mock.timers.enable({ apis: ['setTimeout'] });
-      try {
-        const { told, batches } = queue();
-        told.add(named('a'));
-        await turns();
-        told.add(named('b'));
-        await turns();
+    for (const [what, pressing] of [
+      ['an end', { ended: [{ turnId: 't', outcome: 'completed', result: {} }] }],
+      ['a question', { asked: [{ requestId: 'p', toolName: 'Bash', description: '', input: {}, remember: [] }] }],
+      ['an answer', { settled: [{ requestId: 'p', state: 'expired' }] }],
+    ] satisfies [string, Partial<Told>][])
+      test(`is told at once with ${what}`, async () => {
+        const { told, batches } = await afterOthers();
         told.add({ ...named('c'), ...pressing });
         await turns();
         assert.deepEqual(batches, [['a'], ['b', 'c']]);
-      } finally {
-        mock.timers.reset();
-      }
-    });
+      });
 
-  test('is told at once when there is a whole batch of it, or somebody waits until it is heard', async () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-    try {
-      const { told, batches } = queue();
-      told.add(named('a'));
-      await turns();
-      for (let at = 0; at < 200; at++) told.add(named('b'));
+    test('is told at once when there is a whole batch of it', async () => {
+      const { told, batches } = await afterOthers();
+      for (let at = 1; at < 200; at++) told.add(named('b'));
       await turns();
       assert.deepEqual(
         batches.map(batch => batch.length),
         [1, 200],
       );
-      told.add(named('c'));
-      await turns();
-      assert.equal(batches.length, 2);
+    });
+
+    test('is told at once when somebody waits until it is heard', async () => {
+      const { told, batches } = await afterOthers();
       await told.heard();
-      assert.equal(batches.length, 3);
-    } finally {
-      mock.timers.reset();
-    }
+      assert.deepEqual(batches, [['a'], ['b']]);
+    });
   });
 
   test('waits while it is held for what comes soon after it, and is told with that, once and in order', async () => {
