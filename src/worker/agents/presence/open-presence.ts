@@ -48,7 +48,7 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
   const closed = new AbortController();
   const teller = new PresenceTeller({ log, tell: parts.tellOpen });
   const find = () => findProgramNow(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
-  const starting = new StartingTerminals({ program: find, config, own: [process.pid] });
+  const starting = new StartingTerminals({ program: find, config, own: () => [process.pid, ...processes.pids()] });
   const presence = new Presence({
     log,
     async list(signal) {

@@ -32,7 +32,7 @@ describe('terminals that are just being opened', () => {
     return terminal;
   };
   const look = (own: number[] = []) =>
-    new StartingTerminals({ program: () => program, config, own }).look({ isThorough: true });
+    new StartingTerminals({ program: () => program, config, own: () => own }).look({ isThorough: true });
   const pids = async (own?: number[]) => (await look(own)).map(({ pid }) => pid);
 
   it('are found with the session that they name, until they say what they have open', async () => {
@@ -52,7 +52,7 @@ describe('terminals that are just being opened', () => {
   it('are looked for among what is new, and thoroughly among all, since a shell may have become one', async () => {
     let now = 0;
     const clock = () => now;
-    const terminals = new StartingTerminals({ program: () => program, config, own: [], clock });
+    const terminals = new StartingTerminals({ program: () => program, config, own: () => [], clock });
     const among = async (isThorough: boolean) => (await terminals.look({ isThorough })).map(({ pid }) => pid);
     const old = await open(['--resume', SESSION]);
     await eventually(async () => (await among(false)).includes(old.pid));

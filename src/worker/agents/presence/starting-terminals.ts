@@ -1,10 +1,12 @@
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { ownAmong } from './own-processes.ts';
 
 /** By then a program has said what it has open, or is none that opens anything. */
 const STARTING_MS = 5_000;
+/** Numbers of processes come again after some ten thousands, so a list is not taken for a current one for ever. */
+const LISTED_MS = 60_000;
 /** Of the kernel's clock, in which it tells when a process was started: the same on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 /** What makes it answer and end. */
@@ -26,8 +28,8 @@ interface Where {
   program(): string | undefined;
   /** Its folder, where it says what is open. */
   readonly config: string;
-  /** Processes whose descendants are no terminals. */
-  readonly own: readonly number[];
+  /** Processes, as of now, whose descendants are no terminals. */
+  own(): readonly number[];
   /** Milliseconds that only go on. */
   clock?(): number;
 }
@@ -41,6 +43,10 @@ export class StartingTerminals {
   readonly #where: Where;
   /** When each process was there first. */
   #firstSeen = new Map<string, number>();
+  /** The numbers that the kernel tells are those of the processes that can be listed. */
+  readonly #isNumbered = orElse('', () => readlinkSync('/proc/self')) === String(process.pid);
+  /** The process that had been started last when they were listed. */
+  #listed: { readonly newest: string | undefined; readonly at: number } | undefined;
 
   constructor(where: Where) {
     this.#where = where;
@@ -51,25 +57,39 @@ export class StartingTerminals {
    * this, and what the kernel has in its memory is read sooner than a thread for reading it gets its turn.
    */
   async look({ isThorough }: { isThorough: boolean }): Promise<StartingTerminal[]> {
-    const pids = orElse([], () => readdirSync('/proc')).filter(name => /^\d+$/.test(name));
     const now = this.#where.clock?.() ?? performance.now();
-    const known = this.#firstSeen;
-    this.#firstSeen = new Map(pids.map(pid => [pid, known.get(pid) ?? now]));
-    const looked = isThorough ? pids : pids.filter(pid => now - (this.#firstSeen.get(pid) ?? now) < STARTING_MS);
+    this.#see(now);
+    const looked: string[] = [];
+    for (const [pid, since] of this.#firstSeen) if (isThorough || now - since < STARTING_MS) looked.push(pid);
     return looked.length === 0 ? [] : await this.#among(looked);
   }
 
+  /** Lists processes, unless none was started since they were listed. */
+  #see(now: number): void {
+    const newest = this.#isNumbered ? newestProcess() : undefined;
+    const { newest: before, at = 0 } = this.#listed ?? {};
+    if (newest !== undefined && newest === before && now - at < LISTED_MS) return;
+    // From before the list: what is started meanwhile may be missing in it.
+    this.#listed = { newest, at: now };
+    const pids = orElse([], () => readdirSync('/proc')).filter(name => /^\d+$/.test(name));
+    const known = this.#firstSeen;
+    this.#firstSeen = new Map(pids.map(pid => [pid, known.get(pid) ?? now]));
+  }
+
   async #among(pids: readonly string[]): Promise<StartingTerminal[]> {
-    const { config, own } = this.#where;
+    const { config } = this.#where;
     const program = this.#where.program();
     if (program === undefined) return [];
     const path = orElse(program, () => realpathSync(program));
-    const running = pids.filter(pid => orElse('', () => readlinkSync(`/proc/${pid}/exe`)) === path);
+    const own = this.#where.own();
+    const others = pids.filter(pid => !own.includes(Number(pid)));
+    const running = others.filter(pid => orElse('', () => readlinkSync(`/proc/${pid}/exe`)) === path);
     if (running.length === 0) return [];
-    const files = await readdir(join(config, 'sessions')).catch((): string[] => []);
+    const files = orElse([], () => readdirSync(join(config, 'sessions')));
     const said = new Set(files.map(name => name.split('.')[0] ?? ''));
-    const found = await Promise.all(running.filter(pid => !said.has(pid)).map(pid => startingAs(pid, config)));
+    const found = running.filter(pid => !said.has(pid)).map(pid => startingAs(pid, config));
     const starting = found.filter(one => one !== undefined);
+    if (starting.length === 0) return [];
     // What an agent starts in turn, such as its own search, opens nothing.
     const owners = [...own, ...[...said].map(Number)];
     const owned = await ownAmong(
@@ -80,17 +100,19 @@ export class StartingTerminals {
   }
 }
 
-async function startingAs(pid: string, config: string): Promise<StartingTerminal | undefined> {
-  const read = async (name: string) => await readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
-  const [stat = '', command = '', environment = ''] = await Promise.all(['stat', 'cmdline', 'environ'].map(read));
+function startingAs(pid: string, config: string): StartingTerminal | undefined {
+  const read = (name: string) => orElse('', () => readFileSync(`/proc/${pid}/${name}`, 'utf8'));
+  const stat = read('stat');
   // The program's own name stands in brackets and may hold anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [hasTerminal, startedAt] = [Number(fields[4]) !== 0, Number(fields[19]) / TICKS_PER_SECOND];
+  if (!hasTerminal) return undefined;
+  const [command, environment] = [read('cmdline'), read('environ')];
   const variables = variablesOf(environment);
   const itsConfig = variables.get('CLAUDE_CONFIG_DIR') ?? join(variables.get('HOME') ?? '/', '.claude');
   const words = command.split('\0').flatMap(word => word.split(/^(--resume)=/).filter(part => part !== ''));
-  if (!hasTerminal || itsConfig !== config || words.some(word => PRINTS.has(word))) return undefined;
-  const ageMs = Math.max(0, (await uptimeSeconds()) - startedAt) * 1000;
+  if (itsConfig !== config || words.some(word => PRINTS.has(word))) return undefined;
+  const ageMs = Math.max(0, uptime() - startedAt) * 1000;
   const opens = sessionIn(words);
   // One that names its session may take long before it says so, as when it asks its user something first.
   if (Number.isNaN(ageMs) || (opens === undefined && ageMs > STARTING_MS)) return undefined;
@@ -111,6 +133,15 @@ const variablesOf = (environment: string): Map<string, string> =>
     }),
   );
 
+/** The process or thread that was started last, by its number; numbers are given in turn. Undefined where that is not told. */
+function newestProcess(): string | undefined {
+  const number = orElse('', () => readFileSync('/proc/loadavg', 'latin1'))
+    .trimEnd()
+    .split(' ')
+    .at(-1);
+  return number === undefined || !/^[1-9]\d*$/.test(number) ? undefined : number;
+}
+
 /** Processes end while they are looked at. */
 function orElse<Value>(otherwise: Value, read: () => Value): Value {
   try {
@@ -118,8 +149,4 @@ function orElse<Value>(otherwise: Value, read: () => Value): Value {
   } catch {
     return otherwise;
   }
-}
-
-async function uptimeSeconds(): Promise<number> {
-  return Number.parseFloat(await readFile('/proc/uptime', 'utf8'));
 }
