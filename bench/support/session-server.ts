@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { plainHttp } from './plain-http.ts';
 import { prepareAgents } from '../../test/support/real-agents.ts';
 import { scratchDirectory, startServer } from '../../test/support/server.ts';
 
@@ -47,7 +48,9 @@ export async function openSessionServer() {
     for (const listener of listeners) listener(event);
   });
   open.defer(stream.end);
-  const ask = (tool: string, args: object) => post(new URL(`/api/operations/${tool}`, server.url), { agent, args });
+  const http = open.adopt(plainHttp(server.url), one => one.close());
+  const ask = async (tool: string, args: object): Promise<unknown> =>
+    JSON.parse(await http.post(`/api/operations/${tool}`, args));
   const held = open.move();
   return {
     project,
@@ -71,25 +74,6 @@ export async function openSessionServer() {
   };
 }
 export type SessionServer = Awaited<ReturnType<typeof openSessionServer>>;
-
-function post(url: URL, { agent, args }: { agent: Agent; args: object }): Promise<unknown> {
-  const body = JSON.stringify(args);
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { method: 'POST', agent, headers }, response => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        if ((response.statusCode ?? 500) < 300) resolve(JSON.parse(text));
-        else reject(new Error(`${url.pathname}: ${text.slice(0, 500)}`));
-      });
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
 
 /** Settles once the stream is open. */
 function listen(url: URL, agent: Agent, heard: (event: Heard) => void): Promise<{ end: () => void }> {
