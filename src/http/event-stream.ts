@@ -23,6 +23,8 @@ export function frameStream(
         // Headers go out with the first bytes, and a client waits for those.
         return controller.enqueue(encoder.encode(': connected\n\n'));
       }
+      // What was written goes out before anything is done for what comes after it.
+      await new Promise(resolve => setImmediate(resolve));
       try {
         const { done, value } = await iterator.next();
         if (!done) return controller.enqueue(encoder.encode(value));

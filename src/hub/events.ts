@@ -15,12 +15,15 @@ export interface NewEvent {
   readonly body: JsonObject;
 }
 
+/** `added`: what was appended, where that is at hand. */
+type Wake = (added: readonly EventRecord[]) => void;
+
 /** The log of streams: appended to by the hub, read with cursors, waiting where there is nothing yet. */
 export class EventLog implements Events {
   readonly #store: EventStore;
   readonly #lookMs: number;
   readonly #nudges: Nudges;
-  readonly #readers = new Map<string, Set<() => void>>();
+  readonly #readers = new Map<string, Set<Wake>>();
 
   constructor(foundation: Foundation, peers: Peers) {
     this.#store = foundation.store.events;
@@ -39,10 +42,18 @@ export class EventLog implements Events {
     this.wake(stream);
   }
 
-  /** Something was appended to the stream past this log. Readers here and at other hubs look at once. */
-  wake(stream: string): void {
-    this.#wake(stream);
+  /**
+   * Something was appended to the stream past this log. Readers here and at other hubs look at once; those here who have read all before
+   * get what was `added`, as it would be read.
+   */
+  wake(stream: string, added: readonly EventRecord[] = []): void {
+    this.#wake(stream, added);
     this.#nudges.tell(stream);
+  }
+
+  /** Somebody here waits for what comes. */
+  isFollowed(stream: string): boolean {
+    return this.#readers.has(stream);
   }
 
   async read(
@@ -58,7 +69,8 @@ export class EventLog implements Events {
         const events = await this.#store.read(stream, after, limit);
         const leftMs = deadline - performance.now();
         if (events.length > 0 || leftMs <= 0) return events;
-        await heard.wait(Math.min(leftMs, this.#lookMs), signal);
+        const added = await heard.wait(Math.min(leftMs, this.#lookMs), signal);
+        if (added[0]?.seq === after + 1) return added.slice(0, limit);
       } finally {
         heard.stop();
       }
@@ -83,27 +95,28 @@ export class EventLog implements Events {
     }
   }
 
-  #wake(stream: string): void {
-    for (const wake of this.#readers.get(stream) ?? []) wake();
+  #wake(stream: string, added: readonly EventRecord[] = []): void {
+    for (const wake of this.#readers.get(stream) ?? []) wake(added);
   }
 
   #waiting(): number {
     return [...this.#readers.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  #listen(stream: string): { wait(ms: number, signal?: AbortSignal): Promise<void>; stop(): void } {
-    const heard = Promise.withResolvers<void>();
+  #listen(stream: string): { wait(ms: number, signal?: AbortSignal): Promise<readonly EventRecord[]>; stop(): void } {
+    const heard = Promise.withResolvers<readonly EventRecord[]>();
     const readers = this.#readers.get(stream) ?? new Set();
     this.#readers.set(stream, readers.add(heard.resolve));
     return {
       async wait(ms, signal) {
-        if (signal?.aborted) return;
-        const wake = () => heard.resolve();
+        if (signal?.aborted) return [];
+        const wake = () => heard.resolve([]);
         const timer = setTimeout(wake, ms);
         signal?.addEventListener('abort', wake, { once: true });
-        await heard.promise;
+        const added = await heard.promise;
         clearTimeout(timer);
         signal?.removeEventListener('abort', wake);
+        return added;
       },
       stop: () => {
         readers.delete(heard.resolve);

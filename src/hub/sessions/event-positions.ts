@@ -1,4 +1,4 @@
-import { feedOf, streamOf } from '../../store/agents/sessions.ts';
+import { feedOf, streamOf } from '../../store/agents/session-logs.ts';
 import type { PollPosition } from '../../store/events/store.ts';
 import type { Store } from '../../store/store.ts';
 import { rangeOf } from './session-feed.ts';

@@ -1,7 +1,7 @@
 import type { SessionMessages } from '../../protocol/history.ts';
 import type { Message } from '../../protocol/sessions.ts';
 import type { AgentSessionRecord } from '../../store/agents/rows.ts';
-import { streamOf } from '../../store/agents/sessions.ts';
+import { streamOf } from '../../store/agents/session-logs.ts';
 import type { EventStore } from '../../store/events/store.ts';
 import { isLive } from './drive.ts';
 import { MessageFold } from './message-fold.ts';

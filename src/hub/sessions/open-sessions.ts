@@ -108,7 +108,7 @@ export function openSessions(
     terminals,
     presence: book,
     mirror,
-    feed: new SessionFeed(store, events),
+    feed: new SessionFeed(store, { events, log }),
     positions: new EventPositions(store),
     polls: store.pollPositions,
     states: store.callerStates,

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../auth/caller.ts';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
-import { streamOf } from '../../store/agents/sessions.ts';
 import type { Enqueued } from '../../store/agents/store.ts';
 import type { CallIds } from '../../ids/call-ids.ts';
 import type { Foundation } from '../foundation.ts';
@@ -96,9 +95,7 @@ export class PromptDesk {
     { session, prompt, whenBusy }: SendRequest,
     { caller, ids }: { caller: Caller; ids: CallIds | undefined },
   ): Promise<Accepted & Pick<Enqueued, 'turn' | 'hasBegun'>> {
-    const { store } = this.#foundation;
     if (whenBusy === 'error') await this.#refuseBusy(session.id);
-    const cursor = await store.events.lastSeq(streamOf(session.id));
     const way = await this.#parts.door.way(session, prompt);
     const turnId = ids?.taskId() ?? randomUUID();
     if (way.via === 'fork') {
@@ -109,12 +106,12 @@ export class PromptDesk {
       const told = { turn_id: turn.id, session_id: forkId, via: way.via, waits: false, position: 1, cursor: 0 };
       return { ...told, turn, hasBegun };
     }
-    const { turn, hasBegun, position, isBehind } =
+    const { turn, hasBegun, position, isBehind, lastSeq } =
       'prompt' in way ? await this.#hold(session, way, turnId) : await this.enqueue(session, prompt, turnId);
     const waits = way.via !== 'resume' || isBehind || position > 1;
     if (waits)
       await this.#parts.log.append(session.id, [{ type: 'prompt.queued', body: { turnId: turn.id, position } }]);
-    const told = { turn_id: turn.id, session_id: session.id, via: way.via, waits, position, cursor };
+    const told = { turn_id: turn.id, session_id: session.id, via: way.via, waits, position, cursor: lastSeq };
     return { ...told, turn, hasBegun };
   }
 

@@ -34,7 +34,7 @@ export class SessionRecorder {
     const { session } = outcome;
     if (session !== undefined) {
       this.#parts.heard(session);
-      this.#parts.log.added(session);
+      this.#parts.log.added(session, session.logged);
       if (told.ended.length > 0) this.#parts.turnEnded(session);
       const { status } = told.patch;
       if (status === 'parked' || status === 'closed' || status === 'failed') this.#parts.released(session);

@@ -1,5 +1,5 @@
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
-import { streamOf } from '../../store/agents/sessions.ts';
+import { streamOf } from '../../store/agents/session-logs.ts';
 import type { EventStore } from '../../store/events/store.ts';
 import { MessageFold } from './message-fold.ts';
 

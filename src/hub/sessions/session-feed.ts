@@ -1,8 +1,9 @@
 import type { EventRecord } from '../../store/rows.ts';
-import { feedOf, streamOf } from '../../store/agents/sessions.ts';
+import { feedOf, streamOf } from '../../store/agents/session-logs.ts';
 import type { EventRange, PollPosition } from '../../store/events/store.ts';
 import type { Store } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
+import type { SessionLog } from './session-log.ts';
 
 /** Ranges that are read at a time. */
 const RANGES = 200;
@@ -32,10 +33,12 @@ interface ReadOptions {
 export class SessionFeed {
   readonly #store: Store;
   readonly #events: EventLog;
+  readonly #log: Pick<SessionLog, 'behind'>;
 
-  constructor(store: Store, events: EventLog) {
+  constructor(store: Store, { events, log }: { events: EventLog; log: Pick<SessionLog, 'behind'> }) {
     this.#store = store;
     this.#events = events;
+    this.#log = log;
   }
 
   /** Name of the stream of ranges, whose positions are those of the feed. */
@@ -46,7 +49,7 @@ export class SessionFeed {
   async read(caller: string, { after, limit, waitMs, signal }: ReadOptions): Promise<FeedPage> {
     const named = await this.#events.read(feedOf(caller), { after: after.seq, limit: RANGES, waitMs, signal });
     const wanted = wantedOf(named, { after, limit });
-    const read = await this.#store.events.readRanges(wanted);
+    const read = this.#justAdded(named, wanted) ?? (await this.#store.events.readRanges(wanted));
     const events: FedEvent[] = [];
     let position = after;
     let hasGap = named[0] !== undefined && named[0].seq > after.seq + 1;
@@ -58,6 +61,12 @@ export class SessionFeed {
     }
     const hasMore = named.length === RANGES || wanted.length < named.length || position.offset > 0;
     return { events, position, hasMore, hasGap };
+  }
+
+  /** Whoever follows closely needs not read what was written a moment ago. */
+  #justAdded([range, ...more]: readonly EventRecord[], [wanted]: readonly Wanted[]): EventRecord[] | undefined {
+    if (range === undefined || wanted === undefined || more.length > 0) return undefined;
+    return this.#log.behind(range)?.filter(({ seq }) => seq >= wanted.first && seq <= wanted.last);
   }
 }
 

@@ -1,5 +1,6 @@
-import { feedOf, streamOf } from '../../store/agents/sessions.ts';
-import type { NewSessionEvent, SessionAddedTo, SessionPatch } from '../../store/agents/store.ts';
+import { feedOf, streamOf } from '../../store/agents/session-logs.ts';
+import type { LoggedEvents, NewSessionEvent, SessionAddedTo, SessionPatch } from '../../store/agents/store.ts';
+import type { EventRecord, JsonObject } from '../../store/rows.ts';
 import type { Store } from '../../store/store.ts';
 import type { EventLog } from '../events.ts';
 
@@ -7,6 +8,7 @@ import type { EventLog } from '../events.ts';
 export class SessionLog {
   readonly #store: Store;
   readonly #events: EventLog;
+  readonly #behind = new WeakMap<EventRecord, readonly EventRecord[]>();
   #childHeard: () => void = () => {};
 
   constructor(store: Store, events: EventLog) {
@@ -21,9 +23,9 @@ export class SessionLog {
 
   /** False when the session is gone. */
   async append(id: string, events: readonly NewSessionEvent[], patch?: SessionPatch): Promise<boolean> {
-    const isThere = await this.#store.sessions.append(id, events, patch);
-    if (isThere) await this.wake(id);
-    return isThere;
+    const session = await this.#store.sessions.append(id, events, patch);
+    if (session !== undefined) this.added(session, session.logged);
+    return session !== undefined;
   }
 
   /** Something was added to the log of the session. */
@@ -32,10 +34,26 @@ export class SessionLog {
     if (session !== undefined) this.added(session);
   }
 
-  /** The same, where the session is at hand. */
-  added({ id, caller, parentId }: SessionAddedTo): void {
-    this.#events.wake(streamOf(id));
-    this.#events.wake(feedOf(caller));
+  /** The same, where the session is at hand; `logged`: what was added, where that is. */
+  added({ id, caller, parentId }: SessionAddedTo, logged?: LoggedEvents): void {
+    const [stream, feed] = [streamOf(id), feedOf(caller)];
+    const isFollowed = logged !== undefined && (this.#events.isFollowed(stream) || this.#events.isFollowed(feed));
+    const events = isFollowed ? logged.events.map(asRead) : [];
+    const ranges = isFollowed ? logged.ranges : [];
+    for (const range of ranges) this.#behind.set(range, events);
+    this.#events.wake(stream, events);
+    this.#events.wake(feed, ranges);
     if (parentId !== null) this.#childHeard();
   }
+
+  /** The events that a range names, where they were just added here. */
+  behind(range: EventRecord): readonly EventRecord[] | undefined {
+    return this.#behind.get(range);
+  }
+}
+
+/** Without what the records do not keep. */
+function asRead(event: EventRecord): EventRecord {
+  const body: JsonObject = JSON.parse(JSON.stringify(event.body));
+  return { ...event, body };
 }

@@ -1,6 +1,6 @@
 import type { Message } from '../../protocol/sessions.ts';
 import type { EventRecord, JsonObject } from '../../store/rows.ts';
-import { streamOf } from '../../store/agents/sessions.ts';
+import { streamOf } from '../../store/agents/session-logs.ts';
 import type { EventLog } from '../events.ts';
 import { MessageFold } from './message-fold.ts';
 

@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import type { Database, Tx } from '../database.ts';
-import { createLogWriter, insertSession, requireLiveLimit } from './sessions.ts';
+import { createLogWriter } from './session-logs.ts';
+import { insertSession, requireLiveLimit } from './sessions.ts';
 import { createSessionReader, sessionColumns } from './session-rows.ts';
 import type { FamilyStore, Prompting } from './store.ts';
-import { createTurnReader, enqueueTurn, turnColumns } from './turns.ts';
+import { createEnqueuer, createTurnReader, turnColumns } from './turns.ts';
 
 /** What a parent has heard of the end of a turn, as `turn.notice` has it. */
 const UNTOLD = 0;
@@ -14,6 +15,7 @@ export function createFamilyStore(db: Database): FamilyStore {
   const turns = createTurnReader(db);
   const sessions = createSessionReader(db);
   const write = createLogWriter(db);
+  const enqueue = createEnqueuer(db);
 
   /** On PostgreSQL locked, so that of two hubs the second finds what the first has done. */
   const noticeOf = async (tx: Tx, turnId: string): Promise<number> => {
@@ -58,7 +60,7 @@ export function createFamilyStore(db: Database): FamilyStore {
       db.write(async (tx): Promise<Prompting | undefined> => {
         const notice = await noticeOf(tx, turnId);
         if (notice === SETTLED) return undefined;
-        const prompting = prompt === undefined ? 'never' : await enqueued(db, tx, { parent, prompt });
+        const prompting = prompt === undefined ? 'never' : await enqueued(enqueue, tx, { parent, prompt });
         if (notice === UNTOLD) await write(tx, { ...parent, events: [event(prompting)] });
         await setNotice(tx, turnId, prompting === 'later' ? PROMPT_OWED : SETTLED);
         return prompting;
@@ -95,7 +97,7 @@ export function createFamilyStore(db: Database): FamilyStore {
 type Told = Parameters<FamilyStore['tellTurn']>[1];
 
 async function enqueued(
-  db: Database,
+  enqueue: ReturnType<typeof createEnqueuer>,
   tx: Tx,
   { parent, prompt }: { parent: Told['parent']; prompt: NonNullable<Told['prompt']> },
 ): Promise<Prompting> {
@@ -108,5 +110,5 @@ async function enqueued(
     expiresAt: null,
     state: 'queued',
   } as const;
-  return (await enqueueTurn(db, tx, { ...turn, most })) === 'full' ? 'later' : 'now';
+  return (await enqueue(tx, { ...turn, most })) === 'full' ? 'later' : 'now';
 }

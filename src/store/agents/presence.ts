@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Database, Tx } from '../database.ts';
+import { prepare, type ValueOf } from '../prepared.ts';
 import type { AgentSessionRecord, SessionState } from './rows.ts';
-import { createLogWriter } from './sessions.ts';
+import { createLogWriter } from './session-logs.ts';
 import { createSessionReader, sessionColumns } from './session-rows.ts';
 import type { NewSessionEvent } from './store.ts';
 
@@ -68,6 +69,15 @@ export function createPresenceStore(db: Database): PresenceStore {
   const write = createLogWriter(db);
   const select = () => db.kysely.selectFrom('session').select(sessionColumns);
 
+  const openOfLive = prepare(db, (value: ValueOf<{ worker: string }>) =>
+    db.kysely
+      .selectFrom('presence')
+      .innerJoin('worker', 'worker.id', 'presence.worker')
+      .select('presence.open')
+      .where('presence.worker', '=', value('worker'))
+      .where('worker.is_reaped', '=', 0)
+      .where('worker.lease_until', '>', db.now),
+  );
   const positionOf = async (tx: Pick<Tx, 'selectFrom'>, sessionId: string) => {
     const row = await tx.selectFrom('mirror').select('position').where('session_id', '=', sessionId).executeTakeFirst();
     return row && positionSchema.parse(JSON.parse(row.position));
@@ -98,14 +108,7 @@ export function createPresenceStore(db: Database): PresenceStore {
     },
 
     async ofLive(worker) {
-      const row = await db.kysely
-        .selectFrom('presence')
-        .innerJoin('worker', 'worker.id', 'presence.worker')
-        .select('presence.open')
-        .where('presence.worker', '=', worker)
-        .where('worker.is_reaped', '=', 0)
-        .where('worker.lease_until', '>', db.now)
-        .executeTakeFirst();
+      const row = await openOfLive.first(db.kysely, { worker });
       return row && openRecords.parse(JSON.parse(row.open));
     },
 

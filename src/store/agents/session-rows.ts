@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Database } from '../database.ts';
+import { definedOf } from '../placement/workspaces.ts';
 import { createRowsReader, jsonObject, type RowsReader } from '../rows-reader.ts';
 import { type AgentSessionRecord, permissionModes, sessionStates } from './rows.ts';
+import type { SessionPatch } from './store.ts';
 
 /** The columns of a session as its record names them. */
 export const sessionColumns = [
@@ -60,3 +62,25 @@ const schema = z.object({
 
 export const createSessionReader = (db: Database): RowsReader<AgentSessionRecord> =>
   createRowsReader<AgentSessionRecord>(db, { table: 'session', schema });
+
+/** The columns of what is new of a session. */
+export const columnsOf = ({
+  usage,
+  metadata,
+  agentSessionId,
+  permissionMode,
+  statusReason,
+  messageCount,
+  lastMessageAt,
+  ...plain
+}: SessionPatch) =>
+  definedOf({
+    ...plain,
+    agent_session_id: agentSessionId,
+    permission_mode: permissionMode,
+    status_reason: statusReason,
+    message_count: messageCount,
+    last_message_at: lastMessageAt,
+    usage: usage && JSON.stringify(usage),
+    metadata: metadata && JSON.stringify(metadata),
+  });

@@ -1,57 +1,15 @@
 import { sql } from 'kysely';
 import { decodeCursor, pageOf } from '../cursor.ts';
 import { chunksOf, type Database, type Tx } from '../database.ts';
-import { createAppender } from '../events/events.ts';
-import { definedOf } from '../placement/workspaces.ts';
-import { insertPermission } from './permissions.ts';
-import type { AgentSessionRecord } from './rows.ts';
+import { prepare, type ValueOf } from '../prepared.ts';
 import { overLimit } from '../quota.ts';
-import { createSessionReader, sessionColumns } from './session-rows.ts';
-import type {
-  AgentSessionStore,
-  LiveLimit,
-  NewAgentSession,
-  ReportOutcome,
-  SessionPatch,
-  SessionReport,
-} from './store.ts';
-import { endTurn } from './turns.ts';
-
-/** What a report is judged by, and what follows from it. */
-const reportColumns = [
-  'caller',
-  'worker',
-  'epoch',
-  'reported',
-  'workspace_id as workspaceId',
-  'parent_id as parentId',
-] as const;
+import type { AgentSessionRecord } from './rows.ts';
+import { createLogWriter } from './session-logs.ts';
+import { createReporter, createStateReader } from './session-reports.ts';
+import { columnsOf, createSessionReader, sessionColumns } from './session-rows.ts';
+import type { AgentSessionStore, LiveLimit, LoggedEvents, NewAgentSession } from './store.ts';
 
 const LIVE = ['starting', 'idle', 'running', 'waiting_permission'] as const;
-/** The log of a session is fenced by the session's own row, so all its appends have one epoch. */
-const LOG_EPOCH = 0;
-
-/**
- * All that happens in the sessions of one caller, in one order: each event of this stream names a range of a session's log. So a
- * reader of everything needs one cursor, however many sessions there are.
- */
-export const feedOf = (caller: string): string => `feed:${caller}`;
-
-export const streamOf = (sessionId: string): string => `session:${sessionId}`;
-
-/** Adds to the log of a session, and to the feed of its caller, within a transaction. */
-export function createLogWriter(db: Database) {
-  const append = createAppender(db);
-  return async (tx: Tx, { id, caller, events }: { id: string; caller: string; events: SessionReport['events'] }) => {
-    const stream = streamOf(id);
-    const outcome = await append(tx, { stream, epoch: LOG_EPOCH, first: 'next', events });
-    if (!('ack' in outcome)) throw new Error(`the log of session ${id} refused an event: ${JSON.stringify(outcome)}`);
-    const body = { session_id: id, first: outcome.ack - events.length + 1, last: outcome.ack };
-    const range = { type: 'range', body };
-    await append(tx, { stream: feedOf(caller), epoch: LOG_EPOCH, first: 'next', events: [range] });
-  };
-}
-
 /** One of this id that is there already stays as it is and is answered. */
 export async function insertSession(
   db: Database,
@@ -117,7 +75,9 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
   const reader = createSessionReader(db);
   const select = () => db.kysely.selectFrom('session').select(sessionColumns);
   const write = createLogWriter(db);
-  const get = async (id: string) => reader.maybe(await select().where('id', '=', id).executeTakeFirst());
+  const report = createReporter(db);
+  const stateOf = createStateReader(db);
+  const byId = prepare(db, (value: ValueOf<{ id: string }>) => select().where('id', '=', value('id')));
 
   const claimedBy = async (
     tx: Pick<Tx, 'updateTable'>,
@@ -140,56 +100,6 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
     return reader.maybe(row);
   };
 
-  const setOf = (patch: SessionPatch) => {
-    const { usage, metadata, agentSessionId, permissionMode, statusReason, messageCount, lastMessageAt, ...plain } =
-      patch;
-    return definedOf({
-      ...plain,
-      agent_session_id: agentSessionId,
-      permission_mode: permissionMode,
-      status_reason: statusReason,
-      message_count: messageCount,
-      last_message_at: lastMessageAt,
-      usage: usage && JSON.stringify(usage),
-      metadata: metadata && JSON.stringify(metadata),
-    });
-  };
-
-  /** On PostgreSQL locked, so that two reports of one session take turns. */
-  const readForReport = (tx: Tx, id: string) => {
-    const query = tx.selectFrom('session').select(reportColumns).where('id', '=', id);
-    return (db.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
-  };
-
-  const report = async (tx: Tx, told: SessionReport): Promise<ReportOutcome> => {
-    const { sessionId, worker, epoch, first } = told;
-    const state = await readForReport(tx, sessionId);
-    if (state === undefined || state.worker !== worker || state.epoch !== epoch) return { fenced: true };
-    const next = state.reported + 1;
-    if (first > next) return { gap: next };
-    const fresh = told.events.slice(next - first);
-    const reported = state.reported + fresh.length;
-    if (fresh.length === 0) return { reported };
-    const { caller, workspaceId, parentId } = state;
-    await write(tx, { id: sessionId, caller, events: fresh });
-    for (const permission of told.asked ?? []) await insertPermission(db, tx, { ...permission, caller });
-    for (const { id, state: end } of told.settled ?? []) {
-      await tx
-        .updateTable('permission')
-        .set({ state: end, resolved_at: db.now, is_delivered: 1 })
-        .where('id', '=', id)
-        .where('state', '=', 'pending')
-        .execute();
-    }
-    for (const turn of told.ended ?? []) await endTurn(db, tx, turn);
-    await tx
-      .updateTable('session')
-      .set({ ...setOf(told.patch ?? {}), reported, updated_at: db.now })
-      .where('id', '=', sessionId)
-      .execute();
-    return { reported, session: { id: sessionId, caller, workspaceId, parentId } };
-  };
-
   return {
     insert: (session, { perCaller } = {}) =>
       perCaller === undefined
@@ -199,7 +109,9 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
             return await insertSession(db, tx, session);
           }),
 
-    get,
+    async get(id) {
+      return reader.maybe(await byId.first(db.kysely, { id }));
+    },
 
     async byAgentSession(caller, agentSessionIds) {
       const found: AgentSessionRecord[] = [];
@@ -249,7 +161,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
     async update(id, at, patch) {
       let query = db.kysely
         .updateTable('session')
-        .set({ ...setOf(patch), updated_at: db.now })
+        .set({ ...columnsOf(patch), updated_at: db.now })
         .where('id', '=', id);
       if (at !== 'any') query = query.where('epoch', '=', at.epoch);
       if (at !== 'any' && at.status !== undefined) query = query.where('status', '=', at.status);
@@ -279,20 +191,23 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
 
     append: (id, events, patch = {}) =>
       db.write(async tx => {
-        const state = await readForReport(tx, id);
-        if (state === undefined) return false;
-        if (events.length > 0) await write(tx, { id, caller: state.caller, events });
+        const state = await stateOf.first(tx, { id });
+        if (state === undefined) return undefined;
+        const { caller, workspaceId, parentId } = state;
+        const logged = events.length === 0 ? NOTHING_LOGGED : await write(tx, { id, caller, events });
         await tx
           .updateTable('session')
-          .set({ ...setOf(patch), updated_at: db.now })
+          .set({ ...columnsOf(patch), updated_at: db.now })
           .where('id', '=', id)
           .execute();
-        return true;
+        return { id, caller, workspaceId, parentId, logged };
       }),
 
     report: told => db.write(tx => report(tx, told)),
   };
 }
+
+const NOTHING_LOGGED: LoggedEvents = { events: [], ranges: [] };
 
 /** Where in the title a text stands, whatever its case; 0: nowhere. */
 const contains = ({ dialect }: Database, text: string) =>

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../rows.ts';
+import type { EventRecord, JsonObject } from '../rows.ts';
 import type { Page, PageQuery } from '../page.ts';
 import type {
   AgentSessionRecord,
@@ -65,9 +65,16 @@ export interface TurnEnding {
 /** What whoever follows it needs to know of a session to which something was added. */
 export type SessionAddedTo = Pick<AgentSessionRecord, 'id' | 'caller' | 'workspaceId' | 'parentId'>;
 
+/** What was added to the log of a session, and to the feed of its caller, which names where the others are. */
+export interface LoggedEvents {
+  readonly events: readonly EventRecord[];
+  readonly ranges: readonly EventRecord[];
+}
+export type LoggedSession = SessionAddedTo & { readonly logged: LoggedEvents };
+
 /** `reported`: how many events of this epoch are written now; `session`: absent when that was nothing new. */
 export type ReportOutcome =
-  | { readonly reported: number; readonly session?: SessionAddedTo }
+  | { readonly reported: number; readonly session?: LoggedSession }
   | { readonly fenced: true }
   | { readonly gap: number };
 
@@ -108,8 +115,8 @@ export interface AgentSessionStore {
   /** Those that a worker drives now: starting, idle, running, waiting for a permission. */
   live(worker?: string): Promise<AgentSessionRecord[]>;
   children(parentId: string): Promise<AgentSessionRecord[]>;
-  /** What hubs themselves add to the log of a session, with what follows from it; false when it is gone. */
-  append(id: string, events: readonly NewSessionEvent[], patch?: SessionPatch): Promise<boolean>;
+  /** What hubs themselves add to the log of a session, with what follows from it; undefined when it is gone. */
+  append(id: string, events: readonly NewSessionEvent[], patch?: SessionPatch): Promise<LoggedSession | undefined>;
   /**
    * Writes events and all that follows from them in one transaction, once, however often it is told. Events that were told before
    * are left out, and the rest of a report with no new event changes nothing.
@@ -129,6 +136,8 @@ export interface Enqueued {
   readonly isBehind: boolean;
   /** It began with this, so whoever did this is to give it to its agent. */
   readonly hasBegun: boolean;
+  /** Position of the last event of the session's log. */
+  readonly lastSeq: number;
 }
 
 export interface TurnStore {

@@ -5,7 +5,7 @@ import { pruneInSteps } from '../prune.ts';
 import { createPermissionReader, insertPermission, permissionColumns } from './permissions.ts';
 import { promptDelivery } from './prompt-delivery.ts';
 import type { PermissionRecord, PermissionState, TurnRecord } from './rows.ts';
-import { createLogWriter } from './sessions.ts';
+import { createLogWriter } from './session-logs.ts';
 import type { NewPermission, NewSessionEvent } from './store.ts';
 import { createTurnReader, turnColumns } from './turns.ts';
 

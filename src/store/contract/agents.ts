@@ -107,7 +107,13 @@ export function agentsContract(name: string, use: Use): void {
         const patch = { status: 'waiting_permission' as const, messageCount: 3 };
         const report = told(id, { events, patch, asked: [permission] });
         const session = { id, caller: 'alice', workspaceId: null, parentId: null };
-        assert.deepEqual(await store.sessions.report(report), { reported: 3, session });
+        /** Whoever follows closely gets what the report answers, others read it: it must be the same. */
+        const logged = async (after: number, range: number) => ({
+          events: await store.events.read(`session:${id}`, after, 100),
+          ranges: await store.events.read('feed:alice', range, 100),
+        });
+        const written = await store.sessions.report(report);
+        assert.deepEqual(written, { reported: 3, session: { ...session, logged: await logged(0, 0) } });
         assert.deepEqual(await store.sessions.report(report), { reported: 3 });
         const overlapping = told(id, {
           first: 3,
@@ -116,7 +122,8 @@ export function agentsContract(name: string, use: Use): void {
           ended: [{ id: turn.id, state: 'completed', result: { costUsd: 0 } }],
           patch: { status: 'idle' },
         });
-        assert.deepEqual(await store.sessions.report(overlapping), { reported: 4, session });
+        const added = await store.sessions.report(overlapping);
+        assert.deepEqual(added, { reported: 4, session: { ...session, logged: await logged(3, 1) } });
         assert.deepEqual(await store.sessions.report(told(id, { first: 6 })), { gap: 5 });
         assert.deepEqual(await store.sessions.report(told(id, { epoch: 0 })), { fenced: true });
         assert.deepEqual(await store.sessions.report(told(id, { worker: 'w2' })), { fenced: true });
@@ -131,8 +138,9 @@ export function agentsContract(name: string, use: Use): void {
             [4, 'session.idle'],
           ],
         );
-        assert.equal(await store.sessions.append(id, [{ type: 'prompt.queued', body: {} }], { title: 'new' }), true);
-        assert.equal(await store.sessions.append(randomUUID(), []), false);
+        const queued = await store.sessions.append(id, [{ type: 'prompt.queued', body: {} }], { title: 'new' });
+        assert.deepEqual(queued, { ...session, logged: await logged(4, 2) });
+        assert.equal(await store.sessions.append(randomUUID(), []), undefined);
         const feed = await store.events.read('feed:alice', 0, 100);
         assert.deepEqual(
           feed.map(({ body }) => [body.session_id, body.first, body.last]),
@@ -188,10 +196,13 @@ export function agentsContract(name: string, use: Use): void {
     it('begin with their acceptance where none is before them and their agent is ready, for whoever enqueued them', () =>
       use(async ({ store }) => {
         const { id } = await store.sessions.insert(newSession({ status: 'idle' }));
+        const said = { type: 'message.created', body: {} };
+        await store.sessions.report(told(id, { events: [said, said] }));
         const enqueue = async (turn: ReturnType<typeof prompt>, beginAt: number) => {
           const accepted = await store.turns.enqueue(turn, { most: 3, beginAt });
           assert.ok(accepted !== 'full');
-          const { hasBegun, isBehind, position } = accepted;
+          const { hasBegun, isBehind, position, lastSeq } = accepted;
+          assert.equal(lastSeq, 2);
           return [accepted.turn.state, accepted.turn.epoch, hasBegun, isBehind, position];
         };
         const ended = (turn: { id: string }) => store.turns.end({ id: turn.id, state: 'completed', result: {} });

@@ -1,61 +1,90 @@
 import { type Kysely, sql } from 'kysely';
 import type { BulkTable, Database, Tx } from '../database.ts';
-import type { NewEvents } from './events.ts';
+import { prepare, type ValueOf } from '../prepared.ts';
+import type { JsonObject } from '../rows.ts';
 import type { Schema } from '../schema.ts';
 
+export interface NextEvents {
+  readonly stream: string;
+  readonly epoch: number;
+  readonly events: readonly { readonly type: string; readonly body: JsonObject }[];
+}
+
+/** Where the last of them is, and the time of all, epoch milliseconds. */
+interface Appended {
+  readonly last: number;
+  readonly time: number;
+}
+
+type AppendNext<Executor> = (executor: Executor, events: NextEvents) => Promise<Appended | undefined>;
+
+export const eventTable: BulkTable = {
+  table: 'event',
+  columns: { stream: 'text', seq: 'bigint', epoch: 'bigint', type: 'text', body: 'text', time: 'bigint' },
+};
+
+/** Appends to the end of a stream within a transaction; undefined when the epoch is an old one. */
+export const createNextAppender = (db: Database): AppendNext<Tx> =>
+  db.dialect === 'postgres' ? createRemoteNextAppender(db) : createLocalNextAppender(db);
+
 /**
- * Appends to the end of a stream in one statement, where each further one would be a journey to PostgreSQL; answers the position of the last event,
- * undefined when the epoch is an old one. The row of the stream is locked, so that appends to one stream take turns.
+ * On PostgreSQL in one statement, because each further one would be a journey; so it needs no transaction. The row of the stream is locked,
+ * and appends to one stream take turns.
  */
-export async function appendNext(
-  db: Database,
-  executor: Kysely<Schema>,
-  { stream, epoch, events }: NewEvents,
-): Promise<number | undefined> {
-  const types = events.map(({ type }) => type);
-  const bodies = events.map(({ body }) => JSON.stringify(body));
+export function createRemoteNextAppender(db: Database): AppendNext<Kysely<Schema>> {
   // Never before the event in front of it, even when the clock was set back: pruning by time then leaves no gap.
-  const { rows } = await sql<{ last: number }>`
-    with head as (
+  const append = prepare(
+    db,
+    (
+      value: ValueOf<{ stream: string; epoch: number; count: number; types: string[]; bodies: string[] }>,
+    ) => sql<Appended>`
+      with head as (
+        insert into stream as known (stream, epoch, last_seq, updated_at)
+        values (${value('stream')}, ${value('epoch')}, ${value('count')}, ${db.now})
+        on conflict (stream) do update set
+          epoch = excluded.epoch,
+          last_seq = known.last_seq + excluded.last_seq,
+          updated_at = greatest(known.updated_at, excluded.updated_at)
+        where known.epoch <= excluded.epoch
+        returning last_seq, updated_at
+      ), added as (
+        insert into event (stream, seq, epoch, type, body, time)
+        select ${value('stream')}::text, head.last_seq - ${value('count')}::bigint + fresh.place, ${value('epoch')}::bigint,
+          fresh.type, fresh.body, head.updated_at
+        from head, unnest(${value('types')}::text[], ${value('bodies')}::text[]) with ordinality as fresh (type, body, place)
+      )
+      select last_seq as last, updated_at as time from head`,
+  );
+  return async (executor, { stream, epoch, events }) =>
+    await append.first(executor, {
+      stream,
+      epoch,
+      count: events.length,
+      types: events.map(({ type }) => type),
+      bodies: events.map(({ body }) => JSON.stringify(body)),
+    });
+}
+
+/** On SQLite one statement takes the positions, where looking, opening and moving on would be three, and the events follow. */
+function createLocalNextAppender(db: Database): AppendNext<Tx> {
+  const take = prepare(
+    db,
+    (value: ValueOf<{ stream: string; epoch: number; count: number }>) => sql<Appended>`
       insert into stream as known (stream, epoch, last_seq, updated_at)
-      values (${stream}, ${epoch}, ${events.length}, ${db.now})
+      values (${value('stream')}, ${value('epoch')}, ${value('count')}, ${db.now})
       on conflict (stream) do update set
         epoch = excluded.epoch,
         last_seq = known.last_seq + excluded.last_seq,
-        updated_at = greatest(known.updated_at, excluded.updated_at)
+        updated_at = max(known.updated_at, excluded.updated_at)
       where known.epoch <= excluded.epoch
-      returning last_seq, updated_at
-    ), added as (
-      insert into event (stream, seq, epoch, type, body, time)
-      select ${stream}::text, head.last_seq - ${events.length}::bigint + fresh.place, ${epoch}::bigint, fresh.type, fresh.body, head.updated_at
-      from head, unnest(${types}::text[], ${bodies}::text[]) with ordinality as fresh (type, body, place)
-    )
-    select last_seq as last from head`.execute(executor);
-  return rows[0]?.last;
-}
-
-/**
- * The same on SQLite, within a transaction: one statement takes the positions, where looking, opening and moving on would be three, and the events
- * follow.
- */
-export async function appendNextLocally(
-  db: Database,
-  tx: Tx,
-  { bulk, stream, epoch, events }: NewEvents & { bulk: BulkTable },
-): Promise<number | undefined> {
-  const { rows } = await sql<{ last: number; time: number }>`
-    insert into stream as known (stream, epoch, last_seq, updated_at)
-    values (${stream}, ${epoch}, ${events.length}, ${db.now})
-    on conflict (stream) do update set
-      epoch = excluded.epoch,
-      last_seq = known.last_seq + excluded.last_seq,
-      updated_at = max(known.updated_at, excluded.updated_at)
-    where known.epoch <= excluded.epoch
-    returning last_seq as last, updated_at as time`.execute(tx);
-  const [head] = rows;
-  if (head === undefined) return undefined;
-  const first = head.last - events.length + 1;
-  const added = events.map(({ type, body }, at) => [stream, first + at, epoch, type, JSON.stringify(body), head.time]);
-  await db.insertMany(tx, bulk, added);
-  return head.last;
+      returning last_seq as last, updated_at as time`,
+  );
+  return async (tx, { stream, epoch, events }) => {
+    const head = await take.first(tx, { stream, epoch, count: events.length });
+    if (head === undefined) return undefined;
+    const first = head.last - events.length + 1;
+    const rows = events.map(({ type, body }, at) => [stream, first + at, epoch, type, JSON.stringify(body), head.time]);
+    await db.insertMany(tx, eventTable, rows);
+    return head;
+  };
 }

@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { appendNext, appendNextLocally } from './append-next.ts';
-import type { BulkTable, Database, Tx } from '../database.ts';
+import { createNextAppender, createRemoteNextAppender, eventTable } from './append-next.ts';
+import type { Database, Tx } from '../database.ts';
 import { pruneEvents } from './event-retention.ts';
+import { prepare, type ValueOf } from '../prepared.ts';
 import type { EventRecord } from '../rows.ts';
 import { createRowsReader, jsonObject } from '../rows-reader.ts';
 import type { AppendOutcome, EventRange, EventStore } from './store.ts';
@@ -18,16 +19,11 @@ const schema = z.object({
   time: z.number(),
 });
 
-const bulk: BulkTable = {
-  table: 'event',
-  columns: { stream: 'text', seq: 'bigint', epoch: 'bigint', type: 'text', body: 'text', time: 'bigint' },
-};
-
 type Batch = Parameters<EventStore['append']>[0];
-export type NewEvents = Omit<Batch, 'first'>;
 
 /** Appends within a transaction of the caller's, see `EventStore.append`. */
 export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<AppendOutcome> {
+  const appendNext = createNextAppender(db);
   /** The stream's row with the database's time; on PostgreSQL locked, so that appends to one stream take turns. */
   const readStream = async (tx: Tx, stream: string) => {
     const query = tx
@@ -49,11 +45,7 @@ export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<
 
   return async (tx, batch) => {
     const { stream, epoch, events } = batch;
-    if (batch.first === 'next') {
-      const next =
-        db.dialect === 'postgres' ? appendNext(db, tx, batch) : appendNextLocally(db, tx, { ...batch, bulk });
-      return outcomeOf(await next);
-    }
+    if (batch.first === 'next') return outcomeOf(await appendNext(tx, batch));
     const isAhead = batch.first > 1;
     const state = (await readStream(tx, stream)) ?? (isAhead ? undefined : await openStream(tx, batch));
     if (!state) return { gap: 1 };
@@ -67,7 +59,7 @@ export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<
     // Never before the event in front of it, even when the clock was set back: pruning by time then leaves no gap.
     const time = Math.max(state.now, state.updatedAt);
     const rows = fresh.map(({ type, body }, i) => [stream, next + i, epoch, type, JSON.stringify(body), time]);
-    await db.insertMany(tx, bulk, rows);
+    await db.insertMany(tx, eventTable, rows);
     if (fresh.length > 0 || epoch > state.epoch) {
       const set = { epoch, last_seq: lastSeq, updated_at: time };
       await tx.updateTable('stream').set(set).where('stream', '=', stream).execute();
@@ -76,7 +68,8 @@ export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<
   };
 }
 
-const outcomeOf = (last: number | undefined): AppendOutcome => (last === undefined ? { fenced: true } : { ack: last });
+const outcomeOf = (appended: { readonly last: number } | undefined): AppendOutcome =>
+  appended === undefined ? { fenced: true } : { ack: appended.last };
 
 /**
  * The log, keyed (stream, seq). Positions and epochs are kept in `stream`, apart from the events, so that pruning neither
@@ -85,6 +78,16 @@ const outcomeOf = (last: number | undefined): AppendOutcome => (last === undefin
 export function createEventStore(db: Database): EventStore {
   const reader = createRowsReader<EventRecord>(db, { table: 'event', schema });
   const append = createAppender(db);
+  const appendRemotely = createRemoteNextAppender(db);
+  const after = prepare(db, (value: ValueOf<{ stream: string; after: number; limit: number }>) =>
+    db.kysely
+      .selectFrom('event')
+      .select(columns)
+      .where('stream', '=', value('stream'))
+      .where('seq', '>', value('after'))
+      .orderBy('seq')
+      .limit(value('limit')),
+  );
 
   return {
     async append(batch) {
@@ -92,20 +95,12 @@ export function createEventStore(db: Database): EventStore {
         throw new RangeError('the first seq of a batch must be a whole number from 1');
       }
       // One statement is a transaction already.
-      if (db.dialect === 'postgres' && batch.first === 'next') return outcomeOf(await appendNext(db, db.kysely, batch));
+      if (db.dialect === 'postgres' && batch.first === 'next') return outcomeOf(await appendRemotely(db.kysely, batch));
       return await db.write(tx => append(tx, batch));
     },
 
-    async read(stream, after, limit) {
-      const rows = await db.kysely
-        .selectFrom('event')
-        .select(columns)
-        .where('stream', '=', stream)
-        .where('seq', '>', after)
-        .orderBy('seq')
-        .limit(limit)
-        .execute();
-      return reader.many(rows);
+    async read(stream, position, limit) {
+      return reader.many(await after.all(db.kysely, { stream, after: position, limit }));
     },
 
     async lastSeq(stream) {
