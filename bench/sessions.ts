@@ -13,8 +13,8 @@ const PAIR_WARM_UP = 15;
 /** Turns that a server which has just started has behind it: a few with the agent, many with one that costs nothing. */
 const EARLIER_TURNS = { claude: 20, scripted: 300 };
 /** Each process of an agent is a little quicker or slower than the next, so several of each kind are measured. */
-const PAIRS = 5;
-const PROMPTS = 20;
+const PAIRS = 8;
+const PROMPTS = 12;
 const INTERRUPTS = 40;
 /** After a turn transcripts are written and read; nobody has the next prompt in that moment. */
 const REST_MS = 150;

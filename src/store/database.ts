@@ -1,4 +1,4 @@
-import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { type CompiledQuery, type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Schema } from './schema.ts';
 
 export type DialectName = 'sqlite' | 'postgres';
@@ -16,6 +16,9 @@ export interface BulkTable {
 /** A row that cannot be read: torn, or written by something else. It is left out of lists. */
 export type OnBadRow = (row: { table: string; id: string; problem: string }) => void;
 
+/** Runs a query with these parameters, in a transaction or by itself, and gives its rows. */
+export type Statement<Row> = (parameters: readonly unknown[], tx?: Tx) => Promise<Row[]>;
+
 /** One opened database; where the two differ, they differ behind this. */
 export interface Database {
   readonly kysely: Kysely<Schema>;
@@ -25,6 +28,8 @@ export interface Database {
   readonly onBadRow: OnBadRow;
   /** A transaction that may write. On SQLite it holds the write lock from its start, so that it never fails halfway. */
   write<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** For a query that is kept, and run past all that Kysely does with one, see `prepare`. */
+  statement<Row>(query: CompiledQuery<Row>): Statement<Row>;
   /** Inserts in order, without compiling a statement per call. */
   insertMany(tx: Tx, bulk: BulkTable, rows: readonly (readonly SqlValue[])[]): Promise<void>;
   /** Until the end of the transaction nobody else holds the lock of this name. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { type CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { assembleStore } from './assemble.ts';
-import type { BulkTable, Database, OnBadRow } from './database.ts';
+import type { BulkTable, Database, OnBadRow, Statement } from './database.ts';
 import { OLDEST_VERSION } from './inspect-postgres.ts';
 import { migrate } from './migrations.ts';
 import { warnOfBadRow } from './rows-reader.ts';
@@ -69,6 +69,13 @@ class PostgresDatabase implements Database {
       }
     }
   };
+
+  statement<Row>(query: CompiledQuery<Row>): Statement<Row> {
+    return async (parameters, tx) => {
+      const filled: CompiledQuery<Row> = { ...query, parameters };
+      return (await (tx ?? this.kysely).executeQuery(filled)).rows;
+    };
+  }
 
   insertMany: Database['insertMany'] = async (tx, bulk, rows) => {
     if (rows.length === 0) return;

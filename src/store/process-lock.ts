@@ -14,3 +14,6 @@ export async function acquireInProcess(key: string): Promise<() => void> {
     mine.resolve();
   };
 }
+
+/** Somebody has the turn with what `key` names, or waits for it. */
+export const isHeldInProcess = (key: string): boolean => tails.has(key);

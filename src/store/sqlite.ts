@@ -2,17 +2,18 @@ import { mkdir, open, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import {
-  CompiledQuery,
+  type CompiledQuery,
   type DatabaseConnection,
+  DefaultQueryExecutor,
   Kysely,
   SqliteDialect,
   SqliteDriver,
   sql,
-  type TransactionSettings,
+  Transaction,
 } from 'kysely';
-import type { BulkTable, Database, OnBadRow, SqlValue } from './database.ts';
+import type { BulkTable, Database, OnBadRow, SqlValue, Statement, Tx } from './database.ts';
 import { migrate } from './migrations.ts';
-import { acquireInProcess } from './process-lock.ts';
+import { acquireInProcess, isHeldInProcess } from './process-lock.ts';
 import { assembleStore } from './assemble.ts';
 import { warnOfBadRow } from './rows-reader.ts';
 import type { Schema } from './schema.ts';
@@ -55,6 +56,9 @@ class SqliteStoreDatabase implements Database {
   readonly #raw: BetterSqlite.Database;
   readonly #path: string;
   readonly #statements: Statements;
+  readonly #begin: BetterSqlite.Statement;
+  readonly #commit: BetterSqlite.Statement;
+  readonly #tx: Tx;
 
   constructor(raw: BetterSqlite.Database, { path, synchronous = 'normal', onBadRow = warnOfBadRow }: SqliteOptions) {
     // The switch to WAL happens once in the life of the file; SQLite waits for others here as well.
@@ -65,7 +69,13 @@ class SqliteStoreDatabase implements Database {
     this.#path = path;
     this.#statements = new Statements(raw);
     this.onBadRow = onBadRow;
-    this.kysely = new Kysely<Schema>({ dialect: new ImmediateDialect(raw, { path, statements: this.#statements }) });
+    // A transaction that reads first and wants to write later would fail when another process wrote in between, however long it waits.
+    this.#begin = raw.prepare('begin immediate');
+    this.#commit = raw.prepare('commit');
+    const prepare = (text: string) => this.#statements.prepare(text);
+    const config = { database: { close: () => void raw.close(), prepare } };
+    this.kysely = new Kysely<Schema>({ dialect: new TurnDialect(config, path) });
+    this.#tx = transactionOn(new SqliteDriver(config), new SqliteDialect(config));
   }
 
   /** One transaction around all, because several processes may start at once. */
@@ -85,7 +95,41 @@ class SqliteStoreDatabase implements Database {
     }
   }
 
-  write: Database['write'] = work => this.kysely.transaction().execute(work);
+  /** What Kysely does around a transaction takes longer than most of them. */
+  write: Database['write'] = async work => {
+    const release = await acquireInProcess(this.#path);
+    try {
+      this.#begin.run();
+      const result = await work(this.#tx);
+      this.#commit.run();
+      return result;
+    } catch (error) {
+      // Some failures, a full disk for one, have ended the transaction already.
+      if (this.#raw.inTransaction) this.#raw.exec('rollback');
+      throw error;
+    } finally {
+      release();
+    }
+  };
+
+  statement<Row>({ sql }: CompiledQuery<Row>): Statement<Row> {
+    const statement = this.#raw.prepare<[readonly unknown[]], Row>(sql);
+    const rows = (parameters: readonly unknown[]) => {
+      if (statement.reader) return statement.all(parameters);
+      statement.run(parameters);
+      return [];
+    };
+    return async (parameters, tx) => {
+      // A statement alone is over before anybody else gets a turn.
+      if (tx !== undefined || !isHeldInProcess(this.#path)) return rows(parameters);
+      const release = await acquireInProcess(this.#path);
+      try {
+        return rows(parameters);
+      } finally {
+        release();
+      }
+    };
+  }
 
   // The transaction has the only connection, so a statement on it is a statement of the transaction.
   insertMany: Database['insertMany'] = async (_tx, bulk, rows) => {
@@ -139,15 +183,27 @@ class Statements {
   }
 }
 
-type DriverConfig = ConstructorParameters<typeof SqliteDriver>[0];
+type Config = ConstructorParameters<typeof SqliteDriver>[0];
 
-class ImmediateDialect extends SqliteDialect {
+/** Whatever is asked of it is asked of the only connection at once, so it is used by whoever has begun a transaction there, and meanwhile. */
+function transactionOn(driver: SqliteDriver, dialect: SqliteDialect): Tx {
+  const ready = driver.init();
+  const executor = new DefaultQueryExecutor(dialect.createQueryCompiler(), dialect.createAdapter(), {
+    async provideConnection(consumer) {
+      await ready;
+      return await consumer(await driver.acquireConnection());
+    },
+  });
+  return new Transaction<Schema>({ config: { dialect }, driver, dialect, executor });
+}
+
+/** What is outside of transactions waits until none goes on. */
+class TurnDialect extends SqliteDialect {
   readonly #open: () => SqliteDriver;
 
-  constructor(raw: BetterSqlite.Database, { path, statements }: { path: string; statements: Statements }) {
-    const config = { database: { close: () => void raw.close(), prepare: (text: string) => statements.prepare(text) } };
+  constructor(config: Config, path: string) {
     super(config);
-    this.#open = () => new ImmediateDriver(raw, { path, config });
+    this.#open = () => new TurnDriver(config, path);
   }
 
   override createDriver(): SqliteDriver {
@@ -155,18 +211,12 @@ class ImmediateDialect extends SqliteDialect {
   }
 }
 
-/**
- * Takes the write lock when a transaction begins: one that reads first and wants to write later fails when another process
- * wrote in between, however long it waits.
- */
-class ImmediateDriver extends SqliteDriver {
-  readonly #raw: BetterSqlite.Database;
+class TurnDriver extends SqliteDriver {
   readonly #path: string;
   #release = () => {};
 
-  constructor(raw: BetterSqlite.Database, { path, config }: { path: string; config: DriverConfig }) {
+  constructor(config: Config, path: string) {
     super(config);
-    this.#raw = raw;
     this.#path = path;
   }
 
@@ -177,15 +227,5 @@ class ImmediateDriver extends SqliteDriver {
 
   override async releaseConnection(): Promise<void> {
     this.#release();
-  }
-
-  override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
-    const isReadOnly = settings?.accessMode === 'read only';
-    await connection.executeQuery(CompiledQuery.raw(isReadOnly ? 'begin' : 'begin immediate'));
-  }
-
-  /** Some failures, a full disk for one, have ended the transaction already. */
-  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    if (this.#raw.inTransaction) await super.rollbackTransaction(connection);
   }
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../auth/caller.ts';
 import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts';
-import type { Enqueued } from '../../store/agents/store.ts';
+import type { Enqueued, NewTurn } from '../../store/agents/store.ts';
 import type { CallIds } from '../../ids/call-ids.ts';
 import type { Foundation } from '../foundation.ts';
 import type { Call, Idempotency } from '../hub.ts';
 import { toJsonObject } from '../json.ts';
-import type { Driving } from './drive.ts';
+import { type Driving, isLive } from './drive.ts';
 import { promptQueueFull, sessionBusy } from './errors.ts';
 import type { Door, Way } from './presence/door.ts';
 import type { Prompt } from './prompt.ts';
@@ -96,8 +96,9 @@ export class PromptDesk {
     { caller, ids }: { caller: Caller; ids: CallIds | undefined },
   ): Promise<Accepted & Pick<Enqueued, 'turn' | 'hasBegun'>> {
     if (whenBusy === 'error') await this.#refuseBusy(session.id);
-    const way = await this.#parts.door.way(session, prompt);
     const turnId = ids?.taskId() ?? randomUUID();
+    const begun = isLive(session) ? await this.#enqueueUnlessOpen(session, prompt, turnId) : undefined;
+    const way: Way = begun === undefined ? await this.#parts.door.way(session, prompt) : { via: 'resume' };
     if (way.via === 'fork') {
       const forkId = ids?.part('fork').taskId() ?? randomUUID();
       await this.#parts.fork(session, { id: forkId, caller });
@@ -106,8 +107,9 @@ export class PromptDesk {
       const told = { turn_id: turn.id, session_id: forkId, via: way.via, waits: false, position: 1, cursor: 0 };
       return { ...told, turn, hasBegun };
     }
+    const held = 'prompt' in way ? await this.#hold(session, way, turnId) : undefined;
     const { turn, hasBegun, position, isBehind, lastSeq } =
-      'prompt' in way ? await this.#hold(session, way, turnId) : await this.enqueue(session, prompt, turnId);
+      held ?? begun ?? (await this.enqueue(session, prompt, turnId));
     const waits = way.via !== 'resume' || isBehind || position > 1;
     if (waits)
       await this.#parts.log.append(session.id, [{ type: 'prompt.queued', body: { turnId: turn.id, position } }]);
@@ -133,17 +135,18 @@ export class PromptDesk {
     return await this.#enqueue(session, { id, prompt, state: 'waiting', expiresAt });
   }
 
-  async #enqueue(
-    { id: sessionId, caller, epoch }: AgentSessionRecord,
-    turn: { id: string; prompt: Prompt; state: 'queued' | 'waiting'; expiresAt: number | null },
-  ): Promise<Enqueued> {
-    const prompt = toJsonObject(turn.prompt);
-    const accepted = await this.#foundation.store.turns.enqueue(
-      { ...turn, sessionId, caller, prompt },
-      { most: MAX_PROMPTS, beginAt: epoch },
-    );
+  async #enqueue(session: AgentSessionRecord, turn: Entering): Promise<Enqueued> {
+    const accepted = await this.#foundation.store.turns.enqueue(newTurn(session, turn), optionsFor(session));
     if (accepted === 'full') throw promptQueueFull(MAX_PROMPTS);
     return accepted;
+  }
+
+  /** What its worker told is looked at together with the line, because somebody waits. Undefined: a terminal has it, so the door is asked. */
+  async #enqueueUnlessOpen(session: AgentSessionRecord, prompt: Prompt, id: string): Promise<Enqueued | undefined> {
+    const turn = newTurn(session, { id, prompt, state: 'queued', expiresAt: null });
+    const accepted = await this.#foundation.store.turns.enqueueUnlessOpen(turn, optionsFor(session));
+    if (accepted === 'full') throw promptQueueFull(MAX_PROMPTS);
+    return accepted === 'open' ? undefined : accepted;
   }
 
   async #turn(id: string): Promise<TurnRecord> {
@@ -158,5 +161,16 @@ export class PromptDesk {
     return session;
   }
 }
+
+type Entering = Pick<NewTurn, 'id' | 'state' | 'expiresAt'> & { readonly prompt: Prompt };
+
+const newTurn = ({ id: sessionId, caller }: AgentSessionRecord, { prompt, ...turn }: Entering): NewTurn => ({
+  ...turn,
+  sessionId,
+  caller,
+  prompt: toJsonObject(prompt),
+});
+
+const optionsFor = ({ epoch }: AgentSessionRecord) => ({ most: MAX_PROMPTS, beginAt: epoch });
 
 const viaOf = ({ via, waits }: Accepted): Sent['via'] => (via === 'resume' && waits ? 'queue' : via);

@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import type { Database, Tx } from '../database.ts';
+import { createEnqueuer } from './enqueuing.ts';
 import { createLogWriter } from './session-logs.ts';
 import { insertSession, requireLiveLimit } from './sessions.ts';
 import { createSessionReader, sessionColumns } from './session-rows.ts';
 import type { FamilyStore, Prompting } from './store.ts';
-import { createEnqueuer, createTurnReader, turnColumns } from './turns.ts';
+import { createTurnReader, turnColumns } from './turn-rows.ts';
 
 /** What a parent has heard of the end of a turn, as `turn.notice` has it. */
 const UNTOLD = 0;
@@ -15,7 +16,7 @@ export function createFamilyStore(db: Database): FamilyStore {
   const turns = createTurnReader(db);
   const sessions = createSessionReader(db);
   const write = createLogWriter(db);
-  const enqueue = createEnqueuer(db);
+  const { enqueue } = createEnqueuer(db);
 
   /** On PostgreSQL locked, so that of two hubs the second finds what the first has done. */
   const noticeOf = async (tx: Tx, turnId: string): Promise<number> => {
@@ -97,7 +98,7 @@ export function createFamilyStore(db: Database): FamilyStore {
 type Told = Parameters<FamilyStore['tellTurn']>[1];
 
 async function enqueued(
-  enqueue: ReturnType<typeof createEnqueuer>,
+  enqueue: ReturnType<typeof createEnqueuer>['enqueue'],
   tx: Tx,
   { parent, prompt }: { parent: Told['parent']; prompt: NonNullable<Told['prompt']> },
 ): Promise<Prompting> {

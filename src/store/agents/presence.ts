@@ -2,19 +2,10 @@ import { z } from 'zod';
 import type { Database, Tx } from '../database.ts';
 import { prepare, type ValueOf } from '../prepared.ts';
 import type { AgentSessionRecord, SessionState } from './rows.ts';
+import { type OpenRecord, openRecordsOf } from './open-records.ts';
 import { createLogWriter } from './session-logs.ts';
 import { createSessionReader, sessionColumns } from './session-rows.ts';
 import type { NewSessionEvent } from './store.ts';
-
-/** A session that its user has open in a terminal, as a worker told. */
-export interface OpenRecord {
-  readonly agent: string;
-  readonly agentSessionId: string;
-  readonly pid: number;
-  readonly status: 'idle' | 'busy' | 'waiting';
-  /** Epoch milliseconds. */
-  readonly since: number;
-}
 
 /** How far a transcript that others write was told as events. */
 export interface MirrorPosition {
@@ -52,15 +43,6 @@ export interface PresenceStore {
   ): Promise<boolean>;
 }
 
-const openRecords = z.array(
-  z.object({
-    agent: z.string(),
-    agentSessionId: z.string(),
-    pid: z.number(),
-    status: z.enum(['idle', 'busy', 'waiting']),
-    since: z.number(),
-  }),
-);
 const positionSchema = z.object({ after: z.string().nullable(), turn: z.string().nullable(), isSaid: z.boolean() });
 const LIVE: ReadonlySet<string> = new Set(['starting', 'idle', 'running', 'waiting_permission']);
 
@@ -99,17 +81,17 @@ export function createPresenceStore(db: Database): PresenceStore {
           .values({ worker, ...told })
           .onConflict(conflict => conflict.column('worker').doUpdateSet(told))
           .execute();
-        return row === undefined ? [] : openRecords.parse(JSON.parse(row.open));
+        return row === undefined ? [] : openRecordsOf(row.open);
       }),
 
     async all() {
       const rows = await db.kysely.selectFrom('presence').select(['worker', 'open']).orderBy('worker').execute();
-      return rows.map(({ worker, open }) => ({ worker, open: openRecords.parse(JSON.parse(open)) }));
+      return rows.map(({ worker, open }) => ({ worker, open: openRecordsOf(open) }));
     },
 
     async ofLive(worker) {
-      const row = await openOfLive.first(db.kysely, { worker });
-      return row && openRecords.parse(JSON.parse(row.open));
+      const row = await openOfLive.first({ worker });
+      return row && openRecordsOf(row.open);
     },
 
     async sessionsOf(worker, agentSessionIds) {

@@ -17,7 +17,7 @@ export const streamOf = (sessionId: string): string => `session:${sessionId}`;
 export function createLogWriter(db: Database) {
   const append = createNextAppender(db);
   const add = async (tx: Tx, stream: string, events: readonly NewSessionEvent[]) => {
-    const added = await append(tx, { stream, epoch: LOG_EPOCH, events });
+    const added = await append({ stream, epoch: LOG_EPOCH, events }, tx);
     if (added === undefined) throw new Error(`the stream ${stream} is fenced, which no session and no feed is`);
     const { last, time } = added;
     const first = last - events.length + 1;

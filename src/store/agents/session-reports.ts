@@ -31,7 +31,7 @@ export function createReporter(db: Database): (tx: Tx, told: SessionReport) => P
   const stateOf = createStateReader(db);
   return async (tx, told) => {
     const { sessionId, worker, epoch, first } = told;
-    const state = await stateOf.first(tx, { id: sessionId });
+    const state = await stateOf.first({ id: sessionId }, tx);
     if (state === undefined || state.worker !== worker || state.epoch !== epoch) return { fenced: true };
     const next = state.reported + 1;
     if (first > next) return { gap: next };
@@ -70,5 +70,5 @@ function createUpdater(db: Database) {
     return query;
   };
   return (tx: Tx, id: string, columns: Readonly<Record<string, SqlValue>>) =>
-    queryOf(Object.keys(columns)).all(tx, { ...columns, id });
+    queryOf(Object.keys(columns)).all({ ...columns, id }, tx);
 }

@@ -110,7 +110,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
           }),
 
     async get(id) {
-      return reader.maybe(await byId.first(db.kysely, { id }));
+      return reader.maybe(await byId.first({ id }));
     },
 
     async byAgentSession(caller, agentSessionIds) {
@@ -191,7 +191,7 @@ export function createAgentSessionStore(db: Database): AgentSessionStore {
 
     append: (id, events, patch = {}) =>
       db.write(async tx => {
-        const state = await stateOf.first(tx, { id });
+        const state = await stateOf.first({ id }, tx);
         if (state === undefined) return undefined;
         const { caller, workspaceId, parentId } = state;
         const logged = events.length === 0 ? NOTHING_LOGGED : await write(tx, { id, caller, events });

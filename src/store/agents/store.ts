@@ -140,12 +140,19 @@ export interface Enqueued {
   readonly lastSeq: number;
 }
 
+export interface EnqueueOptions {
+  readonly most: number;
+  readonly beginAt?: number;
+}
+
 export interface TurnStore {
   /**
    * Refused when so many wait for this session already. One of this id that is there is answered as it is. `beginAt`: a prompt that
    * is queued and finds none before it begins with that, if the session is live at this epoch.
    */
-  enqueue(turn: NewTurn, options: { most: number; beginAt?: number }): Promise<Enqueued | 'full'>;
+  enqueue(turn: NewTurn, options: EnqueueOptions): Promise<Enqueued | 'full'>;
+  /** Also refused when the session is open in a terminal, as its worker told last. */
+  enqueueUnlessOpen(turn: NewTurn, options: EnqueueOptions): Promise<Enqueued | 'full' | 'open'>;
   get(id: string): Promise<TurnRecord | undefined>;
   /** The oldest that is queued begins, if none is running. */
   begin(sessionId: string, epoch: number): Promise<TurnRecord | undefined>;

@@ -7,7 +7,7 @@ import { promptDelivery } from './prompt-delivery.ts';
 import type { PermissionRecord, PermissionState, TurnRecord } from './rows.ts';
 import { createLogWriter } from './session-logs.ts';
 import type { NewPermission, NewSessionEvent } from './store.ts';
-import { createTurnReader, turnColumns } from './turns.ts';
+import { createTurnReader, turnColumns } from './turn-rows.ts';
 
 /** What agents in their users' own terminals tell through hooks. */
 export interface TerminalStore {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { MirrorPosition, OpenRecord } from '../agents/presence.ts';
+import type { OpenRecord } from '../agents/open-records.ts';
+import type { MirrorPosition } from '../agents/presence.ts';
 import { newSession } from './agents.ts';
 import { newWorker, type Use } from './support.ts';
 
@@ -33,6 +35,24 @@ export function presenceContract(name: string, use: Use): void {
         assert.deepEqual(await presence.ofLive('w1'), [open('w1')]);
         assert.equal(await presence.ofLive('w2'), undefined);
         assert.equal(await presence.ofLive('w3'), undefined);
+      }));
+
+    it('take no prompt that is for their agent alone, as long as their worker has a lease', () =>
+      use(async ({ store: { presence, sessions, turns, workers } }) => {
+        await workers.join(newWorker({ id: 'w1' }), 60);
+        await workers.join(newWorker({ id: 'w2' }), 0);
+        for (const worker of ['w1', 'w2']) await presence.put(worker, [open('a')]);
+        const outcomeFor = async (patch: Parameters<typeof newSession>[0]) => {
+          const { id: sessionId, caller } = await sessions.insert(newSession({ status: 'idle', ...patch }));
+          const turn = { id: randomUUID(), sessionId, caller, prompt: {}, state: 'queued', expiresAt: null } as const;
+          const outcome = await turns.enqueueUnlessOpen(turn, { most: 20, beginAt: 1 });
+          assert.equal((await turns.get(turn.id)) === undefined, outcome === 'open', 'then nothing was written');
+          return typeof outcome === 'string' ? outcome : outcome.turn.state;
+        };
+        assert.equal(await outcomeFor({ agentSessionId: 'a' }), 'open');
+        assert.equal(await outcomeFor({ agentSessionId: 'b' }), 'running');
+        assert.equal(await outcomeFor({ agentSessionId: 'a', worker: 'w2' }), 'running');
+        assert.equal(await outcomeFor({ agentSessionId: 'a', workspaceId: 'ws_1' }), 'running');
       }));
 
     it('have the records of all callers that name them, without those inside workspaces', () =>

@@ -1,8 +1,7 @@
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { BulkTable, Database, Tx } from '../database.ts';
 import { prepare, type ValueOf } from '../prepared.ts';
 import type { JsonObject } from '../rows.ts';
-import type { Schema } from '../schema.ts';
 
 export interface NextEvents {
   readonly stream: string;
@@ -16,7 +15,7 @@ interface Appended {
   readonly time: number;
 }
 
-type AppendNext<Executor> = (executor: Executor, events: NextEvents) => Promise<Appended | undefined>;
+type AppendNext = (events: NextEvents, tx: Tx) => Promise<Appended | undefined>;
 
 export const eventTable: BulkTable = {
   table: 'event',
@@ -24,14 +23,14 @@ export const eventTable: BulkTable = {
 };
 
 /** Appends to the end of a stream within a transaction; undefined when the epoch is an old one. */
-export const createNextAppender = (db: Database): AppendNext<Tx> =>
+export const createNextAppender = (db: Database): AppendNext =>
   db.dialect === 'postgres' ? createRemoteNextAppender(db) : createLocalNextAppender(db);
 
 /**
  * On PostgreSQL in one statement, because each further one would be a journey; so it needs no transaction. The row of the stream is locked,
  * and appends to one stream take turns.
  */
-export function createRemoteNextAppender(db: Database): AppendNext<Kysely<Schema>> {
+export function createRemoteNextAppender(db: Database): (events: NextEvents, tx?: Tx) => Promise<Appended | undefined> {
   // Never before the event in front of it, even when the clock was set back: pruning by time then leaves no gap.
   const append = prepare(
     db,
@@ -55,18 +54,15 @@ export function createRemoteNextAppender(db: Database): AppendNext<Kysely<Schema
       )
       select last_seq as last, updated_at as time from head`,
   );
-  return async (executor, { stream, epoch, events }) =>
-    await append.first(executor, {
-      stream,
-      epoch,
-      count: events.length,
-      types: events.map(({ type }) => type),
-      bodies: events.map(({ body }) => JSON.stringify(body)),
-    });
+  return async ({ stream, epoch, events }, tx) => {
+    const types = events.map(({ type }) => type);
+    const bodies = events.map(({ body }) => JSON.stringify(body));
+    return await append.first({ stream, epoch, count: events.length, types, bodies }, tx);
+  };
 }
 
 /** On SQLite one statement takes the positions, where looking, opening and moving on would be three, and the events follow. */
-function createLocalNextAppender(db: Database): AppendNext<Tx> {
+function createLocalNextAppender(db: Database): AppendNext {
   const take = prepare(
     db,
     (value: ValueOf<{ stream: string; epoch: number; count: number }>) => sql<Appended>`
@@ -79,8 +75,8 @@ function createLocalNextAppender(db: Database): AppendNext<Tx> {
       where known.epoch <= excluded.epoch
       returning last_seq as last, updated_at as time`,
   );
-  return async (tx, { stream, epoch, events }) => {
-    const head = await take.first(tx, { stream, epoch, count: events.length });
+  return async ({ stream, epoch, events }, tx) => {
+    const head = await take.first({ stream, epoch, count: events.length }, tx);
     if (head === undefined) return undefined;
     const first = head.last - events.length + 1;
     const rows = events.map(({ type, body }, at) => [stream, first + at, epoch, type, JSON.stringify(body), head.time]);

@@ -45,7 +45,7 @@ export function createAppender(db: Database): (tx: Tx, batch: Batch) => Promise<
 
   return async (tx, batch) => {
     const { stream, epoch, events } = batch;
-    if (batch.first === 'next') return outcomeOf(await appendNext(tx, batch));
+    if (batch.first === 'next') return outcomeOf(await appendNext(batch, tx));
     const isAhead = batch.first > 1;
     const state = (await readStream(tx, stream)) ?? (isAhead ? undefined : await openStream(tx, batch));
     if (!state) return { gap: 1 };
@@ -95,12 +95,12 @@ export function createEventStore(db: Database): EventStore {
         throw new RangeError('the first seq of a batch must be a whole number from 1');
       }
       // One statement is a transaction already.
-      if (db.dialect === 'postgres' && batch.first === 'next') return outcomeOf(await appendRemotely(db.kysely, batch));
+      if (db.dialect === 'postgres' && batch.first === 'next') return outcomeOf(await appendRemotely(batch));
       return await db.write(tx => append(tx, batch));
     },
 
     async read(stream, position, limit) {
-      return reader.many(await after.all(db.kysely, { stream, after: position, limit }));
+      return reader.many(await after.all({ stream, after: position, limit }));
     },
 
     async lastSeq(stream) {

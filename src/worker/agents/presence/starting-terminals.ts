@@ -135,7 +135,7 @@ const variablesOf = (environment: string): Map<string, string> =>
 
 /** The process or thread that was started last, by its number; numbers are given in turn. Undefined where that is not told. */
 function newestProcess(): string | undefined {
-  const number = orElse('', () => readFileSync('/proc/loadavg', 'latin1'))
+  const number = orElse('', () => readFileSync('/proc/loadavg', 'utf8'))
     .trimEnd()
     .split(' ')
     .at(-1);
