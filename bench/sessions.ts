@@ -8,13 +8,14 @@ import { type Heard, openSessionServer, type SessionServer } from './support/ses
 import { median, percentile } from './support/statistics.ts';
 
 const WARM_UP = 5;
+/** Each process of an agent is a few milliseconds quicker or slower than the next, so many of each kind are measured, some at a time. */
+const BATCHES = 4;
+const PAIRS = 6;
+const PROMPTS = 6;
 /** By then no program of an agent is one that is just being opened, which a prompt has to look at. */
-const PAIR_WARM_UP = 15;
+const SETTLE_MS = 6_000;
 /** Turns that a server which has just started has behind it: a few with the agent, many with one that costs nothing. */
 const EARLIER_TURNS = { claude: 20, scripted: 300 };
-/** Each process of an agent is a little quicker or slower than the next, so several of each kind are measured. */
-const PAIRS = 8;
-const PROMPTS = 12;
 const INTERRUPTS = 40;
 /** After a turn transcripts are written and read; nobody has the next prompt in that moment. */
 const REST_MS = 150;
@@ -56,11 +57,12 @@ async function converse(server: SessionServer, { agent, turns }: { agent: string
 
 /** Both are live and idle; the model begins at once. Samples alternate, and neither pays for what the other leaves behind. */
 async function firstEvent(server: SessionServer) {
-  const before = await driveDirectly(server);
+  const home = await copyOfHome(server);
+  const before = await driveDirectly(server, home);
   for (let at = 0; at < EARLIER_TURNS.claude; at++) await before.prompt('#say hello');
   before.close();
   const samples: Samples = { ours: [], direct: [] };
-  for (let pair = 0; pair < PAIRS; pair++) await firstEventOfPair(server, samples);
+  for (let batch = 0; batch < BATCHES; batch++) await firstEventsOfBatch(server, home, samples);
   return measurement({
     name: 'send_prompt to the first event of the answer, p50',
     unit: 'ms',
@@ -76,12 +78,27 @@ interface Samples {
   readonly direct: number[];
 }
 
-async function firstEventOfPair(server: SessionServer, samples: Samples) {
-  const direct = await driveDirectly(server);
-  const session_id = await server.create('claude');
+async function firstEventsOfBatch(server: SessionServer, home: string, samples: Samples) {
+  const pairs: Pair[] = [];
+  for (let at = 0; at < PAIRS; at++)
+    pairs.push({ direct: await driveDirectly(server, home), session_id: await server.create('claude') });
+  await delay(SETTLE_MS);
+  for (const pair of pairs) await firstEventsOfPair(server, samples, pair);
+  for (const { direct, session_id } of pairs) {
+    direct.close();
+    await server.ask('dispose_session', { session_id });
+  }
+}
+
+interface Pair {
+  readonly direct: Awaited<ReturnType<typeof driveDirectly>>;
+  readonly session_id: string;
+}
+
+async function firstEventsOfPair(server: SessionServer, samples: Samples, { direct, session_id }: Pair) {
   const isFirst = (event: Heard) =>
     event.sessionId === session_id && event.type === 'message.created' && event.message?.role === 'assistant';
-  for (let at = 0; at < PAIR_WARM_UP + PROMPTS; at++) {
+  for (let at = 0; at < WARM_UP + PROMPTS; at++) {
     await delay(REST_MS);
     const theirs = await direct.prompt('#say hello');
     await delay(REST_MS);
@@ -90,23 +107,25 @@ async function firstEventOfPair(server: SessionServer, samples: Samples) {
     await server.ask('send_prompt', { session_id, text: '#say hello' });
     const ours = (await first).at - start;
     await idle;
-    if (at < PAIR_WARM_UP) continue;
+    if (at < WARM_UP) continue;
     samples.ours.push(ours);
     samples.direct.push(theirs);
   }
-  direct.close();
-  await server.ask('dispose_session', { session_id });
 }
 
 /**
- * The same program with the same options, messages and model, without anything of ours. In a home of its own: turns of a session that we
- * do not drive make the server look who has which session open.
+ * For agents that we do not drive: turns of theirs in the same home would make the server look who has which session open.
  */
-async function driveDirectly({ agents, project }: SessionServer) {
-  const home = `${agents.env.CLAUDE_CONFIG_DIR}-direct`;
+async function copyOfHome({ agents: { env } }: SessionServer): Promise<string> {
+  const home = `${env.CLAUDE_CONFIG_DIR}-direct`;
   // Its locks come and go.
   const filter = (path: string) => !path.endsWith('.lock');
-  await cp(agents.env.CLAUDE_CONFIG_DIR ?? '', home, { recursive: true, filter });
+  await cp(env.CLAUDE_CONFIG_DIR ?? '', home, { recursive: true, filter });
+  return home;
+}
+
+/** The same program with the same options, messages and model, without anything of ours. */
+async function driveDirectly({ agents, project }: SessionServer, home: string) {
   const { query: start } = await import('@anthropic-ai/claude-agent-sdk');
   const input = new InputQueue<SDKUserMessage>();
   const sessionId = randomUUID();
