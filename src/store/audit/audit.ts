@@ -3,10 +3,14 @@ import { type ExpressionBuilder, sql } from 'kysely';
 import { z } from 'zod';
 import { decodeCursor, pageOf } from '../cursor.ts';
 import type { BulkTable, Database, DialectName, SqlValue } from '../database.ts';
+import { prepare } from '../prepared.ts';
 import type { AuditRecord } from '../rows.ts';
 import { createRowsReader, jsonObject } from '../rows-reader.ts';
 import type { Schema } from '../schema.ts';
 import type { AuditEntry, AuditQuery, AuditStore } from './store.ts';
+
+/** Of the chain. */
+type Head = Pick<AuditEntry, 'seq' | 'hash'>;
 
 type Wanted = Omit<AuditQuery, 'limit' | 'cursor' | 'order'>;
 
@@ -65,6 +69,14 @@ const bulk: BulkTable = {
  */
 export function createAuditStore(db: Database): AuditStore {
   const reader = createRowsReader<AuditEntry>(db, { table: 'audit', schema: auditSchema });
+  const headNow = prepare(db, () => db.kysely.selectFrom('audit_head').select(['seq', 'hash']));
+  const setHead = prepare<Head, unknown>(db, value => {
+    const head = { seq: value('seq'), hash: value('hash') };
+    return db.kysely
+      .insertInto('audit_head')
+      .values({ one: 1, ...head })
+      .onConflict(conflict => conflict.column('one').doUpdateSet(head));
+  });
 
   return {
     async append(records) {
@@ -72,8 +84,7 @@ export function createAuditStore(db: Database): AuditStore {
       await db.write(async tx => {
         // A chain has one end: appends of several hubs take turns.
         await db.lock(tx, 'audit');
-        const head = await tx.selectFrom('audit_head').select(['seq', 'hash']).executeTakeFirst();
-        let { seq, hash } = head ?? { seq: 0, hash: GENESIS };
+        let { seq, hash } = (await headNow.first({}, tx)) ?? { seq: 0, hash: GENESIS };
         const rows = records.map(record => {
           const values = valuesOf(record);
           seq += 1;
@@ -81,11 +92,7 @@ export function createAuditStore(db: Database): AuditStore {
           return [seq, ...values, hash];
         });
         await db.insertMany(tx, bulk, rows);
-        await tx
-          .insertInto('audit_head')
-          .values({ one: 1, seq, hash })
-          .onConflict(conflict => conflict.column('one').doUpdateSet({ seq, hash }))
-          .execute();
+        await setHead.all({ seq, hash }, tx);
       });
     },
 
