@@ -1,5 +1,4 @@
 import { Hono } from 'hono';
-import { scopesFor } from '../auth/challenge.ts';
 import { AppError } from '../errors/app-error.ts';
 import { errorResponse, responseOf } from './errors.ts';
 import { addApiTokenRoutes } from './routes/api-tokens.ts';
@@ -38,13 +37,7 @@ export function createApi(parts: ApiParts): Api {
   // Before the routes of a worker, whose id could be anything.
   addWorkerTokenRoutes(api, parts);
   addWorkerRoutes(api, parts);
-  api.onError((error, { env }) => {
-    const response = responseOf(error, parts.log);
-    const scope = error instanceof AppError && error.code === 'INSUFFICIENT_SCOPE' && error.details.required_scope;
-    if (typeof scope === 'string' && env.stepUp)
-      response.headers.set('www-authenticate', env.stepUp(scopesFor(env.caller, [scope])));
-    return response;
-  });
+  api.onError((error, { env: { caller, stepUp } }) => responseOf(error, { log: parts.log, caller, stepUp }));
   api.notFound(context => {
     const { method, path } = context.req;
     const allowed = METHODS.filter(one => api.router.match(one, path)[0].length > 0);

@@ -1,3 +1,5 @@
+import type { Caller } from '../auth/caller.ts';
+import { scopesFor } from '../auth/challenge.ts';
 import { AppError } from '../errors/app-error.ts';
 import { errorCodes } from '../errors/codes.ts';
 import { unavailable } from '../errors/unavailable.ts';
@@ -26,29 +28,60 @@ export function errorBody(error: AppError) {
   return { error: message, ...rest };
 }
 
-/** The answer for an error, by default with the status of its code; `Retry-After` (seconds) where it says when to come back. */
-export function errorResponse(error: AppError, status: number = errorCodes[error.code].http): Response {
-  const headers = new Headers({ 'x-content-type-options': 'nosniff' });
-  const { retry_after_seconds } = error.details;
-  if (typeof retry_after_seconds === 'number') headers.set('retry-after', String(Math.ceil(retry_after_seconds)));
-  else if (status === 503 && error.retryable) headers.set('retry-after', String(RETRY_SECONDS));
-  return Response.json(errorBody(error), { status, headers });
+/** An answer that says what went wrong. */
+export interface Failure {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: ReturnType<typeof errorBody>;
 }
 
-/** The answer to whatever a route threw. What nobody foresaw is logged, and shown as a reference id only. */
-export function responseOf(thrown: unknown, log: Log): Response {
+/** By default with the status of its code; `Retry-After` (seconds) where it says when to come back. */
+export function failureOf(error: AppError, status: number = errorCodes[error.code].http): Failure {
+  const headers: Record<string, string> = { 'x-content-type-options': 'nosniff' };
+  const { retry_after_seconds } = error.details;
+  if (typeof retry_after_seconds === 'number') headers['retry-after'] = String(Math.ceil(retry_after_seconds));
+  else if (status === 503 && error.retryable) headers['retry-after'] = String(RETRY_SECONDS);
+  return { status, headers, body: errorBody(error) };
+}
+
+/** Makes the value of `WWW-Authenticate` for a caller whose next token must have all these scopes. */
+export type StepUp = (scopes: readonly string[]) => string;
+
+/** Who is told of a failure, and can get a better token. */
+interface Told {
+  readonly log: Log;
+  readonly caller?: Caller;
+  readonly stepUp?: StepUp;
+}
+
+/** For whatever a route threw. What nobody foresaw is logged, and shown as a reference id only. */
+export function failureFor(thrown: unknown, { log, caller, stepUp }: Told): Failure {
   if (thrown instanceof HttpRefusal) {
-    const response = errorResponse(thrown.error, thrown.status);
+    const failure = failureOf(thrown.error, thrown.status);
     // The rest of the body is still on its way, so the connection cannot be used again.
-    if (thrown.status === 413) response.headers.set('connection', 'close');
-    return response;
+    if (thrown.status === 413) failure.headers.connection = 'close';
+    return failure;
   }
-  if (thrown instanceof AppError) return errorResponse(thrown);
+  if (thrown instanceof AppError) {
+    const failure = failureOf(thrown);
+    const scope = thrown.code === 'INSUFFICIENT_SCOPE' && thrown.details.required_scope;
+    if (typeof scope === 'string' && caller && stepUp)
+      failure.headers['www-authenticate'] = stepUp(scopesFor(caller, [scope]));
+    return failure;
+  }
   const passing = unavailable(thrown);
-  if (passing) return errorResponse(passing);
+  if (passing) return failureOf(passing);
   const reference = requestIdHere();
   log.error({ err: thrown, reference }, 'an HTTP request failed');
-  return errorResponse(
+  return failureOf(
     new AppError('INTERNAL_ERROR', `internal error, reference ${reference}`, { details: { reference } }),
   );
 }
+
+/** As `failureOf`. */
+export const errorResponse = (error: AppError, status?: number): Response => asResponse(failureOf(error, status));
+
+/** As `failureFor`. */
+export const responseOf = (thrown: unknown, told: Told): Response => asResponse(failureFor(thrown, told));
+
+const asResponse = ({ status, headers, body }: Failure): Response => Response.json(body, { status, headers });

@@ -19,6 +19,7 @@ test('a body that takes too long is cut, unless it is a content of a worker', as
   const listener = createListener({
     mcp: { fetch: async () => new Response() },
     api: api.post('/slow', async context => context.text(await context.req.text())),
+    callOperation: async () => {},
     blobRoutes,
     hookRoutes: new Hono(),
     bodyTimeoutMs: 50,

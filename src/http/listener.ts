@@ -10,9 +10,11 @@ import type { Log } from '../log/log.ts';
 import { inScope } from '../telemetry/scope.ts';
 import { allowOrigin } from './cross-origin.ts';
 import { answerDiscovery } from './discovery.ts';
+import type { StepUp } from './errors.ts';
 import { type Entry, type Guard, hasSeveral } from './guard.ts';
 import { createMcpHandler, type McpEndpoint } from './mcp-handler.ts';
 import type { OpenAnswers } from './open-answers.ts';
+import { OPERATIONS_PATH, type OperationHandler } from './operation-handler.ts';
 import { refuse } from './refusals.ts';
 import { openRequest } from './request-scope.ts';
 import type { Api } from './routes/context.ts';
@@ -21,6 +23,7 @@ import { HOOKS_PATH } from './routes/hooks.ts';
 export interface ListenerParts {
   readonly mcp: McpEndpoint;
   readonly api: Api;
+  readonly callOperation: OperationHandler;
   /** Contents for workers, who show a credential of their own. */
   readonly blobRoutes?: Hono;
   /** What hooks of terminals tell, who show a token of their own. */
@@ -45,10 +48,10 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => v
 
 const MCP_PATH = /^\/mcp(?:\/x\/[^/]+)?$/;
 
-/** The way of every request: admitted or refused, then to MCP directly or to the routes. */
+/** The way of every request: admitted or refused, then to MCP or to an operation directly, or to the routes. */
 export function createListener(parts: ListenerParts): Listener {
   const { mcp, api, blobRoutes, hookRoutes, bodyTimeoutMs, log, maxBodyBytes, transport, policy, guard, open } = parts;
-  const { isReadOnly = false, authServer } = parts;
+  const { callOperation, isReadOnly = false, authServer } = parts;
   const mcpHandler = createMcpHandler({ mcp, log, maxBodyBytes });
   const callers = new WeakMap<object, Caller>();
   const apiHandler = getRequestListener(
@@ -68,10 +71,9 @@ export function createListener(parts: ListenerParts): Listener {
     const caller = isReadOnly || asksForNoChange(request) ? asReader(entry.caller) : entry.caller;
     if (token !== undefined) open?.add(request, response, token);
     inScope(openRequest(request, response, path), () => {
-      if (isMcp) {
-        const stepUp = (scopes: readonly string[]) => guard.stepUp(request, scopes);
-        return mcpHandler(request, response, { caller, stepUp, hasNoEnd: () => open?.markStream(response) });
-      }
+      const stepUp: StepUp = scopes => guard.stepUp(request, scopes);
+      if (isMcp) return mcpHandler(request, response, { caller, stepUp, hasNoEnd: () => open?.markStream(response) });
+      if (path.startsWith(OPERATIONS_PATH)) return void callOperation(request, response, { path, caller, stepUp });
       callers.set(request, caller);
       void apiHandler(request, response);
     });

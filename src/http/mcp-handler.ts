@@ -4,14 +4,13 @@ import type { AuthInfo } from '@modelcontextprotocol/server';
 import { authInfoOf } from '../auth/auth-info.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Log } from '../log/log.ts';
+import { isCutOff, readBody } from './body.ts';
+import type { StepUp } from './errors.ts';
 
 /** MCP as a fetch handler; the caller is admitted before it is asked, and `body`, that of a POST, was read and capped. */
 export interface McpEndpoint {
   fetch(request: Request, options: { authInfo?: AuthInfo; body?: string; stepUp?: StepUp }): Promise<Response>;
 }
-
-/** Makes the value of `WWW-Authenticate` for a caller whose next token must have all these scopes. */
-type StepUp = (scopes: readonly string[]) => string;
 
 export interface McpHandlerParts {
   readonly mcp: McpEndpoint;
@@ -70,28 +69,6 @@ const isHttp1 = (incoming: object): incoming is IncomingMessage => 'complete' in
 function connectionLeft(response: Response): Response {
   response.headers.delete('connection');
   return response;
-}
-
-/** Whether the client went away before all of its request had come. */
-const isCutOff = (incoming: IncomingMessage): boolean => incoming.destroyed && !incoming.complete;
-
-/** The decoder drops a byte order mark, as `Request.text()` does. It keeps nothing between two bodies. */
-const decoder = new TextDecoder();
-
-/** Undefined for a body of more than `maxBytes`, which is not read to its end. Throws when the client goes away. */
-async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<string | undefined> {
-  if (Number(incoming.headers['content-length']) > maxBytes) return undefined;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  return await new Promise((resolve, reject) => {
-    incoming.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= maxBytes) chunks.push(chunk);
-      else resolve(undefined);
-    });
-    incoming.on('end', () => resolve(decoder.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))));
-    incoming.on('error', reject);
-  });
 }
 
 /** The rest of the body is still on its way, so the connection cannot be used again. */

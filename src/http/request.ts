@@ -10,26 +10,33 @@ type Arguments = Record<string, unknown>;
 /** The JSON object of a request body; an empty body is an empty object. */
 export async function readArguments(request: Request, maxBytes: number): Promise<Arguments> {
   const body = await bodyOf(request, maxBytes);
-  if (body.tooLarge) {
-    const hint = 'send less at once; artifacts go through POST /api/artifacts';
-    throw new HttpRefusal(
-      413,
-      new AppError('VALIDATION_ERROR', `the request body is larger than ${maxBytes} bytes`, { hint }),
-    );
-  }
-  if (body.text === '') return {};
-  if (!isJsonContentType(request.headers.get('content-type'))) {
+  if (body.tooLarge) throw bodyTooLarge(maxBytes);
+  return argumentsOf(body.text, request.headers.get('content-type'));
+}
+
+/** What the text of a body says, as `readArguments`. */
+export function argumentsOf(text: string, contentType: string | null): Arguments {
+  if (text === '') return {};
+  if (!isJsonContentType(contentType)) {
     const error = new AppError('VALIDATION_ERROR', 'the request body must be application/json', {
       hint: 'set the header content-type: application/json',
     });
     throw new HttpRefusal(415, error);
   }
-  if (isNestedDeeperThan(MAX_DEPTH, body.text)) {
+  if (isNestedDeeperThan(MAX_DEPTH, text)) {
     throw new AppError('VALIDATION_ERROR', `the request body is nested deeper than ${MAX_DEPTH} levels`);
   }
-  const parsed = argumentsSchema.safeParse(parsedOr(undefined, body.text));
-  if (!parsed.success) throw new AppError('VALIDATION_ERROR', 'the request body must be a JSON object');
-  return parsed.data;
+  const parsed = parsedOr(undefined, text);
+  if (!isObject(parsed)) throw new AppError('VALIDATION_ERROR', 'the request body must be a JSON object');
+  return parsed;
+}
+
+export function bodyTooLarge(maxBytes: number): HttpRefusal {
+  const hint = 'send less at once; artifacts go through POST /api/artifacts';
+  return new HttpRefusal(
+    413,
+    new AppError('VALIDATION_ERROR', `the request body is larger than ${maxBytes} bytes`, { hint }),
+  );
 }
 
 /** A body that says how long it is is read from the connection itself: through the streams of the web it costs more than a small call. */
@@ -39,7 +46,8 @@ async function bodyOf(request: Request, maxBytes: number): ReturnType<typeof rea
   return await readRequestBody(request, maxBytes);
 }
 
-const argumentsSchema = z.record(z.string(), z.unknown());
+const isObject = (value: unknown): value is Arguments =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function parsedOr(fallback: undefined, text: string): unknown {
   try {

@@ -19,6 +19,7 @@ import { createApi } from './api.ts';
 import { Guard } from './guard.ts';
 import { createListener } from './listener.ts';
 import { OpenAnswers } from './open-answers.ts';
+import { createOperationHandler } from './operation-handler.ts';
 import { type BlobRoutesOptions, createBlobRoutes } from './routes/blobs.ts';
 import { spreadRevocations } from './revocations.ts';
 import { createHookRoutes } from './routes/hooks.ts';
@@ -122,6 +123,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const shared = {
     mcp,
     api,
+    callOperation: createOperationHandler({ hub, operations, log, maxBodyBytes }),
     blobRoutes,
     hookRoutes,
     bodyTimeoutMs,

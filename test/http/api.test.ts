@@ -81,6 +81,25 @@ describe('an operation over HTTP', () => {
     const { status, body } = await api(server.url, 'POST /api/operations/nope', {});
     assert.deepEqual([status, body.code], [404, 'NOT_FOUND']);
     assert.match(String(body.hint), /run_python/);
+    assert.equal((await api(server.url, 'POST /api/operations/%', {})).status, 404);
+  });
+
+  test('is called with POST only', async () => {
+    await using server = await startTestServer();
+    const { status, body, headers } = await api(server.url, 'GET /api/operations/echo');
+    assert.deepEqual([status, headers.get('allow'), body.code], [405, 'POST', 'VALIDATION_ERROR']);
+  });
+
+  test('gets no body over the cap that does not say how long it is', async () => {
+    await using server = await startTestServer({ http: { max_body_bytes: 4096 } });
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(new TextEncoder().encode('x'.repeat(1000)));
+      },
+    });
+    const headers = { 'content-type': 'application/json' };
+    const sent: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body, duplex: 'half' };
+    assert.equal((await fetch(`${server.url}/api/operations/echo`, sent)).status, 413);
   });
 });
 

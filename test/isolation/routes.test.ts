@@ -22,7 +22,6 @@ const PLACES: readonly (readonly [prefix: string, kind: Kind | 'upload' | undefi
   ['/api/shares/:', 'share'],
   ['/api/tokens/:', 'token'],
   ['/api/workers/', undefined],
-  ['/api/operations/:', undefined],
 ];
 
 /** Bodies without which a request would be refused for its form. */

@@ -31,8 +31,8 @@ type Refused = { refused: 'invalid' } | { refused: 'stale'; time: number };
 export function createBlobRoutes(options: BlobRoutesOptions & { log: Log }): Hono {
   const { blobs, log, maxBytes = MAX_BYTES } = options;
   const routes = new Hono();
-  routes.onError(error => responseOf(error, log));
-  routes.notFound(() => responseOf(notFound(), log));
+  routes.onError(error => responseOf(error, { log }));
+  routes.notFound(() => responseOf(notFound(), { log }));
   routes.use(async (context, next) => {
     const { method, path } = context.req;
     const request = { method, subject: path.slice(BLOBS_PATH.length) };

@@ -7,12 +7,12 @@ import type { Log } from '../../log/log.ts';
 import { invoke } from '../../operations/invoke.ts';
 import type { Operation, OperationResult } from '../../operations/operation.ts';
 import { requestIdHere } from '../../telemetry/scope.ts';
+import type { StepUp } from '../errors.ts';
 
 /** What comes with each request beside the request itself. */
 export interface Bindings {
   readonly caller: Caller;
-  /** Makes the value of `WWW-Authenticate` for a caller whose next token must have all these scopes. */
-  readonly stepUp?: (scopes: readonly string[]) => string;
+  readonly stepUp?: StepUp;
 }
 export type Api = Hono<{ Bindings: Bindings }>;
 export type ApiContext = Context<{ Bindings: Bindings }>;

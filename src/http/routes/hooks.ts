@@ -21,7 +21,7 @@ export interface HookRoutesOptions {
  */
 export function createHookRoutes({ hub, log, closing }: HookRoutesOptions): Hono {
   const routes = new Hono();
-  routes.onError(error => responseOf(error, log));
+  routes.onError(error => responseOf(error, { log }));
   routes.post(HOOKS_PATH, async context => {
     const { terminals } = hub.sessions;
     const [, token = ''] = /^Bearer ([^\s]{1,256})$/i.exec(context.req.header('authorization') ?? '') ?? [];

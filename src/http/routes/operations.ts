@@ -5,12 +5,12 @@ import { isPending } from '../../operations/sandbox/run-job.ts';
 import { queryArguments, readArguments } from '../request.ts';
 import { type Api, type ApiContext, type ApiParts, run } from './context.ts';
 
-/** Every operation under its name, and the resources that are operations under another spelling. */
+/** The resources that are operations under another spelling. */
 export function addOperationRoutes(api: Api, parts: ApiParts): void {
   const find = finderOf(parts);
   const answer = async (context: ApiContext, operation: Operation, args: Record<string, unknown>) => {
     const { output } = await run(parts, operation, { context, args });
-    return context.json(output, !operation.always && isPending(output) ? 202 : 200);
+    return context.json(output, statusOf(operation, output));
   };
   const read = (path: string, name: string, handle: (context: ApiContext) => Record<string, unknown> = () => ({})) =>
     api.get(path, context => {
@@ -18,10 +18,6 @@ export function addOperationRoutes(api: Api, parts: ApiParts): void {
       return answer(context, operation, { ...queryArguments(context.req.raw, operation), ...handle(context) });
     });
 
-  api.post('/api/operations/:name', async context => {
-    const operation = find(context.req.param('name'));
-    return answer(context, operation, await readArguments(context.req.raw, parts.maxBodyBytes));
-  });
   read('/api/workspaces', 'workspace_list');
   api.post('/api/workspaces', async context => {
     const args = await readArguments(context.req.raw, parts.maxBodyBytes);
@@ -43,6 +39,10 @@ export function addOperationRoutes(api: Api, parts: ApiParts): void {
 
 const workspaceOf = (context: ApiContext) => ({ workspace_id: context.req.param('id') });
 const taskOf = (context: ApiContext) => ({ task_id: context.req.param('id') });
+
+/** Work that goes on is accepted, where what is asked for may be that. */
+export const statusOf = (operation: Operation, output: Record<string, unknown>): 200 | 202 =>
+  !operation.always && isPending(output) ? 202 : 200;
 
 /** Finds what this server serves, by name or alias. Throws NOT_FOUND. */
 export function finderOf({ operations }: Pick<ApiParts, 'operations'>): (name: string) => Operation {
