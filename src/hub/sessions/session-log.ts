@@ -54,6 +54,13 @@ export class SessionLog {
 
 /** Without what the records do not keep. */
 function asRead(event: EventRecord): EventRecord {
+  if (isWholeJson(event.body)) return event;
   const body: JsonObject = JSON.parse(JSON.stringify(event.body));
   return { ...event, body };
+}
+
+/** JSON would keep all of it. */
+function isWholeJson(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).every(isWholeJson);
+  return value !== undefined && (typeof value !== 'number' || Number.isFinite(value));
 }

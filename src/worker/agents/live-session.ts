@@ -56,6 +56,8 @@ export class LiveSession implements DriverHost {
   #live: LiveAgent | undefined;
   #status: SessionStatus = 'starting';
   #turn: { readonly id: string; readonly over: Promise<void> } | undefined;
+  /** Whether the agent has said anything in its turn: somebody waits for its first words. */
+  #isAnswering = false;
   #messages = 0;
   #lastUsedAt = performance.now();
   #ending: Promise<void> | undefined;
@@ -135,6 +137,7 @@ export class LiveSession implements DriverHost {
       throw new AppError('SESSION_BUSY', `Session ${this.id} has turn ${this.#turn.id} running`);
     this.#given.add(prompt.turnId);
     // Whoever is told of the turn is told of its beginning with its first words: until then the agent has the processor for itself.
+    this.#isAnswering = false;
     this.#queue.hold(FIRST_WORD_MS);
     this.#setStatus('running');
     this.#parts.box?.works(true);
@@ -172,7 +175,9 @@ export class LiveSession implements DriverHost {
       for (const told of eventsOf(said, { sessionId: this.id })) this.#tell(told);
     }
     if (update.kind === 'message') this.#messages += 1;
-    if (!isBeginning(update)) this.#queue.release();
+    if (this.#isAnswering || isBeginning(update)) return;
+    this.#isAnswering = true;
+    this.#queue.hurry();
   }
 
   async ask(question: PermissionQuestion, signal: AbortSignal): Promise<PermissionAnswer> {
@@ -319,5 +324,5 @@ export class LiveSession implements DriverHost {
 const isBeginning = (update: AgentUpdate): boolean =>
   update.kind === 'message' ? update.message.role === 'user' : BEGINNINGS.has(update.kind);
 const BEGINNINGS: ReadonlySet<AgentUpdate['kind']> = new Set(['part', 'part_completed', 'model', 'mode']);
-const FIRST_WORD_MS = 50;
+const FIRST_WORD_MS = 100;
 const MAX_PREVIEW = 500;

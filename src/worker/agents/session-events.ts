@@ -1,5 +1,4 @@
 import type { SessionTold } from '../../protocol/session-messages.ts';
-import { messageSchema, partSchema } from '../../protocol/sessions.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { AgentUpdate } from './driver.ts';
 import type { Told } from './told.ts';
@@ -10,13 +9,13 @@ export type SessionEvent = SessionTold['events'][number];
 export function eventsOf(update: AgentUpdate, { sessionId }: { sessionId: string }): Told[] {
   switch (update.kind) {
     case 'message':
-      return [{ event: { type: 'message.created', body: { message: plain(messageSchema.parse(update.message)) } } }];
+      return [{ event: { type: 'message.created', body: { message: plain(update.message) } } }];
     case 'part':
       return [
         {
           event: {
             type: 'message.part.updated',
-            body: { messageId: update.part.messageId, part: plain(partSchema.parse(update.part)) },
+            body: { messageId: update.part.messageId, part: plain(update.part) },
           },
         },
       ];

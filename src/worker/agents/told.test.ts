@@ -81,6 +81,31 @@ describe('what is told of a session', () => {
       );
     });
 
+    test('is told at once when there is a hurry, and what comes after it is gathered again', async () => {
+      const { told, batches } = await afterOthers();
+      told.hurry();
+      await turns();
+      told.add(named('c'));
+      await turns();
+      assert.deepEqual(batches, [['a'], ['b']]);
+      mock.timers.tick(10);
+      await turns();
+      assert.deepEqual(batches, [['a'], ['b'], ['c']]);
+    });
+
+    test('is told at once when there was a hurry while others were being told', async () => {
+      const { told, batches } = queue(({ first, events }) => {
+        if (first === 1) {
+          told.add(named('b'));
+          told.hurry();
+        }
+        return { isFenced: false, expected: first + events.length };
+      });
+      told.add(named('a'));
+      await turns();
+      assert.deepEqual(batches, [['a'], ['b']]);
+    });
+
     test('is told at once when somebody waits until it is heard', async () => {
       const { told, batches } = await afterOthers();
       await told.heard();
@@ -99,8 +124,11 @@ describe('what is told of a session', () => {
     told.add(named('c'));
     told.release();
     await turns();
+    told.hold(60_000);
     told.add(named('d'));
-    await told.flush();
+    await turns();
+    told.hurry();
+    await turns();
     assert.deepEqual(batches, [['a', 'b', 'c'], ['d']]);
   });
 

@@ -36,6 +36,7 @@ export class ToldQueue {
   #next = 1;
   #sending: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
+  #isHurried = false;
   #held: PromiseWithResolvers<void> | undefined;
   #release: NodeJS.Timeout | undefined;
   #resting: PromiseWithResolvers<void> | undefined;
@@ -57,7 +58,7 @@ export class ToldQueue {
     this.#sending ??= this.#send();
   }
 
-  /** What is told in the next moment waits for what comes soon after it: for `release()`, or so many milliseconds. */
+  /** What is told in the next moment waits for what comes soon after it: for `release()` or `hurry()`, or so many milliseconds. */
   hold(ms: number): void {
     if (this.#closed.signal.aborted) return;
     this.#held ??= Promise.withResolvers<void>();
@@ -69,6 +70,13 @@ export class ToldQueue {
     clearTimeout(this.#release);
     this.#held?.resolve();
     this.#held = undefined;
+  }
+
+  /** What was added is told at once, however soon it follows what was told last. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.release();
+    this.#endRest();
   }
 
   /** Settles when there is room for more. */
@@ -116,6 +124,7 @@ export class ToldQueue {
       await this.#resting?.promise;
       await this.#held?.promise;
       if (signal.aborted) break;
+      this.#isHurried = false;
       const batch = this.#batch();
       try {
         const { isFenced, expected } = await this.#options.tell(batch);
@@ -148,7 +157,8 @@ export class ToldQueue {
 
   /** Somebody waits for what is to be told, or it is a whole batch already. */
   get #isPressing(): boolean {
-    if (this.#waiting.length >= MOST_EVENTS || this.#size >= MOST_CHARACTERS || this.#listening.length > 0) return true;
+    if (this.#isHurried || this.#listening.length > 0) return true;
+    if (this.#waiting.length >= MOST_EVENTS || this.#size >= MOST_CHARACTERS) return true;
     return this.#waiting.some(
       ({ told: { asked, settled, ended } }) => asked.length > 0 || settled.length > 0 || ended.length > 0,
     );

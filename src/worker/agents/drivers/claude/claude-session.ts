@@ -73,7 +73,8 @@ export class ClaudeSession implements LiveAgent {
     const end = Promise.withResolvers<TurnEnd>();
     const turn = { uuid, startedAt: Date.now(), end, hasBegun: false, isInterrupted: false };
     this.#turn = turn;
-    for (const update of this.#updates.prompt(uuid, prompt.text)) this.#parts.host.emit(update);
+    // It may end before it is waited for.
+    end.promise.catch(() => undefined);
     this.#parts.input.put({
       type: 'user',
       uuid,
@@ -81,6 +82,9 @@ export class ClaudeSession implements LiveAgent {
       parent_tool_use_id: null,
       message: { role: 'user', content },
     });
+    // The agent has it before anybody hears of it, and says nothing before that.
+    await new Promise(resolve => setImmediate(resolve));
+    for (const update of this.#updates.prompt(uuid, prompt.text)) this.#parts.host.emit(update);
     try {
       return await end.promise;
     } finally {
@@ -131,6 +135,8 @@ export class ClaudeSession implements LiveAgent {
 
   /** Finds out whether the turn that was asked for is the one that runs. */
   #follow(said: SDKMessage): void {
+    // Most of what is said are words, which name no prompt.
+    if (!NAMING.some(field => field in said)) return;
     const { data } = aboutPrompt.safeParse(said);
     if (data?.subtype === 'init') this.#tellsBeginning = data.capabilities?.includes(LIFECYCLE) ?? false;
     const turn = this.#turn;
@@ -159,6 +165,9 @@ export class ClaudeSession implements LiveAgent {
     return { outcome: 'failed', error: this.#parts.plain(reason) };
   }
 }
+
+/** What has none of these says nothing of a prompt. */
+const NAMING = ['subtype', 'user_message_uuid', 'user_message_uuids', 'command_uuid'];
 
 /** Fields that tell which prompt a message is about; not all of them are among the SDK's types. */
 const aboutPrompt = z.looseObject({
