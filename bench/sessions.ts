@@ -8,10 +8,13 @@ import { type Heard, openSessionServer, type SessionServer } from './support/ses
 import { median, percentile } from './support/statistics.ts';
 
 const WARM_UP = 5;
-/** Each process of an agent is a few milliseconds quicker or slower than the next, so many of each kind are measured, some at a time. */
-const BATCHES = 4;
+/**
+ * One prompt takes an agent half as long again as the next, by what its collector and compiler do in that moment, and its first twenty
+ * get quicker one by one: many prompts to many processes, some at a time.
+ */
+const BATCHES = 3;
 const PAIRS = 6;
-const PROMPTS = 6;
+const PROMPTS = 16;
 /** By then no program of an agent is one that is just being opened, which a prompt has to look at. */
 const SETTLE_MS = 6_000;
 /** Turns that a server which has just started has behind it: a few with the agent, many with one that costs nothing. */

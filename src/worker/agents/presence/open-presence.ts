@@ -8,7 +8,7 @@ import { listClaudeAgents } from './claude-agents.ts';
 import { endedAmong, ownAmong } from './own-processes.ts';
 import { Presence } from './presence.ts';
 import { PresenceTeller } from './presence-teller.ts';
-import { signsOfSessions } from './session-folder.ts';
+import { SessionFolder } from './session-folder.ts';
 import { StartingTerminals } from './starting-terminals.ts';
 
 /** The only agent that tells which of its sessions are open. */
@@ -49,6 +49,7 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
   const teller = new PresenceTeller({ log, tell: parts.tellOpen });
   const find = () => findProgramNow(environment.CLAUDE_BIN ?? AGENT, environment.PATH);
   const starting = new StartingTerminals({ program: find, config, own: () => [process.pid, ...processes.pids()] });
+  const folder = new SessionFolder(config);
   const presence = new Presence({
     log,
     async list(signal) {
@@ -58,7 +59,7 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
       const ended = await endedAmong(listed.map(({ pid }) => pid));
       return listed.filter(({ pid }) => !ended.has(pid));
     },
-    signs: async () => signsOfSessions(config, processes.pids()),
+    signs: async () => folder.signs(processes.pids()),
     starting: how => starting.look(how),
     ownPids: () => processes.pids(),
     ownAmong,

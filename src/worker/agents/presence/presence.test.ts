@@ -11,7 +11,7 @@ import { silentLog } from '../../../log/log.ts';
 import type { OpenSession } from '../../../protocol/presence.ts';
 import { endedAmong, ownAmong } from './own-processes.ts';
 import { Presence } from './presence.ts';
-import { signsOfSessions } from './session-folder.ts';
+import { SessionFolder } from './session-folder.ts';
 import type { StartingTerminal } from './starting-terminals.ts';
 
 const open = (agentSessionId: string, patch: Partial<OpenSession> = {}): OpenSession => ({
@@ -150,17 +150,40 @@ describe('presence', () => {
 describe('what tells that presence may have changed', () => {
   it('is the names and times of the agent’s files, without those of our own processes', async () => {
     const config = await mkdtemp(join(tmpdir(), 'boxswain-signs-'));
+    const folder = new SessionFolder(config);
     try {
-      assert.equal(signsOfSessions(config, []), '');
+      assert.equal(folder.signs([]), '');
       await mkdir(join(config, 'sessions'));
       await writeFile(join(config, 'sessions/12.json'), 'x');
-      const one = signsOfSessions(config, []);
+      const one = folder.signs([]);
       assert.match(one, /^12\.json /);
-      assert.equal(signsOfSessions(config, []), one);
+      assert.equal(folder.signs([]), one);
       await utimes(join(config, 'sessions/12.json'), 1, 1);
-      assert.notEqual(signsOfSessions(config, []), one);
-      assert.equal(signsOfSessions(config, [12]), '');
-      assert.notEqual(signsOfSessions(config, [1]), '');
+      assert.notEqual(folder.signs([]), one);
+      assert.equal(folder.signs([12]), '');
+      assert.notEqual(folder.signs([1]), '');
+    } finally {
+      await rm(config, { recursive: true });
+    }
+  });
+
+  it('names a file that came in the same tick of the clock as the one before it, and one that came long after', async () => {
+    const config = await mkdtemp(join(tmpdir(), 'boxswain-signs-'));
+    const path = join(config, 'sessions');
+    const folder = new SessionFolder(config);
+    const add = async (name: string, at: number) => {
+      await writeFile(join(path, name), 'x');
+      await utimes(path, at, at);
+      return folder.signs([]).split('\n').length;
+    };
+    try {
+      await mkdir(path);
+      const now = Date.now() / 1000;
+      assert.equal(await add('1.json', now), 1);
+      assert.equal(await add('2.json', now), 2);
+      await utimes(path, now - 60, now - 60);
+      assert.equal(folder.signs([]).split('\n').length, 2);
+      assert.equal(await add('3.json', now), 3);
     } finally {
       await rm(config, { recursive: true });
     }
