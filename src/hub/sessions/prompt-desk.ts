@@ -73,7 +73,8 @@ export class PromptDesk {
   async send(request: SendRequest, call: Call): Promise<Sent> {
     const { session, prompt, whenBusy, operation = 'send_prompt', idempotencyKey: key } = request;
     const busy = whenBusy === 'queue' ? {} : { whenBusy };
-    const args = toJsonObject({ session_id: session.id, ...prompt, ...busy });
+    // Only calls of one key are held to each other.
+    const args = key === undefined ? {} : toJsonObject({ session_id: session.id, ...prompt, ...busy });
     let mine: Pick<Enqueued, 'turn' | 'hasBegun'> | undefined;
     const accepted = await this.#parts.idempotency.once({ caller: call.caller, operation, key, args }, async ids => {
       const { turn, hasBegun, ...told } = await this.#accept(request, { caller: call.caller, ids });

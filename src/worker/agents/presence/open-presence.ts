@@ -59,7 +59,7 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
       const ended = await endedAmong(listed.map(({ pid }) => pid));
       return listed.filter(({ pid }) => !ended.has(pid));
     },
-    signs: async () => folder.signs(processes.pids()),
+    signs: () => folder.signs(processes.pids()),
     starting: how => starting.look(how),
     ownPids: () => processes.pids(),
     ownAmong,
@@ -70,13 +70,14 @@ export function openPresence(parts: PresenceParts): TerminalPresence {
   });
   const following = follow(parts, { presence, changes: past.changes(closed.signal), signal: closed.signal });
   return {
-    find: async (agent, id) => (agent === AGENT ? await presence.find(id) : undefined),
-    check: async (agent, id) => (agent === AGENT ? await presence.check(id) : undefined),
-    seen: async (agent, id) => (agent === AGENT ? await presence.seen(id) : undefined),
+    find: (agent, id) => (agent === AGENT ? presence.find(id) : Promise.resolve(undefined)),
+    check: (agent, id) => (agent === AGENT ? presence.check(id) : Promise.resolve(undefined)),
+    seen: (agent, id) => (agent === AGENT ? presence.seen(id) : Promise.resolve(undefined)),
     isOpen: id => presence.isOpen(id),
     async [Symbol.asyncDispose]() {
       closed.abort(new Error('presence is closed'));
       await Promise.all([presence.close(), teller.close(), following]);
+      starting.close();
     },
   };
 }

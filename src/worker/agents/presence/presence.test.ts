@@ -41,7 +41,7 @@ function stage() {
       if (world.fails) throw new Error('it does not know the command');
       return listed;
     },
-    signs: async () => world.signs,
+    signs: () => world.signs,
     starting: async () => world.starting,
     ownPids: () => world.own,
     ownAmong: async (pids, roots) => new Set(pids.filter(pid => roots.includes(pid))),

@@ -21,9 +21,9 @@ export interface PresenceOptions {
   /** Everything that is open, also what we drive; undefined where the agent is not installed. Rejects when it cannot be told. */
   list(signal: AbortSignal): Promise<OpenSession[] | undefined>;
   /** Another text whenever something may have changed. */
-  signs(): Promise<string>;
-  /** Terminals that are being opened and do not say yet what they have open. */
-  starting(how: { isThorough: boolean }): Promise<readonly StartingTerminal[]>;
+  signs(): string;
+  /** Terminals that are being opened and do not say yet what they have open; at once, unless some may be. */
+  starting(how: { isThorough: boolean }): readonly StartingTerminal[] | Promise<readonly StartingTerminal[]>;
   /** Processes of ours, at this moment. */
   ownPids(): readonly number[];
   ownAmong(pids: readonly number[], roots: readonly number[]): Promise<Set<number>>;
@@ -76,7 +76,7 @@ export class Presence {
       const opening = await this.#opening(agentSessionId, { isThorough: false });
       if (opening !== undefined) return opening;
       const last = this.#last;
-      const isCurrent = last !== undefined && last.signs === (await this.#options.signs());
+      const isCurrent = last !== undefined && last.signs === this.#options.signs();
       const { open } = isCurrent && last.isCertain ? last : await this.#look();
       return open.find(one => one.agentSessionId === agentSessionId);
     } catch (error) {
@@ -122,7 +122,8 @@ export class Presence {
   /** The terminal that is being opened with this session. Settles when no other that is being opened may turn out to have it. */
   async #opening(agentSessionId: string, how: { isThorough: boolean }): Promise<OpenSession | undefined> {
     for (let looks = 0; looks < STARTING_LOOKS; looks += 1) {
-      const starting = await this.#options.starting(how);
+      const looked = this.#options.starting(how);
+      const starting = looked instanceof Promise ? await looked : looked;
       const its = starting.find(({ opens }) => opens === agentSessionId);
       if (its !== undefined) return { agent: AGENT, agentSessionId, pid: its.pid, status: 'idle', since: its.since };
       if (starting.every(({ opens }) => opens !== undefined)) return undefined;
@@ -141,7 +142,7 @@ export class Presence {
     try {
       const last = this.#last;
       const isOld = last === undefined || performance.now() - last.at > LOOK_MS;
-      if (isOld || last.signs !== (await this.#options.signs())) await this.#look();
+      if (isOld || last.signs !== this.#options.signs()) await this.#look();
     } catch (error) {
       this.#unable(error);
     }
@@ -171,7 +172,7 @@ export class Presence {
     signal.throwIfAborted();
     const at = performance.now();
     // Before the look: what changes meanwhile is seen by the next one.
-    const signs = await this.#options.signs();
+    const signs = this.#options.signs();
     const before = this.#options.ownPids();
     const listed = await this.#list(signs, signal);
     const roots = [...before, ...this.#options.ownPids()];

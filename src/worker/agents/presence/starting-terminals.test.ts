@@ -31,8 +31,12 @@ describe('terminals that are just being opened', () => {
     opened.push(terminal);
     return terminal;
   };
-  const look = (own: number[] = []) =>
-    new StartingTerminals({ program: () => program, config, own: () => own }).look({ isThorough: true });
+  const look = async (own: number[] = []) => {
+    const terminals = new StartingTerminals({ program: () => program, config, own: () => own });
+    const found = await terminals.look({ isThorough: true });
+    terminals.close();
+    return found;
+  };
   const pids = async (own?: number[]) => (await look(own)).map(({ pid }) => pid);
 
   it('are found with the session that they name, until they say what they have open', async () => {
@@ -62,6 +66,7 @@ describe('terminals that are just being opened', () => {
     assert.ok(!(await among(false)).includes(old.pid));
     const all = await among(true);
     assert.ok(all.includes(old.pid) && all.includes(pid));
+    terminals.close();
   });
 
   it('may be about to open any session where they name none', async () => {

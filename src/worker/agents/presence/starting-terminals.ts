@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, realpathSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { ownAmong } from './own-processes.ts';
@@ -41,6 +41,7 @@ interface Where {
  */
 export class StartingTerminals {
   readonly #where: Where;
+  readonly #newest = new NewestProcess();
   /** When each process was there first. */
   #firstSeen = new Map<string, number>();
   /** The numbers that the kernel tells are those of the processes that can be listed. */
@@ -56,17 +57,21 @@ export class StartingTerminals {
    * `isThorough`: also what was there before and may have become the agent's program since, as by the shell's `exec`. A prompt waits for
    * this, and what the kernel has in its memory is read sooner than a thread for reading it gets its turn.
    */
-  async look({ isThorough }: { isThorough: boolean }): Promise<StartingTerminal[]> {
+  look({ isThorough }: { isThorough: boolean }): StartingTerminal[] | Promise<StartingTerminal[]> {
     const now = this.#where.clock?.() ?? performance.now();
     this.#see(now);
     const looked: string[] = [];
     for (const [pid, since] of this.#firstSeen) if (isThorough || now - since < STARTING_MS) looked.push(pid);
-    return looked.length === 0 ? [] : await this.#among(looked);
+    return looked.length === 0 ? [] : this.#among(looked);
+  }
+
+  close(): void {
+    this.#newest.close();
   }
 
   /** Lists processes, unless none was started since they were listed. */
   #see(now: number): void {
-    const newest = this.#isNumbered ? newestProcess() : undefined;
+    const newest = this.#isNumbered ? this.#newest.read() : undefined;
     const { newest: before, at = 0 } = this.#listed ?? {};
     if (newest !== undefined && newest === before && now - at < LISTED_MS) return;
     // From before the list: what is started meanwhile may be missing in it.
@@ -133,13 +138,23 @@ const variablesOf = (environment: string): Map<string, string> =>
     }),
   );
 
-/** The process or thread that was started last, by its number; numbers are given in turn. Undefined where that is not told. */
-function newestProcess(): string | undefined {
-  const number = orElse('', () => readFileSync('/proc/loadavg', 'utf8'))
-    .trimEnd()
-    .split(' ')
-    .at(-1);
-  return number === undefined || !/^[1-9]\d*$/.test(number) ? undefined : number;
+/** The process or thread that was started last, by its number; numbers are given in turn. */
+class NewestProcess {
+  /** Open for as long as it is asked again and again, which takes half as long so. */
+  readonly #file = orElse(undefined, () => openSync('/proc/loadavg', 'r'));
+  readonly #text = Buffer.alloc(128);
+
+  /** Undefined where that is not told. */
+  read(): string | undefined {
+    const file = this.#file;
+    const length = file === undefined ? 0 : orElse(0, () => readSync(file, this.#text, 0, this.#text.length, 0));
+    const number = this.#text.toString('latin1', 0, length).trimEnd().split(' ').at(-1);
+    return number === undefined || !/^[1-9]\d*$/.test(number) ? undefined : number;
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+  }
 }
 
 /** Processes end while they are looked at. */

@@ -135,8 +135,9 @@ export class ClaudeSession implements LiveAgent {
 
   /** Finds out whether the turn that was asked for is the one that runs. */
   #follow(said: SDKMessage): void {
-    // Most of what is said are words, which name no prompt.
-    if (!NAMING.some(field => field in said)) return;
+    // Most of what is said names no prompt.
+    const isInit = said.type === 'system' && said.subtype === 'init';
+    if (!isInit && !NAMING.some(field => field in said)) return;
     const { data } = aboutPrompt.safeParse(said);
     if (data?.subtype === 'init') this.#tellsBeginning = data.capabilities?.includes(LIFECYCLE) ?? false;
     const turn = this.#turn;
@@ -166,8 +167,8 @@ export class ClaudeSession implements LiveAgent {
   }
 }
 
-/** What has none of these says nothing of a prompt. */
-const NAMING = ['subtype', 'user_message_uuid', 'user_message_uuids', 'command_uuid'];
+/** What has none of these says of no prompt what became of it. */
+const NAMING = ['user_message_uuid', 'user_message_uuids', 'command_uuid'];
 
 /** Fields that tell which prompt a message is about; not all of them are among the SDK's types. */
 const aboutPrompt = z.looseObject({
