@@ -88,6 +88,8 @@ export class PromptDesk {
     if (mine !== undefined && accepted.waits && whenBusy === 'interrupt') await this.#parts.abort(session);
     if (hasBegun) this.#parts.driving.give(target, turn);
     else this.#parts.driving.advance(target.id);
+    // An agent that is near has it by then; else all that an answer takes would come in between.
+    await new Promise(resolve => setImmediate(resolve));
     const sent = { turn, session: target, via: viaOf(accepted), position, cursor };
     return isFork ? { ...sent, forkedFrom: session.id } : sent;
   }
