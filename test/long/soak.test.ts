@@ -16,7 +16,8 @@ const WARM_UP = Math.min(WORKSPACES, 300);
 const LIVE_SLACK_BYTES = 8 * 1024 * 1024;
 /** What an allocator keeps of the pages that it once needed. */
 const RESIDENT_SLACK_BYTES = 96 * 1024 * 1024;
-const SETTLED_MS = 2_000;
+/** Longer than a client keeps a connection that it does not use: how many it had open is by chance. */
+const SETTLED_MS = 6_000;
 
 async function useWorkspace(server: RunningServer): Promise<void> {
   const { workspace_id } = await operated(server.url, 'workspace_create', {});

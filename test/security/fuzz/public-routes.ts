@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { INTERACTION, ROUTES } from '../../../src/auth/server/settings.ts';
 import { BLOBS_PATH } from '../../../src/blobs/wire.ts';
 import { createApi } from '../../../src/http/api.ts';
+import { OPERATIONS_PATH } from '../../../src/http/operation-handler.ts';
 import { HOOKS_PATH } from '../../../src/http/routes/hooks.ts';
 import { silentLog } from '../../../src/log/log.ts';
 import type { Operation } from '../../../src/operations/operation.ts';
@@ -73,6 +74,7 @@ export function publicRoutes(): PublicRoute[] {
       path: `/api/operations/${operation.name}`,
       fields: fieldsOf(operation),
     })),
+    ...several(['GET', 'POST', 'DELETE'], `${OPERATIONS_PATH}:name`),
     ...['/mcp', '/mcp/x/:toolset'].flatMap(path => several(['GET', 'POST', 'POST', 'POST', 'DELETE'], path)),
     ...several(['POST', 'GET'], HOOKS_PATH, named(['session_id', 'hook_event_name', 'cwd', 'tool_input'])),
     ...several(['GET', 'HEAD', 'PUT'], `${BLOBS_PATH}:sha256`),
