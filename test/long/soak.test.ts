@@ -16,7 +16,7 @@ const WARM_UP = Math.min(WORKSPACES, 300);
 const LIVE_SLACK_BYTES = 8 * 1024 * 1024;
 /** What an allocator keeps of the pages that it once needed. */
 const RESIDENT_SLACK_BYTES = 96 * 1024 * 1024;
-/** Longer than a client keeps a connection that it does not use: how many it had open is by chance. */
+/** On a busy machine, what is made again after many deletions pauses for longer than a moment. */
 const SETTLED_MS = 6_000;
 
 async function useWorkspace(server: RunningServer): Promise<void> {
