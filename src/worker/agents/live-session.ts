@@ -136,8 +136,8 @@ export class LiveSession implements DriverHost {
     if (this.#turn !== undefined)
       throw new AppError('SESSION_BUSY', `Session ${this.id} has turn ${this.#turn.id} running`);
     this.#given.add(prompt.turnId);
-    // Whoever is told of the turn is told of its beginning with its first words: until then the agent has the processor for itself.
     this.#isAnswering = false;
+    // Whoever is told of the turn is told of its beginning with its first words: until then the agent has the processor for itself.
     this.#queue.hold(FIRST_WORD_MS);
     this.#setStatus('running');
     this.#parts.box?.works(true);
