@@ -77,14 +77,14 @@ export class Placement {
     return (await this.candidates()).filter(({ worker }) => hasLabels(worker.labels, labels));
   }
 
-  /** Live workers that take new workspaces: reachable ones first, then by free slots. */
+  /** Live workers that take new workspaces, by free slots; of equals, those that this hub has heard come first. */
   async candidates(): Promise<Candidate[]> {
     const live = await this.#workers.live();
     const used = await this.#foundation.store.workers.slotsUsed();
     return live
       .filter(worker => !worker.isDraining)
       .map(worker => ({ worker, freeSlots: worker.slots - (used.get(worker.id) ?? 0) }))
-      .sort((a, b) => this.#rank(b) - this.#rank(a) || b.freeSlots - a.freeSlots);
+      .sort((a, b) => b.freeSlots - a.freeSlots || this.#hearing(b) - this.#hearing(a));
   }
 
   /**
@@ -138,8 +138,9 @@ export class Placement {
     return candidates.map(({ worker: { id, labels }, freeSlots }) => ({ worker: id, labels, freeSlots }));
   }
 
-  #rank({ worker, freeSlots }: Candidate): number {
-    return (freeSlots > 0 ? 2 : 0) + (this.#workers.isHeard(worker.id) ? 1 : 0);
+  /** Hubs share the fabric, so most can be reached that this one has not heard yet. */
+  #hearing({ worker }: Candidate): number {
+    return this.#workers.isHeard(worker.id) ? 1 : 0;
   }
 }
 

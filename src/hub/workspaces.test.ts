@@ -76,6 +76,18 @@ describe('making workspaces', () => {
   );
 
   it(
+    'spreads them also over workers that only another hub has heard yet',
+    withBench(async bench => {
+      const hub = await bench.hub();
+      await bench.hub();
+      // Hubs take turns: each has heard one of them.
+      const [one, two] = [await bench.worker(), await bench.worker()];
+      for (let made = 0; made < 4; made += 1) await newWorkspace(hub);
+      assert.deepEqual([one.workspaces.size, two.workspaces.size], [2, 2]);
+    }),
+  );
+
+  it(
     'leaves nothing of one that the worker refuses',
     withBench(async bench => {
       const hub = await bench.hub();
