@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { startModelProcess } from './model-process.ts';
 import { plainHttp } from './plain-http.ts';
 import { prepareAgents } from '../../test/support/real-agents.ts';
 import { scratchDirectory, startServer } from '../../test/support/server.ts';
@@ -33,7 +34,8 @@ export async function openSessionServer() {
   const root = await realpath(scratch.path);
   const project = join(root, 'project');
   await mkdir(project);
-  const agents = open.adopt(await prepareAgents({ folder: root, project }), one => one.close());
+  const model = await startModelProcess();
+  const agents = open.adopt(await prepareAgents({ folder: root, project, model }), one => one.close());
   const sessions = { BOXSWAIN_SESSIONS_ROOTS: project, BOXSWAIN_SESSIONS_MAX_LIVE: '40' };
   const server = open.adopt(
     await startServer({ directory: join(root, 'data'), env: { ...agents.env, ...sessions } }),

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { installAgent } from '../../scripts/install-agents.ts';
+import type { LocalServer } from './local-server.ts';
 import { startScriptedModel } from './scripted-model/server.ts';
 
 export interface RealAgents {
@@ -9,10 +10,17 @@ export interface RealAgents {
   close(): Promise<void>;
 }
 
+interface Where {
+  readonly folder: string;
+  readonly project: string;
+  /** Closed with them; one in this process unless it is given. */
+  readonly model?: LocalServer;
+}
+
 /** The real agents with homes of their own below `folder`, trusting one project, and a model that does what prompts say. */
-export async function prepareAgents({ folder, project }: { folder: string; project: string }): Promise<RealAgents> {
+export async function prepareAgents({ folder, project, ...given }: Where): Promise<RealAgents> {
   const [claude, codex] = [await installAgent('claude'), await installAgent('codex')];
-  const model = await startScriptedModel();
+  const { model = await startScriptedModel() } = given;
   const [home, claudeHome, codexHome] = ['home', 'claude', 'codex'].map(name => join(folder, name));
   for (const path of [home, claudeHome, codexHome]) await mkdir(path ?? '', { recursive: true });
   // Without it a newer Claude Code decides by itself what it may do.

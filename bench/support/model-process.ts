@@ -1,0 +1,27 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import type { LocalServer } from '../../test/support/local-server.ts';
+
+const PROGRAM = fileURLToPath(new URL('model-program.ts', import.meta.url));
+
+/**
+ * The scripted model in a process of its own, as models are. In the bench's own it would answer agents sooner that the bench itself drives
+ * than those of a server, because the bench has been at work a moment before.
+ */
+export async function startModelProcess(): Promise<LocalServer> {
+  const child = fork(PROGRAM);
+  const [origin] = await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`the scripted model ended with ${code}`))),
+  ]);
+  return {
+    origin: z.string().parse(origin),
+    async close() {
+      const ended = once(child, 'exit');
+      child.disconnect();
+      await ended;
+    },
+  };
+}
