@@ -1,9 +1,8 @@
 import { mkdir, realpath } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { startModelProcess } from './model-process.ts';
+import { plainEvents } from './plain-events.ts';
 import { plainHttp } from './plain-http.ts';
 import { prepareAgents } from '../../test/support/real-agents.ts';
 import { scratchDirectory, startServer } from '../../test/support/server.ts';
@@ -41,12 +40,16 @@ export async function openSessionServer() {
     await startServer({ directory: join(root, 'data'), env: { ...agents.env, ...sessions } }),
     one => one.stop(),
   );
-  const agent = open.adopt(new Agent({ keepAlive: true }), one => one.destroy());
   const listeners = new Set<(event: Heard) => void>();
-  const stream = await listen(new URL('/api/events', server.url), agent, event => {
-    for (const listener of listeners) listener(event);
+  const connected = Promise.withResolvers<void>();
+  const stream = await plainEvents(new URL('/api/events', server.url), data => {
+    const event: Omit<Heard, 'at' | 'date'> = JSON.parse(data);
+    const heard = { ...event, at: performance.now(), date: Date.now() };
+    for (const listener of listeners) listener(heard);
+    if (event.type === 'server.connected') connected.resolve();
   });
   open.defer(stream.end);
+  await connected.promise;
   const http = open.adopt(plainHttp(server.url), one => one.close());
   const ask = async (tool: string, args: object): Promise<unknown> =>
     JSON.parse(await http.post(`/api/operations/${tool}`, args));
@@ -73,26 +76,3 @@ export async function openSessionServer() {
   };
 }
 export type SessionServer = Awaited<ReturnType<typeof openSessionServer>>;
-
-/** Settles once the stream is open. */
-function listen(url: URL, agent: Agent, heard: (event: Heard) => void): Promise<{ end: () => void }> {
-  return new Promise((resolve, reject) => {
-    const over = new AbortController();
-    const failed = (error: Error) => (over.signal.aborted ? undefined : reject(error));
-    const sent = request(url, { agent, headers: { accept: 'text/event-stream' } }, response => {
-      const lines = createInterface({ input: response }).on('error', failed);
-      lines.on('line', line => {
-        if (!line.startsWith('data:')) return;
-        const event: Omit<Heard, 'at' | 'date'> = JSON.parse(line.slice(5));
-        heard({ ...event, at: performance.now(), date: Date.now() });
-        if (event.type === 'server.connected') resolve({ end });
-      });
-    });
-    const end = () => {
-      over.abort();
-      sent.destroy();
-    };
-    sent.on('error', failed);
-    sent.end();
-  });
-}

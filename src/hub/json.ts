@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import type { AppError } from '../errors/app-error.ts';
 import type { JsonObject } from '../store/rows.ts';
-
-const jsonObjectSchema = z.record(z.string(), z.json());
+import { isJsonObject } from '../store/rows-reader.ts';
 
 /** A value as it will be read back: without what JSON cannot hold. Throws for anything but an object. */
-export const toJsonObject = (value: object): JsonObject => jsonObjectSchema.parse(JSON.parse(JSON.stringify(value)));
+export function toJsonObject(value: object): JsonObject {
+  const read: unknown = JSON.parse(JSON.stringify(value));
+  if (!isJsonObject(read)) throw new TypeError('no object in JSON');
+  return read;
+}
 
 /** An error as it is stored with a task. */
 export const errorAsJson = (error: AppError): JsonObject => toJsonObject(error.toShape());

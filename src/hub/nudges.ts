@@ -15,7 +15,8 @@ export class Nudges {
   readonly #background: Foundation['background'];
   readonly #peers: Peers;
   readonly #grown = new Set<string>();
-  #isGathering = false;
+  /** While a moment goes on. */
+  #moment: NodeJS.Timeout | undefined;
 
   /** `heard`: a stream has grown at another hub. */
   constructor({ background }: Foundation, { peers, heard }: { peers: Peers; heard(stream: string): void }) {
@@ -29,15 +30,20 @@ export class Nudges {
   /** The first of a moment is told at once. */
   tell(stream: string): void {
     this.#grown.add(stream);
-    if (this.#isGathering) return;
-    this.#isGathering = true;
+    if (this.#moment !== undefined) return;
     this.#send();
-    this.#background.run('tell other hubs what was appended', () => this.#gather());
+    this.#begin();
   }
 
-  async #gather(): Promise<void> {
-    while ((await this.#background.pause(MOMENT_MS)) && this.#grown.size > 0) this.#send();
-    this.#isGathering = false;
+  #begin(): void {
+    this.#moment = setTimeout(() => this.#end(), MOMENT_MS).unref();
+  }
+
+  #end(): void {
+    this.#moment = undefined;
+    if (this.#grown.size === 0 || this.#background.signal.aborted) return;
+    this.#background.run('tell other hubs what was appended', async () => this.#send());
+    this.#begin();
   }
 
   #send(): void {

@@ -74,7 +74,7 @@ function parse(text: string): unknown {
 }
 
 /** Whatever JSON.parse gives is JSON throughout; what is left to see is that it is an object. */
-const isJsonObject = (value: unknown): value is { [key: string]: Json } =>
+export const isJsonObject = (value: unknown): value is { [key: string]: Json } =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const problemIn = (error: z.ZodError): string =>

@@ -1,12 +1,12 @@
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import { orElse } from './or-else.ts';
 import { ownAmong } from './own-processes.ts';
+import { isThread, SeenProcesses } from './seen-processes.ts';
 
 /** By then a program has said what it has open, or is none that opens anything. */
 const STARTING_MS = 5_000;
-/** Numbers of processes come again after some ten thousands, so a list is not taken for a current one for ever. */
-const LISTED_MS = 60_000;
 /** Of the kernel's clock, in which it tells when a process was started: the same on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 /** What makes it answer and end. */
@@ -41,13 +41,7 @@ interface Where {
  */
 export class StartingTerminals {
   readonly #where: Where;
-  readonly #newest = new NewestProcess();
-  /** When each process was there first. */
-  #firstSeen = new Map<string, number>();
-  /** The numbers that the kernel tells are those of the processes that can be listed. */
-  readonly #isNumbered = orElse('', () => readlinkSync('/proc/self')) === String(process.pid);
-  /** The process that had been started last when they were listed. */
-  #listed: { readonly newest: string | undefined; readonly at: number } | undefined;
+  readonly #processes = new SeenProcesses();
 
   constructor(where: Where) {
     this.#where = where;
@@ -59,36 +53,23 @@ export class StartingTerminals {
    */
   look({ isThorough }: { isThorough: boolean }): StartingTerminal[] | Promise<StartingTerminal[]> {
     const now = this.#where.clock?.() ?? performance.now();
-    this.#see(now);
     const looked: string[] = [];
-    for (const [pid, since] of this.#firstSeen) if (isThorough || now - since < STARTING_MS) looked.push(pid);
+    for (const [pid, since] of this.#processes.look(now)) if (isThorough || now - since < STARTING_MS) looked.push(pid);
     return looked.length === 0 ? [] : this.#among(looked);
   }
 
   close(): void {
-    this.#newest.close();
-  }
-
-  /** Lists processes, unless none was started since they were listed. */
-  #see(now: number): void {
-    const newest = this.#isNumbered ? this.#newest.read() : undefined;
-    const { newest: before, at = 0 } = this.#listed ?? {};
-    if (newest !== undefined && newest === before && now - at < LISTED_MS) return;
-    // From before the list: what is started meanwhile may be missing in it.
-    this.#listed = { newest, at: now };
-    const pids = orElse([], () => readdirSync('/proc')).filter(name => /^\d+$/.test(name));
-    const known = this.#firstSeen;
-    this.#firstSeen = new Map(pids.map(pid => [pid, known.get(pid) ?? now]));
+    this.#processes.close();
   }
 
   async #among(pids: readonly string[]): Promise<StartingTerminal[]> {
     const { config } = this.#where;
     const program = this.#where.program();
     if (program === undefined) return [];
-    const path = orElse(program, () => realpathSync(program));
+    const path = orElse(program, () => realpathSync.native(program));
     const own = this.#where.own();
     const others = pids.filter(pid => !own.includes(Number(pid)));
-    const running = others.filter(pid => orElse('', () => readlinkSync(`/proc/${pid}/exe`)) === path);
+    const running = others.filter(pid => orElse('', () => readlinkSync(`/proc/${pid}/exe`)) === path && !isThread(pid));
     if (running.length === 0) return [];
     const files = orElse([], () => readdirSync(join(config, 'sessions')));
     const said = new Set(files.map(name => name.split('.')[0] ?? ''));
@@ -137,31 +118,3 @@ const variablesOf = (environment: string): Map<string, string> =>
       return [line.slice(0, at), line.slice(at + 1)];
     }),
   );
-
-/** The process or thread that was started last, by its number; numbers are given in turn. */
-class NewestProcess {
-  /** Open for as long as it is asked again and again, which takes half as long so. */
-  readonly #file = orElse(undefined, () => openSync('/proc/loadavg', 'r'));
-  readonly #text = Buffer.alloc(128);
-
-  /** Undefined where that is not told. */
-  read(): string | undefined {
-    const file = this.#file;
-    const length = file === undefined ? 0 : orElse(0, () => readSync(file, this.#text, 0, this.#text.length, 0));
-    const number = this.#text.toString('latin1', 0, length).trimEnd().split(' ').at(-1);
-    return number === undefined || !/^[1-9]\d*$/.test(number) ? undefined : number;
-  }
-
-  close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
-  }
-}
-
-/** Processes end while they are looked at. */
-function orElse<Value>(otherwise: Value, read: () => Value): Value {
-  try {
-    return read();
-  } catch {
-    return otherwise;
-  }
-}
