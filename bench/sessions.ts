@@ -14,7 +14,7 @@ const WARM_UP = 5;
  */
 const BATCHES = 3;
 const PAIRS = 6;
-const PROMPTS = 16;
+const PROMPTS = 28;
 /** By then no program of an agent is one that is just being opened, which a prompt has to look at. */
 const SETTLE_MS = 6_000;
 /** Turns that a server which has just started has behind it: a few with the agent, many with one that costs nothing. */

@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
-import { isThread, SeenProcesses } from './seen-processes.ts';
+import { Worker } from 'node:worker_threads';
+import { SeenProcesses } from './seen-processes.ts';
 
 describe('processes that were seen', () => {
   const seen = new SeenProcesses();
@@ -42,13 +43,19 @@ describe('processes that were seen', () => {
     assert.ok(!seen.look(now + 61_000).has(pid));
   });
 
-  it('are told from threads', () => {
-    const threads = readdirSync('/proc/self/task').filter(tid => tid !== String(process.pid));
-    assert.ok(threads.length > 0);
+  it('are no threads', async () => {
+    seen.look(now);
+    const threads = () => readdirSync('/proc/self/task').filter(tid => tid !== String(process.pid));
+    const before = threads();
+    const worker = new Worker('setTimeout(() => {}, 1e8)', { eval: true });
+    await once(worker, 'online');
+    const begun = threads().filter(tid => !before.includes(tid));
+    assert.ok(begun.length > 0);
+    const found = seen.look(now);
     assert.deepEqual(
-      threads.map(isThread),
-      threads.map(() => true),
+      begun.filter(tid => found.has(tid)),
+      [],
     );
-    assert.equal(isThread(String(process.pid)), false);
+    await worker.terminate();
   });
 });

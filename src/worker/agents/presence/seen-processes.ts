@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { orElse } from './or-else.ts';
 
 /** Numbers of processes come again after some ten thousands, so a list is not taken for a current one for ever. */
@@ -9,8 +9,8 @@ const FEW = 16;
 const APPEARS_WITHIN_MS = 100;
 
 /**
- * The processes of this machine, and when each was there first. A process that ended may still be among them for a while, and threads that
- * were begun meanwhile: see `isThread`. Empty outside of Linux.
+ * The processes of this machine, and when each was there first. One that has ended may still be among them for a while. None outside of
+ * Linux.
  */
 export class SeenProcesses {
   readonly #newest = new NewestProcess();
@@ -51,16 +51,17 @@ export class SeenProcesses {
   #add({ from, to, now }: { from: number; to: number; now: number }): void {
     for (let number = from; number <= to; number += 1) this.#expected.set(String(number), now);
     for (const [pid, since] of this.#expected) {
-      const isThere = orElse(undefined, () => statSync(`/proc/${pid}`, { throwIfNoEntry: false })) !== undefined;
-      if (isThere) this.#firstSeen.set(pid, now);
-      if (isThere || now - since > APPEARS_WITHIN_MS) this.#expected.delete(pid);
+      const leader = leaderOf(pid);
+      // Threads have numbers as well.
+      if (leader === pid) this.#firstSeen.set(pid, now);
+      if (leader !== undefined || now - since > APPEARS_WITHIN_MS) this.#expected.delete(pid);
     }
   }
 }
 
-/** Whether the number is that of a thread of another process. */
-export const isThread = (pid: string): boolean =>
-  /^Tgid:\s*(\d+)$/m.exec(orElse('', () => readFileSync(`/proc/${pid}/status`, 'utf8')))?.[1] !== pid;
+/** The process of a thread, or the process itself; undefined when it is not there. */
+const leaderOf = (pid: string): string | undefined =>
+  /^Tgid:\s*(\d+)$/m.exec(orElse('', () => readFileSync(`/proc/${pid}/status`, 'utf8')))?.[1];
 
 /** The process or thread that was started last, by its number; numbers are given in turn. */
 class NewestProcess {

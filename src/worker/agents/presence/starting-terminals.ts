@@ -3,7 +3,7 @@ import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { orElse } from './or-else.ts';
 import { ownAmong } from './own-processes.ts';
-import { isThread, SeenProcesses } from './seen-processes.ts';
+import { SeenProcesses } from './seen-processes.ts';
 
 /** By then a program has said what it has open, or is none that opens anything. */
 const STARTING_MS = 5_000;
@@ -64,12 +64,15 @@ export class StartingTerminals {
 
   async #among(pids: readonly string[]): Promise<StartingTerminal[]> {
     const { config } = this.#where;
+    const own = this.#where.own();
+    const others = pids.filter(pid => !own.includes(Number(pid)));
+    const programs = new Map(others.map(pid => [pid, orElse('', () => readlinkSync(`/proc/${pid}/exe`))]));
+    // Most of what began a moment ago has ended.
+    if (programs.values().every(path => path === '')) return [];
     const program = this.#where.program();
     if (program === undefined) return [];
     const path = orElse(program, () => realpathSync.native(program));
-    const own = this.#where.own();
-    const others = pids.filter(pid => !own.includes(Number(pid)));
-    const running = others.filter(pid => orElse('', () => readlinkSync(`/proc/${pid}/exe`)) === path && !isThread(pid));
+    const running = others.filter(pid => programs.get(pid) === path);
     if (running.length === 0) return [];
     const files = orElse([], () => readdirSync(join(config, 'sessions')));
     const said = new Set(files.map(name => name.split('.')[0] ?? ''));
