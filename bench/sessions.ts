@@ -58,7 +58,7 @@ async function converse(server: SessionServer, { agent, turns }: { agent: string
   await server.ask('dispose_session', { session_id });
 }
 
-/** Both are live and idle; the model begins at once. Samples alternate, and neither pays for what the other leaves behind. */
+/** Both are live and idle; the model begins at once. */
 async function firstEvent(server: SessionServer) {
   const home = await copyOfHome(server);
   const before = await driveDirectly(server, home);
@@ -98,22 +98,32 @@ interface Pair {
   readonly session_id: string;
 }
 
+/** They take turns at being first: what an agent does after its turn may be in the way of the next one's. */
 async function firstEventsOfPair(server: SessionServer, samples: Samples, { direct, session_id }: Pair) {
+  const drivers = [
+    { ask: () => direct.prompt('#say hello'), times: samples.direct },
+    { ask: () => firstEventAt(server, session_id), times: samples.ours },
+  ];
+  for (let at = 0; at < WARM_UP + PROMPTS; at++) {
+    for (const { ask, times } of drivers) {
+      await delay(REST_MS);
+      const ms = await ask();
+      if (at >= WARM_UP) times.push(ms);
+    }
+    drivers.reverse();
+  }
+}
+
+/** Milliseconds to the first event of the answer to a prompt; settles at the end of the turn. */
+async function firstEventAt(server: SessionServer, session_id: string): Promise<number> {
   const isFirst = (event: Heard) =>
     event.sessionId === session_id && event.type === 'message.created' && event.message?.role === 'assistant';
-  for (let at = 0; at < WARM_UP + PROMPTS; at++) {
-    await delay(REST_MS);
-    const theirs = await direct.prompt('#say hello');
-    await delay(REST_MS);
-    const [first, idle] = [server.next(isFirst), server.next(event => isIdle(event, session_id))];
-    const start = performance.now();
-    await server.ask('send_prompt', { session_id, text: '#say hello' });
-    const ours = (await first).at - start;
-    await idle;
-    if (at < WARM_UP) continue;
-    samples.ours.push(ours);
-    samples.direct.push(theirs);
-  }
+  const [first, idle] = [server.next(isFirst), server.next(event => isIdle(event, session_id))];
+  const start = performance.now();
+  await server.ask('send_prompt', { session_id, text: '#say hello' });
+  const ms = (await first).at - start;
+  await idle;
+  return ms;
 }
 
 /**
