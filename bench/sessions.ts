@@ -18,7 +18,7 @@ const PROMPTS = 28;
 /** By then no program of an agent is one that is just being opened, which a prompt has to look at. */
 const SETTLE_MS = 6_000;
 /** Turns that a server which has just started has behind it: a few with the agent, many with one that costs nothing. */
-const EARLIER_TURNS = { claude: 20, scripted: 300 };
+const EARLIER_TURNS = { claude: 20, scripted: 1500 };
 const INTERRUPTS = 40;
 /** After a turn transcripts are written and read; nobody has the next prompt in that moment. */
 const REST_MS = 150;
