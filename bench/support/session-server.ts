@@ -11,6 +11,7 @@ import { scratchDirectory, startServer } from '../../test/support/server.ts';
 export interface Heard {
   readonly type: string;
   readonly sessionId?: string;
+  readonly session?: { readonly id: string };
   readonly turnId?: string;
   readonly partId?: string;
   readonly delta?: string;

@@ -137,8 +137,6 @@ export class LiveSession implements DriverHost {
       throw new AppError('SESSION_BUSY', `Session ${this.id} has turn ${this.#turn.id} running`);
     this.#given.add(prompt.turnId);
     this.#isAnswering = false;
-    // Whoever is told of the turn is told of its beginning with its first words: until then the agent has the processor for itself.
-    this.#queue.hold(FIRST_WORD_MS);
     this.#setStatus('running');
     this.#parts.box?.works(true);
     this.#turn = { id: prompt.turnId, over: this.#run(live, prompt) };
@@ -203,7 +201,6 @@ export class LiveSession implements DriverHost {
     const cancelled = () => answered.resolve({ behavior: 'cancelled' });
     signal.addEventListener('abort', cancelled, { once: true });
     if (signal.aborted) cancelled();
-    this.#queue.release();
     this.#setStatus('waiting_permission', {}, [
       {
         event: { type: 'permission_request', body: { request } },
@@ -249,7 +246,6 @@ export class LiveSession implements DriverHost {
       isGone = true;
     }
     this.#cancelPending();
-    this.#queue.release();
     this.#turn = undefined;
     this.#lastUsedAt = performance.now();
     const { outcome, usage, durationMs } = end;
@@ -324,5 +320,4 @@ export class LiveSession implements DriverHost {
 const isBeginning = (update: AgentUpdate): boolean =>
   update.kind === 'message' ? update.message.role === 'user' : BEGINNINGS.has(update.kind);
 const BEGINNINGS: ReadonlySet<AgentUpdate['kind']> = new Set(['part', 'part_completed', 'model', 'mode']);
-const FIRST_WORD_MS = 100;
 const MAX_PREVIEW = 500;

@@ -113,54 +113,14 @@ describe('what is told of a session', () => {
     });
   });
 
-  test('waits while it is held for what comes soon after it, and is told with that, once and in order', async () => {
-    const { told, batches } = queue();
-    told.hold(60_000);
-    told.add(named('a'));
-    await turns();
-    told.add(named('b'));
-    await turns();
-    assert.deepEqual(batches, []);
-    told.add(named('c'));
-    told.release();
-    await turns();
-    told.hold(60_000);
-    told.add(named('d'));
-    await turns();
-    told.hurry();
-    await turns();
-    assert.deepEqual(batches, [['a', 'b', 'c'], ['d']]);
-  });
-
-  test('is held no longer than the moment, also when nothing comes', async () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-    try {
-      const { told, batches } = queue();
-      told.hold(50);
-      told.add(named('a'));
-      await turns();
-      mock.timers.tick(49);
-      await turns();
-      assert.deepEqual(batches, []);
-      mock.timers.tick(1);
-      await turns();
-      assert.deepEqual(batches, [['a']]);
-    } finally {
-      mock.timers.reset();
-    }
-  });
-
-  test('is told to the end by a flush, and forgotten by a close, held or not', async () => {
+  test('is told to the end by a flush, and forgotten by a close', async () => {
     const flushed = queue();
-    flushed.told.hold(60_000);
     flushed.told.add(named('a'));
     await flushed.told.flush();
     assert.deepEqual(flushed.batches, [['a']]);
     const closed = queue();
-    closed.told.hold(60_000);
     closed.told.add(named('a'));
     const heard = closed.told.heard();
-    await turns();
     closed.told.close();
     await heard;
     await turns();

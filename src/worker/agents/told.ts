@@ -37,8 +37,6 @@ export class ToldQueue {
   #sending: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
   #isHurried = false;
-  #held: PromiseWithResolvers<void> | undefined;
-  #release: NodeJS.Timeout | undefined;
   #resting: PromiseWithResolvers<void> | undefined;
   #restEnd: NodeJS.Timeout | undefined;
   #listening: { readonly upTo: number; heard(): void }[] = [];
@@ -58,24 +56,9 @@ export class ToldQueue {
     this.#sending ??= this.#send();
   }
 
-  /** What is told in the next moment waits for what comes soon after it: for `release()` or `hurry()`, or so many milliseconds. */
-  hold(ms: number): void {
-    if (this.#closed.signal.aborted) return;
-    this.#held ??= Promise.withResolvers<void>();
-    clearTimeout(this.#release);
-    this.#release = setTimeout(() => this.release(), ms).unref();
-  }
-
-  release(): void {
-    clearTimeout(this.#release);
-    this.#held?.resolve();
-    this.#held = undefined;
-  }
-
   /** What was added is told at once, however soon it follows what was told last. */
   hurry(): void {
     this.#isHurried = true;
-    this.release();
     this.#endRest();
   }
 
@@ -98,7 +81,6 @@ export class ToldQueue {
 
   /** Settles when all is told, or nobody wants to hear it any more. */
   async flush(): Promise<void> {
-    this.release();
     while (this.#sending !== undefined) {
       await this.heard();
       await this.#sending;
@@ -107,7 +89,6 @@ export class ToldQueue {
 
   close(): void {
     this.#closed.abort(new Error('the session is closed'));
-    this.release();
     this.#endRest();
     this.#waiting = [];
     this.#size = 0;
@@ -122,7 +103,6 @@ export class ToldQueue {
     await new Promise(resolve => setImmediate(resolve));
     while (this.#waiting.length > 0 && !signal.aborted) {
       await this.#resting?.promise;
-      await this.#held?.promise;
       if (signal.aborted) break;
       this.#isHurried = false;
       const batch = this.#batch();
