@@ -82,8 +82,7 @@ async function firstEvents(server: SessionServer) {
       name: 'send_prompt to the first event of the answer, p50',
       baseline: 'Claude Code driven by its SDK: the beginning of the answer',
       ...of('answer'),
-      // The way by another process, and what is written down there; no model begins as soon as this one.
-      budget: { atMostMore: 5 },
+      budget: { atMost: 1.1 },
     }),
   ];
 }

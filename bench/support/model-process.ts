@@ -6,10 +6,7 @@ import type { LocalServer } from '../../test/support/local-server.ts';
 
 const PROGRAM = fileURLToPath(new URL('model-program.ts', import.meta.url));
 
-/**
- * The scripted model in a process of its own, as models are. In the bench's own it would answer agents sooner that the bench itself drives
- * than those of a server, because the bench has been at work a moment before.
- */
+/** The scripted model in a process of its own, as models are: what the bench does meanwhile is not in its way. */
 export async function startModelProcess(): Promise<LocalServer> {
   const child = fork(PROGRAM);
   const [origin] = await Promise.race([

@@ -34,7 +34,7 @@ export async function openSessionServer() {
   const root = await realpath(scratch.path);
   const project = join(root, 'project');
   await mkdir(project);
-  const model = await startModelProcess();
+  const model = open.adopt(await startModelProcess(), one => one.close());
   const agents = open.adopt(await prepareAgents({ folder: root, project, model }), one => one.close());
   const sessions = { BOXSWAIN_SESSIONS_ROOTS: project, BOXSWAIN_SESSIONS_MAX_LIVE: '40' };
   const server = open.adopt(

@@ -13,7 +13,7 @@ export interface RealAgents {
 interface Where {
   readonly folder: string;
   readonly project: string;
-  /** Closed with them; one in this process unless it is given. */
+  /** Stays open when they are closed; one of their own, in this process, unless it is given. */
   readonly model?: LocalServer;
 }
 
@@ -42,7 +42,12 @@ export async function prepareAgents({ folder, project, ...given }: Where): Promi
     CODEX_HOME: codexHome ?? '',
     SCRIPTED_KEY: 'dummy-key',
   };
-  return { env, close: () => model.close() };
+  return {
+    env,
+    async close() {
+      if (given.model === undefined) await model.close();
+    },
+  };
 }
 
 const codexConfig = ({ origin, project }: { origin: string; project: string }): string => `model = "scripted"
