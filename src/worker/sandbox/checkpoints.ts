@@ -34,9 +34,9 @@ export async function takeCheckpoint({
   const known = await placesOf(parent, blobs);
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
-    const manifest = await boxd.manifest();
-    signal?.throwIfAborted();
     try {
+      const manifest = await boxd.manifest();
+      signal?.throwIfAborted();
       const places = await storeContents(manifest, { known, boxd, blobs, signal });
       const stored = await storeManifest(manifest, { places, blobs });
       const files = manifest.entries.filter(({ type }) => type === 'file');

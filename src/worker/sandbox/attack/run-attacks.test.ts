@@ -61,10 +61,11 @@ async function attackAs(uid: number | undefined, place: string): Promise<z.outpu
   const child = spawn(program, args, {
     cwd: '/',
     env: { HOME: home, TMPDIR: home, PATH: '/usr/bin:/bin', AWS_SECRET_ACCESS_KEY: 'of the server' },
-    stdio: ['ignore', 'pipe', 'inherit', file.fd, file.fd, file.fd, file.fd, file.fd, file.fd, file.fd, file.fd],
+    stdio: ['ignore', 'pipe', 'pipe', file.fd, file.fd, file.fd, file.fd, file.fd, file.fd, file.fd, file.fd],
   });
-  if (child.stdout === null) throw new Error('the attacks have no output');
-  const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
-  assert.equal(child.exitCode, 0, `the attacks ended with ${child.exitCode ?? child.signalCode}`);
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error('the attacks have no output');
+  const [output, complaints] = await Promise.all([text(stdout), text(stderr), once(child, 'exit')]);
+  assert.equal(child.exitCode, 0, `the attacks ended with ${child.exitCode ?? child.signalCode}: ${complaints}`);
   return resultsSchema.parse(JSON.parse(output));
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BoxdGone } from './boxd.ts';
@@ -131,4 +132,18 @@ test('a content larger than a frame is refused before it is sent', async () => {
   const bytes = Buffer.alloc(33 * 1024 * 1024);
   await assert.rejects(box.boxd.write({ path: 'x', bytes, createDirs: true }), { code: 'FILE_TOO_LARGE' });
   assert.deepEqual(await box.boxd.contexts(), []);
+});
+
+test('a file whose first bytes and failure come together fails whoever reads it, and nobody else', async () => {
+  const channel = pretend(({ id, verb }) => {
+    if (verb !== 'open') return [];
+    const failure = { code: 'FILE_CHANGED', message: 'it grew' };
+    const frames = [encodeFrame({ id, seq: 0 }, 1), Buffer.from('x'), encodeFrame({ id, error: failure })];
+    // As a socket does: what waits for a promise goes on only after all that the chunk led to.
+    setImmediate(() => channel.push(Buffer.concat(frames)));
+    return [];
+  });
+  const boxd = await connectBoxd(channel);
+  const opened = await boxd.open('grows', { maxBytes: 10 });
+  await assert.rejects(text(opened), { code: 'FILE_CHANGED' });
 });

@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
+import { AppError } from '../../../errors/app-error.ts';
 import type { Manifest } from './boxd.ts';
 import { exec, type StartedBoxd, shell, startBoxd } from './boxd-for-tests.ts';
 
@@ -178,6 +179,26 @@ describe('checkpoint', () => {
     await assert.rejects(gather(['absent']), { code: 'FILE_CHANGED' });
     await assert.rejects(gather(['link']), { code: 'FILE_CHANGED' });
     await assert.rejects(gather(['dir-link/deep/a.txt']), { code: 'FILE_CHANGED' });
+  });
+
+  test('a manifest of files that are replaced all the time is whole, or says that they changed', async () => {
+    await using busy = await startBoxd();
+    const churn =
+      'mkdir sub; until [ -e stop ]; do ln -s x next; mv -T next link; echo > sub/f; mv sub/f g; mv sub other; mv other sub; done';
+    const running = shell(busy.boxd, churn);
+    const codes = new Set<string>();
+    for (let turn = 0; turn < 100; turn += 1) {
+      await busy.boxd
+        .manifest()
+        .catch((error: unknown) => codes.add(error instanceof AppError ? error.code : String(error)));
+    }
+    await shell(busy.boxd, 'touch stop');
+    await running;
+    assert.deepEqual(
+      [...codes].filter(code => code !== 'FILE_CHANGED'),
+      [],
+    );
+    assert.ok(await busy.boxd.manifest());
   });
 
   test('three thousand files survive a checkpoint', async () => {

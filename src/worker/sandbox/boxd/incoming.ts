@@ -86,6 +86,8 @@ export function byteStream(channel: Channel, header: object): Promise<Readable> 
         done(error);
       },
     });
+    // A failure right behind the first bytes comes before whoever waits for the stream has it: reading it tells them.
+    stream.on('error', () => {});
     const part = ({ seq }: ReplyHeader, payload: Uint8Array) => {
       if (seq !== sequence || payload.byteLength === 0) throw new Error('data out of order');
       sequence += 1;

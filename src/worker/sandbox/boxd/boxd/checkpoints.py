@@ -1,5 +1,6 @@
 """All that a checkpoint holds of the two roots, and putting it back."""
 
+import errno
 import json
 import os
 import stat
@@ -7,6 +8,9 @@ import stat
 from _boxd import files, helpers, listing
 from _boxd.failure import Failure, field
 from _boxd.restoring import restore
+
+# What system calls say of a path where something else, or nothing, is by now.
+_REPLACED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)
 
 
 def disk_usage(box, _header, _payload, is_inline):
@@ -60,21 +64,31 @@ def _entries(box, root_name, root):
             "modifiedAtNs": str(state.st_mtime_ns),
             "sizeBytes": 0,
         }
-        if kind == "symlink":
-            with _parent(root, raw) as place:
-                entry["target"] = os.fsdecode(os.readlink(place.name, dir_fd=place.parent))
-        elif kind == "file":
-            if state.st_size > most:
-                raise Failure("FILE_TOO_LARGE", f"File too large for a checkpoint: {path} ({state.st_size} bytes)")
-            fd, state = open_owned(root, raw)
-            try:
-                entry["sha256"] = box.hashes.get(state) or box.hashes.of(fd)
-            finally:
-                os.close(fd)
-            entry["sizeBytes"] = state.st_size
-        elif kind == "other":
+        try:
+            if kind == "symlink":
+                with _parent(root, raw) as place:
+                    entry["target"] = os.fsdecode(os.readlink(place.name, dir_fd=place.parent))
+            elif kind == "file":
+                entry["sha256"], entry["sizeBytes"] = _content_of(box, root, raw, most)
+        except OSError as error:
+            if error.errno not in _REPLACED:
+                raise
+            # Left out, a file that only got another name would be missing under both.
+            raise listing.changed(path) from None
+        if kind == "other":
             continue  # sockets, FIFOs and devices are part of running programs, not of the files
         yield entry
+
+
+def _content_of(box, root, raw, most):
+    """(SHA-256, size) of a file; FILE_TOO_LARGE for what says to be larger than the disk."""
+    fd, state = open_owned(root, raw)
+    try:
+        if state.st_size > most:
+            raise Failure("FILE_TOO_LARGE", f"File too large for a checkpoint: {os.fsdecode(raw)} ({state.st_size} bytes)")
+        return box.hashes.get(state) or box.hashes.of(fd), state.st_size
+    finally:
+        os.close(fd)
 
 
 class _parent:

@@ -16,7 +16,8 @@ PART = 500
 def walk(fd, is_deep, budget=None, is_strict=False):
     """
     (path, stat) of everything below an open folder, in no order; links are not followed. Raises TooLong after `budget`
-    entries. When strict, a folder that cannot be read is an error instead of an empty one. Closes `fd`.
+    entries. When strict, a folder that cannot be read is an error instead of an empty one, and what goes away meanwhile is
+    FILE_CHANGED instead of not there: it may have got another name that was passed already. Closes `fd`.
     """
     # Open folders along the way down, each with the subfolders that are still to be visited.
     stack, count = [], 0
@@ -35,6 +36,8 @@ def walk(fd, is_deep, budget=None, is_strict=False):
                     try:
                         state = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
+                        if is_strict:
+                            raise changed(prefix + entry.name) from None
                         continue
                     yield prefix + entry.name, state
                     if is_deep and stat.S_ISDIR(state.st_mode):
@@ -46,12 +49,19 @@ def walk(fd, is_deep, budget=None, is_strict=False):
                     os.close(stack.pop()[0])
                     continue
                 name = folders.pop()
-                fd, prefix = _enter(parent, name, is_strict), f"{prefix}{name}/"
+                fd = _enter(parent, name, is_strict)
+                if fd is None and is_strict:
+                    raise changed(prefix + name)
+                prefix = f"{prefix}{name}/"
             if fd is None:
                 return
     finally:
         for fd, _, _ in stack:
             os.close(fd)
+
+
+def changed(path):
+    return Failure("FILE_CHANGED", f"File changed while the files were listed: {path}")
 
 
 def _enter(parent, name, is_strict):

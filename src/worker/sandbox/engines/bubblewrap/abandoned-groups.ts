@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { CGROUP_ROOT } from './cgroup-files.ts';
 
 /** Names of groups that we make; no other folder is touched. */
-const OURS = /^(?:box_[a-z0-9]+|probe-\d+)$/;
+const OURS = /^box_[a-z0-9]+$/;
 /** A group is empty from its making until its box has been launched, which takes a minute at most. */
 const MAKING_MS = 120_000;
 

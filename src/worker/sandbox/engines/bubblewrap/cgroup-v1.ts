@@ -1,5 +1,6 @@
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { newId } from '../../../../ids/ids.ts';
 import type { Cgroup, CgroupBackend, CgroupLimits, CgroupStats } from './cgroup.ts';
 import { CGROUP_ROOT, readCounter, writeIfThere } from './cgroup-files.ts';
 
@@ -22,10 +23,13 @@ export async function openCgroupV1(own: string): Promise<CgroupBackend | undefin
   const folderOf = (controller: Controller, id: string): string => join(folders.get(controller) ?? CGROUP_ROOT, id);
   if (folders.size < CONTROLLERS.length) return undefined;
   try {
-    for (const folder of folders.values()) await mkdir(folder, { recursive: true });
-    const trial = folderOf('memory', `probe-${process.pid}`);
-    await mkdir(trial);
-    await rmdir(trial);
+    // Each with its parent in one go: another worker that closes removes a parent as soon as it is empty.
+    const trialId = newId('box');
+    for (const controller of folders.keys()) {
+      const trial = folderOf(controller, trialId);
+      await mkdir(trial, { recursive: true });
+      await rmdir(trial);
+    }
   } catch {
     return undefined;
   }

@@ -9,7 +9,7 @@ import { BubblewrapBox } from './box.ts';
 import { removeAbandonedGroups } from './abandoned-groups.ts';
 import { killQuietly, removeGroup } from './cgroup-files.ts';
 import { type Cgroup, type CgroupBackend, openCgroups } from './cgroup.ts';
-import { launch } from './launch.ts';
+import { ended, launch } from './launch.ts';
 import { endOrphans } from './orphans.ts';
 import { probeBubblewrap } from './probe.ts';
 import { BoxRegistry } from './registry.ts';
@@ -130,7 +130,9 @@ async function startBox({ spec, runtime, cgroup, groups, clean, registry, signal
     await registry.add(spec.id, { pids: [launched.child.pid ?? 0, launched.firstPid], groups });
   } catch (error) {
     killQuietly(launched.firstPid);
-    throw error;
+    await ended(launched);
+    // Why there is no process any more is known to the launcher only.
+    throw launched.stderr() === '' ? error : new Error(`the launcher said: ${launched.stderr()}`, { cause: error });
   }
   const box = new BubblewrapBox({ id: spec.id, launched, cgroup, clean });
   launched.release();
