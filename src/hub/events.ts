@@ -24,6 +24,7 @@ export class EventLog implements Events {
   readonly #lookMs: number;
   readonly #nudges: Nudges;
   readonly #readers = new Map<string, Set<Wake>>();
+  readonly #ends = new KnownEnds();
 
   constructor(foundation: Foundation, peers: Peers) {
     this.#store = foundation.store.events;
@@ -51,9 +52,9 @@ export class EventLog implements Events {
     this.#nudges.tell(stream);
   }
 
-  /** Somebody here waits for what comes. */
+  /** Somebody here waits for what comes, or did a moment ago. */
   isFollowed(stream: string): boolean {
-    return this.#readers.has(stream);
+    return this.#readers.has(stream) || this.#ends.has(stream);
   }
 
   async read(
@@ -61,12 +62,15 @@ export class EventLog implements Events {
     { after, limit, waitMs, signal }: { after: number; limit: number; waitMs: number; signal?: AbortSignal },
   ): Promise<EventRecord[]> {
     const deadline = performance.now() + waitMs;
+    // Whoever comes back for more has seen the end already. What another hub adds is heard of, or found by the look after the wait.
+    let isAtEnd = waitMs > 0 && this.#ends.isEnd(stream, after);
     while (true) {
       signal?.throwIfAborted();
       // Listens before it looks, so that nothing appended in between is missed.
       const heard = this.#listen(stream);
       try {
-        const events = await this.#store.read(stream, after, limit);
+        const events = isAtEnd ? [] : await this.#look(stream, after, limit);
+        isAtEnd = false;
         const leftMs = deadline - performance.now();
         if (events.length > 0 || leftMs <= 0) return events;
         const added = await heard.wait(Math.min(leftMs, this.#lookMs), signal);
@@ -95,7 +99,15 @@ export class EventLog implements Events {
     }
   }
 
+  async #look(stream: string, after: number, limit: number): Promise<EventRecord[]> {
+    const look = this.#ends.looking(stream);
+    const events = await this.#store.read(stream, after, limit);
+    if (events.length < limit) look.found(events.at(-1)?.seq ?? after);
+    return events;
+  }
+
   #wake(stream: string, added: readonly EventRecord[] = []): void {
+    this.#ends.added(stream, added);
     for (const wake of this.#readers.get(stream) ?? []) wake(added);
   }
 
@@ -123,5 +135,51 @@ export class EventLog implements Events {
         if (readers.size === 0 && this.#readers.get(stream) === readers) this.#readers.delete(stream);
       },
     };
+  }
+}
+
+/** Streams of which the end is remembered. */
+const ENDS_KEPT = 500;
+
+/** Where streams end that were read to their end and of which all that came since was seen: not looked for again. */
+class KnownEnds {
+  readonly #ends = new Map<string, { readonly seq: number | undefined }>();
+
+  has(stream: string): boolean {
+    return this.#ends.has(stream);
+  }
+
+  isEnd(stream: string, seq: number): boolean {
+    return this.#ends.get(stream)?.seq === seq;
+  }
+
+  /** Before a look: what it finds counts unless something is added meanwhile. */
+  looking(stream: string): { found(end: number): void } {
+    const before = { seq: undefined };
+    this.#put(stream, before);
+    return {
+      found: seq => {
+        if (this.#ends.get(stream) === before) this.#put(stream, { seq });
+      },
+    };
+  }
+
+  added(stream: string, events: readonly EventRecord[]): void {
+    const end = this.#ends.get(stream);
+    if (end === undefined) return;
+    const last = events.at(-1);
+    if (last !== undefined && end.seq !== undefined && events[0]?.seq === end.seq + 1)
+      this.#put(stream, { seq: last.seq });
+    else this.#ends.delete(stream);
+  }
+
+  #put(stream: string, end: { readonly seq: number | undefined }): void {
+    this.#ends.delete(stream);
+    this.#ends.set(stream, end);
+    if (this.#ends.size <= ENDS_KEPT) return;
+    for (const oldest of this.#ends.keys()) {
+      this.#ends.delete(oldest);
+      break;
+    }
   }
 }
