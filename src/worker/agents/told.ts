@@ -99,10 +99,8 @@ export class ToldQueue {
   async #send(): Promise<void> {
     const backoff = new Backoff({ firstMs: 50, mostMs: 2_000 });
     const { signal } = this.#closed;
-    // What is said in the same turn of the event loop goes together, and with the status of a turn that begins the prompt itself, which
-    // is told once the agent has it.
+    // What is said in the same turn of the event loop goes together.
     await new Promise(resolve => setImmediate(resolve));
-    if (!this.#isPressing) await new Promise(resolve => setImmediate(resolve));
     while (this.#waiting.length > 0 && !signal.aborted) {
       await this.#resting?.promise;
       if (signal.aborted) break;

@@ -82,8 +82,8 @@ export class ClaudeSession implements LiveAgent {
       parent_tool_use_id: null,
       message: { role: 'user', content },
     });
-    // The agent has it before anybody hears of it, and says nothing before that.
-    await new Promise(resolve => setImmediate(resolve));
+    // The agent has it before anybody hears of it, and says nothing before that; it is told with the status of the turn.
+    await new Promise(resolve => process.nextTick(resolve));
     for (const update of this.#updates.prompt(uuid, prompt.text)) this.#parts.host.emit(update);
     try {
       return await end.promise;
