@@ -30,18 +30,23 @@ _libc = ctypes.CDLL(None)
 _limits = {}
 _oom_fd = None
 _oom_own = b"0"
+_newest_fd = None
 _own_pid = os.getpid()
 _owns_box = False
 
 
 def prepare():
     """Hides boxd from the code it will run: no other process of this user may open its memory or its channel."""
-    global _oom_fd, _oom_own
+    global _oom_fd, _oom_own, _newest_fd
     try:
         _oom_fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
         _oom_own = os.pread(_oom_fd, 16, 0).strip()
     except OSError:
         _oom_fd = None
+    try:
+        _newest_fd = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        _newest_fd = None
     if _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise SystemExit("boxd cannot hide itself")
     # Meant for programs, should one be sent to everyone.
@@ -227,16 +232,26 @@ def find_program(name, path, cwd_fd):
     return None
 
 
-def ticks():
-    """The time as births of processes have it."""
-    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS_PER_S)
+def moment():
+    """
+    What tells births before from those after: the time as processes have it, which is coarse, and the number that was given last. 0
+    where the kernel does not tell that; then all of the same tick count as later.
+    """
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS_PER_S), _newest()
+
+
+def _newest():
+    try:
+        return 0 if _newest_fd is None else int(os.pread(_newest_fd, 128, 0).rsplit(None, 1)[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def end(loop, leader, since=None, mark=None, ended=lambda: None):
     """
     Kills the group of `leader`, its session and its descendants, and who has the variable `mark` in its environment, looks again
-    until nothing of it lives, then calls `ended`; at last everything in the box is killed. `since`: also what was born from that
-    tick on and has lost its parent, which is how a program escapes that forks faster than it is found. Outside of a box that could
+    until nothing of it lives, then calls `ended`; at last everything in the box is killed. `since`: also what was born after that
+    moment and has lost its parent, which is how a program escapes that forks faster than it is found. Outside of a box that could
     be anybody's, so it is left alone there.
     """
     born = since if _owns_box else None
@@ -294,7 +309,7 @@ def _has_variable(name, mark):
 
 
 def _tree(leader, born, mark):
-    """Living processes in the session of `leader`, or descended from it, or marked, or orphans born since `born`."""
+    """Living processes in the session of `leader`, or descended from it, or marked, or orphans born after the moment `born`."""
     parents, found = {}, set()
     for name in os.listdir("/proc"):
         state = _stat(name) if name.isdigit() else None
@@ -303,7 +318,7 @@ def _tree(leader, born, mark):
         _, parent, group, session, start, _ = state
         pid = int(name)
         parents.setdefault(parent, []).append(pid)
-        is_orphan = born is not None and parent == 1 and start >= born and pid != _own_pid
+        is_orphan = born is not None and parent == 1 and (start, pid) > born and pid != _own_pid
         if leader in (pid, group, session) or is_orphan or (mark is not None and _has_variable(name, mark)):
             found.add(pid)
     pending = list(found | {leader})

@@ -62,7 +62,7 @@ class Run:
         return True
 
     def _begin(self):
-        self._started, self._since = time.monotonic(), processes.ticks()
+        self._started, self._since = time.monotonic(), processes.moment()
         limit_signs.clear()
 
     def _follow(self, pid, stdout, stderr):

@@ -124,6 +124,21 @@ describe('bubblewrap engine', () => {
     assert.equal((await run('echo on')).out, 'on\n');
   });
 
+  test('a run that is too late takes all with it that escaped it, and nothing that was let go a moment before it', async () => {
+    const { run } = await open();
+    const rounds = 15;
+    for (let round = 1; round <= rounds; round += 1) {
+      await run(`setsid -f sleep ${1000 + round} > /dev/null 2>&1`);
+      const late = await run('for n in 1 2 3; do (setsid -f sleep 2000); done; sleep 30', 40);
+      assert.equal(late.timedOut, true);
+    }
+    const { out } = await run(
+      'cat /proc/[0-9]*/cmdline 2> /dev/null | tr "\\0" " " | grep -o "sleep [12][0-9]*" | sort',
+    );
+    const kept = Array.from({ length: rounds }, (_, at) => `sleep ${1001 + at}\n`);
+    assert.equal(out, kept.join(''));
+  });
+
   test('a full disk is full at its limit and tmp, shm and root are bounded', async () => {
     const { run } = await open();
     const filled = await run('head -c 100M /dev/zero > big');
