@@ -1,6 +1,7 @@
 import type { WorkspaceRecord } from '../store/rows.ts';
 import type { WorkspaceStore } from '../store/placement/store.ts';
 import { workspaceNotFound } from './errors.ts';
+import { putLast } from './put-last.ts';
 import type { Asker, Sharing } from './sharing/sharing.ts';
 
 const MAX_RECORDS = 10_000;
@@ -52,13 +53,7 @@ export class Catalog {
   remember(record: WorkspaceRecord): void {
     const known = this.#records.get(record.id);
     if (known !== undefined && known.epoch > record.epoch) return;
-    this.#records.delete(record.id);
-    this.#records.set(record.id, record);
-    if (this.#records.size <= MAX_RECORDS) return;
-    for (const oldest of this.#records.keys()) {
-      this.#records.delete(oldest);
-      return;
-    }
+    putLast(this.#records, [record.id, record], MAX_RECORDS);
   }
 
   /** What the row of that epoch was just given. */

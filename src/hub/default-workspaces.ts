@@ -5,6 +5,7 @@ import type { WorkspaceRecord } from '../store/rows.ts';
 import type { WorkspaceStore } from '../store/placement/store.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Catalog } from './catalog.ts';
+import { putLast } from './put-last.ts';
 import type { WorkspaceMaker } from './workspace-maker.ts';
 import { specOfRequest } from './workspace-request.ts';
 
@@ -65,13 +66,7 @@ export class DefaultWorkspaces {
   }
 
   #remember(key: string, made: Promise<WorkspaceRecord>): void {
-    this.#made.delete(key);
-    this.#made.set(key, made);
-    if (this.#made.size <= MAX_KNOWN) return;
-    for (const oldest of this.#made.keys()) {
-      this.#made.delete(oldest);
-      break;
-    }
+    putLast(this.#made, [key, made], MAX_KNOWN);
   }
 
   async #findOrMake(connection: Connection, caller: Caller): Promise<WorkspaceRecord> {

@@ -4,6 +4,7 @@ import { addGauge } from '../telemetry/metrics.ts';
 import type { Foundation } from './foundation.ts';
 import type { Events, Peers } from './hub.ts';
 import { Nudges } from './nudges.ts';
+import { putLast } from './put-last.ts';
 
 /** Streams that only hubs write have one epoch. */
 const HUB_EPOCH = 0;
@@ -174,12 +175,6 @@ class KnownEnds {
   }
 
   #put(stream: string, end: { readonly seq: number | undefined }): void {
-    this.#ends.delete(stream);
-    this.#ends.set(stream, end);
-    if (this.#ends.size <= ENDS_KEPT) return;
-    for (const oldest of this.#ends.keys()) {
-      this.#ends.delete(oldest);
-      break;
-    }
+    putLast(this.#ends, [stream, end], ENDS_KEPT);
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../../errors/app-error.ts';
 import type { Log } from '../../../../log/log.ts';
 import type { BoxSpec, EngineReport, SandboxEngine } from '../../engine.ts';
@@ -10,12 +11,14 @@ import { removeAbandonedGroups } from './abandoned-groups.ts';
 import { killQuietly, removeGroup } from './cgroup-files.ts';
 import { type Cgroup, type CgroupBackend, openCgroups } from './cgroup.ts';
 import { ended, launch } from './launch.ts';
-import { endOrphans } from './orphans.ts';
+import { endLauncher, endOrphans } from './orphans.ts';
 import { probeBubblewrap } from './probe.ts';
 import { BoxRegistry } from './registry.ts';
 import { prepareRuntime, removeDeadRuntimes, type Runtime } from './runtime.ts';
 
 const MIB = 1024 * 1024;
+/** For a launcher whose box is gone to say why. */
+const LAST_WORDS_MS = 1_000;
 
 /** What launches share: made once, at the first need. */
 export interface EngineParts {
@@ -130,7 +133,9 @@ async function startBox({ spec, runtime, cgroup, groups, clean, registry, signal
     await registry.add(spec.id, { pids: [launched.child.pid ?? 0, launched.firstPid], groups });
   } catch (error) {
     killQuietly(launched.firstPid);
-    await ended(launched);
+    // It ends at once, unless its second half waits for a first half that is gone.
+    await Promise.race([ended(launched), delay(LAST_WORDS_MS, undefined, { ref: false })]);
+    await endLauncher(launched.child.pid ?? 0);
     // Why there is no process any more is known to the launcher only.
     throw launched.stderr() === '' ? error : new Error(`the launcher said: ${launched.stderr()}`, { cause: error });
   }
