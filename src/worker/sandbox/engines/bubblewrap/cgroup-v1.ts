@@ -1,8 +1,8 @@
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newId } from '../../../../ids/ids.ts';
 import type { Cgroup, CgroupBackend, CgroupLimits, CgroupStats } from './cgroup.ts';
-import { CGROUP_ROOT, readCounter, writeIfThere } from './cgroup-files.ts';
+import { CGROUP_ROOT, makeGroup, readCounter, writeIfThere } from './cgroup-files.ts';
 
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'] as const;
 type Controller = (typeof CONTROLLERS)[number];
@@ -23,11 +23,10 @@ export async function openCgroupV1(own: string): Promise<CgroupBackend | undefin
   const folderOf = (controller: Controller, id: string): string => join(folders.get(controller) ?? CGROUP_ROOT, id);
   if (folders.size < CONTROLLERS.length) return undefined;
   try {
-    // Each with its parent in one go: another worker that closes removes a parent as soon as it is empty.
     const trialId = newId('box');
     for (const controller of folders.keys()) {
       const trial = folderOf(controller, trialId);
-      await mkdir(trial, { recursive: true });
+      await makeGroup(trial);
       await rmdir(trial);
     }
   } catch {
@@ -38,7 +37,7 @@ export async function openCgroupV1(own: string): Promise<CgroupBackend | undefin
     parents: [...folders.values()],
     foldersOf: id => [...folders.values()].map(folder => join(folder, id)),
     create: async (id, limits) => {
-      for (const controller of folders.keys()) await mkdir(folderOf(controller, id), { recursive: true });
+      for (const controller of folders.keys()) await makeGroup(folderOf(controller, id));
       await setLimits(controller => folderOf(controller, id), limits);
       return groupOf(controller => folderOf(controller, id));
     },
