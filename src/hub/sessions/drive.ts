@@ -19,8 +19,11 @@ const LIVE: ReadonlySet<string> = new Set(['starting', 'idle', 'running', 'waiti
 
 export const isLive = ({ status }: AgentSessionRecord): boolean => LIVE.has(status);
 
+/** Where a prompt goes to: a session, at a start of its agent. */
+type Driven = Pick<AgentSessionRecord, 'id' | 'epoch' | 'worker'>;
+
 interface Begun {
-  readonly session: AgentSessionRecord;
+  readonly session: Driven;
   readonly turn: TurnRecord;
 }
 
@@ -52,7 +55,7 @@ export class Driving {
   }
 
   /** The same for a prompt that has begun with its acceptance. */
-  give(session: AgentSessionRecord, turn: TurnRecord): void {
+  give(session: Driven, turn: TurnRecord): void {
     this.#inTurn(session.id, () => this.#advance(session.id, { session, turn }));
   }
 
@@ -201,7 +204,7 @@ export class Driving {
   }
 
   /** False when the agent has ended before it got the prompt, which therefore waits again. */
-  async #give(session: AgentSessionRecord, turn: TurnRecord): Promise<boolean> {
+  async #give(session: Driven, turn: TurnRecord): Promise<boolean> {
     const { store } = this.#foundation;
     try {
       await this.#tell(session, turn);
@@ -214,7 +217,7 @@ export class Driving {
     }
   }
 
-  async #tell({ id: sessionId, epoch, worker }: AgentSessionRecord, { id: turnId, prompt }: TurnRecord): Promise<void> {
+  async #tell({ id: sessionId, epoch, worker }: Driven, { id: turnId, prompt }: TurnRecord): Promise<void> {
     const { text, attachments } = promptSchema.parse(prompt);
     const request = { sessionId, epoch, turnId, text, attachments };
     await this.#parts.link.ask(worker, 'session.prompt', request, { timeoutMs: ASK_TIMEOUT_MS });

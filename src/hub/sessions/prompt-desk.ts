@@ -15,8 +15,7 @@ import type { SessionLog } from './session-log.ts';
 /** So many wait for one session. */
 export const MAX_PROMPTS = 20;
 
-export interface SendRequest {
-  readonly session: AgentSessionRecord;
+export interface PromptRequest {
   readonly prompt: Prompt;
   readonly whenBusy: 'queue' | 'interrupt' | 'error';
   /** The operation that the key belongs to: the same key of another one is another key. */
@@ -24,10 +23,14 @@ export interface SendRequest {
   readonly idempotencyKey?: string;
 }
 
+export interface SendRequest extends PromptRequest {
+  readonly session: AgentSessionRecord;
+}
+
 export interface Sent {
   readonly turn: TurnRecord;
   /** The one that has the prompt: with `via: fork` another than was named. */
-  readonly session: AgentSessionRecord;
+  readonly session: Pick<AgentSessionRecord, 'id' | 'caller'>;
   readonly via: Way['via'];
   /** Among those that wait; 1 is next. */
   readonly position: number;
@@ -67,6 +70,21 @@ export class PromptDesk {
   }
 
   /**
+   * As `send`, for a session of the caller's own that takes the prompt at once; undefined for any other, and with a key: then nothing was
+   * written. Most prompts are such, and whoever sent one waits for the agent's first words.
+   */
+  async sendAtOnce(id: string, { prompt, idempotencyKey }: PromptRequest, { caller }: Call): Promise<Sent | undefined> {
+    if (idempotencyKey !== undefined) return undefined;
+    const { turns } = this.#foundation.store;
+    const begun = await turns.beginAtOnce({ id: randomUUID(), sessionId: id, caller: caller.id, prompt });
+    if (begun === undefined) return undefined;
+    const { turn, worker, lastSeq: cursor } = begun;
+    this.#parts.driving.give({ id, worker, epoch: turn.epoch ?? 0 }, turn);
+    await given();
+    return { turn, session: { id, caller: turn.caller }, via: 'resume', position: 1, cursor };
+  }
+
+  /**
    * A repeat of a key gets the first answer. Throws SESSION_BUSY, SESSION_OPEN_ELSEWHERE, CAPACITY_EXCEEDED, CAPABILITY_UNSUPPORTED;
    * then nothing was written.
    */
@@ -88,8 +106,7 @@ export class PromptDesk {
     if (mine !== undefined && accepted.waits && whenBusy === 'interrupt') await this.#parts.abort(session);
     if (hasBegun) this.#parts.driving.give(target, turn);
     else this.#parts.driving.advance(target.id);
-    // An agent that is near has it by then; else all that an answer takes would come in between.
-    await new Promise(resolve => setImmediate(resolve));
+    await given();
     const sent = { turn, session: target, via: viaOf(accepted), position, cursor };
     return isFork ? { ...sent, forkedFrom: session.id } : sent;
   }
@@ -164,6 +181,9 @@ export class PromptDesk {
     return session;
   }
 }
+
+/** An agent that is near has its prompt by then; else all that an answer takes would come in between. */
+const given = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
 type Entering = Pick<NewTurn, 'id' | 'state' | 'expiresAt'> & { readonly prompt: Prompt };
 

@@ -16,7 +16,7 @@ import type { Family, WhenDone } from './family.ts';
 import type { HistoryDesk } from './history-desk.ts';
 import type { Door } from './presence/door.ts';
 import type { PresenceBook } from './presence/presence-book.ts';
-import { PromptDesk, type SendRequest, type Sent } from './prompt-desk.ts';
+import { PromptDesk, type PromptRequest, type SendRequest, type Sent } from './prompt-desk.ts';
 import type { FoundSession, SessionFinder } from './session-finder.ts';
 import { type ListedSession, listSessions, type SessionQuery } from './session-list.ts';
 import type { SessionLink } from './session-link.ts';
@@ -133,6 +133,12 @@ export class SessionDesk {
   }
 
   /** Throws SESSION_BUSY, SESSION_OPEN_ELSEWHERE, CAPACITY_EXCEEDED, CAPABILITY_UNSUPPORTED; then nothing was written. */
+  /** To the session of this id, like `find` and `send`. */
+  async sendTo(id: string, request: PromptRequest, call: Call): Promise<Sent> {
+    const sent = await this.#prompts.sendAtOnce(id, request, call);
+    return sent ?? (await this.send({ ...request, session: await this.find(id, call.caller) }, call));
+  }
+
   send(request: SendRequest, call: Call): Promise<Sent> {
     return this.#prompts.send(request, call);
   }

@@ -135,12 +135,11 @@ async function send(
   context: OperationContext,
 ): Promise<Sent> {
   const { desk } = context.hub.sessions;
-  const session = await desk.find(input.session_id, context.caller);
   const { text, when_busy: whenBusy, idempotency_key: idempotencyKey } = input;
   const fileIds = input.attachments.map(({ fileId }) => fileId);
   const attachments = await context.hub.sessions.uploads.attachments(fileIds, context.caller);
   const prompt = { text, attachments, ...(input.when_open !== 'error' && { whenOpen: input.when_open }) };
-  return await desk.send({ operation, session, prompt, whenBusy, idempotencyKey }, context);
+  return await desk.sendTo(input.session_id, { operation, prompt, whenBusy, idempotencyKey }, context);
 }
 
 const viewSent = ({ turn, session, via, position, cursor, forkedFrom }: Sent) => ({

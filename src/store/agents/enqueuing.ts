@@ -9,7 +9,7 @@ import type { Enqueued, EnqueueOptions, NewTurn } from './store.ts';
 import { createTurnReader, turnColumns } from './turn-rows.ts';
 
 /** States of a session whose agent may be given a prompt. */
-const READY = ['idle', 'running', 'waiting_permission'] as const;
+export const READY = ['idle', 'running', 'waiting_permission'] as const;
 
 /** Puts prompts at the end of the line of their session, within a transaction of the caller's; see `TurnStore`. */
 export function createEnqueuer(db: Database) {

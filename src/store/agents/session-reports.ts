@@ -95,7 +95,8 @@ function createMover(db: Database): (tx: Tx, place: Place, columns: Columns) => 
     return query;
   };
   return (tx, place, columns) => {
-    const named = Object.entries(columns).map(([column, value]) => [`set_${column}`, value]);
-    return queryOf(Object.keys(columns)).first({ ...Object.fromEntries(named), ...place }, tx);
+    const values: Record<string, SqlValue> = { ...place };
+    for (const [column, value] of Object.entries(columns)) values[`set_${column}`] = value;
+    return queryOf(Object.keys(columns)).first(values, tx);
   };
 }

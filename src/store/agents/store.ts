@@ -145,12 +145,27 @@ export interface EnqueueOptions {
   readonly beginAt?: number;
 }
 
+export interface BegunAtOnce {
+  readonly turn: TurnRecord;
+  /** Of the session. */
+  readonly worker: string;
+  /** Position of the last event of the session's log, before the turn. */
+  readonly lastSeq: number;
+}
+
 export interface TurnStore {
   /**
    * Refused when so many wait for this session already. One of this id that is there is answered as it is. `beginAt`: a prompt that
    * is queued and finds none before it begins with that, if the session is live at this epoch.
    */
   enqueue(turn: NewTurn, options: EnqueueOptions): Promise<Enqueued | 'full'>;
+  /**
+   * Begins in the same moment: for a session of this caller that is live, has no open turn, and whose worker has told of no terminal that
+   * has it. Undefined where that is not so; then nothing was written.
+   */
+  beginAtOnce(
+    turn: Pick<NewTurn, 'id' | 'sessionId' | 'caller'> & { prompt: object },
+  ): Promise<BegunAtOnce | undefined>;
   /** Also refused when the session is open in a terminal, as its worker told last. */
   enqueueUnlessOpen(turn: NewTurn, options: EnqueueOptions): Promise<Enqueued | 'full' | 'open'>;
   get(id: string): Promise<TurnRecord | undefined>;

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Database, Tx } from '../database.ts';
+import { createBeginner } from './beginning.ts';
 import { createEnqueuer } from './enqueuing.ts';
 import { createTurnReader, turnColumns } from './turn-rows.ts';
 import type { TurnEnding, TurnStore } from './store.ts';
@@ -28,6 +29,7 @@ export function createTurnStore(db: Database): TurnStore {
 
   return {
     enqueue: (turn, options) => db.write(tx => enqueue(tx, { ...turn, ...options })),
+    beginAtOnce: createBeginner(db),
     enqueueUnlessOpen: (turn, options) => db.write(async tx => await enqueueUnlessOpen(tx, { ...turn, ...options })),
 
     async get(id) {

@@ -222,6 +222,38 @@ export function agentsContract(name: string, use: Use): void {
         assert.deepEqual(await enqueue(prompt(id), 1), ['queued', null, false, false, 1]);
       }));
 
+    it('begin at once in a session of their caller that is ready and has nothing else to do, one of several', () =>
+      use(async ({ store, openAnother }) => {
+        const other = await openAnother();
+        const { id, worker, caller } = await store.sessions.insert(newSession({ status: 'idle' }));
+        await store.sessions.report(told(id, { events: [{ type: 'message.created', body: {} }] }));
+        const enter = (patch: { sessionId?: string; caller?: string } = {}, by = store) =>
+          by.turns.beginAtOnce({ id: randomUUID(), sessionId: id, caller, prompt: { text: 'hello' }, ...patch });
+        assert.equal(await enter({ caller: 'mallory' }), undefined);
+        assert.equal(await enter({ sessionId: 'none' }), undefined);
+        const begun = await Promise.all([enter(), enter({}, other), enter(), enter({}, other)]);
+        const [won, ...more] = begun.filter(one => one !== undefined);
+        assert.deepEqual([won?.worker, won?.lastSeq, more], [worker, 1, []]);
+        assert.deepEqual(await store.turns.open(id), [won?.turn]);
+        assert.deepEqual([won?.turn.state, won?.turn.epoch, won?.turn.prompt], ['running', 1, { text: 'hello' }]);
+        assert.equal(won?.turn.startedAt, won?.turn.createdAt);
+        await store.turns.end({ id: won?.turn.id ?? '', state: 'completed', result: {} });
+        const waiting = { ...prompt(id), state: 'waiting' as const };
+        await store.turns.enqueue(waiting, { most: 3 });
+        assert.equal(await enter(), undefined, 'another one waits');
+        await store.turns.end({ id: waiting.id, state: 'aborted', result: {} });
+        for (const [status, isReady] of [
+          ['starting', false],
+          ['parked', false],
+          ['mirror', false],
+          ['failed', false],
+          ['running', true],
+        ] as const) {
+          await store.sessions.update(id, 'any', { status });
+          assert.equal((await enter()) !== undefined, isReady, status);
+        }
+      }));
+
     it('that wait for a session to become free are released, or expire', () =>
       use(async ({ store }) => {
         const { id } = await store.sessions.insert(newSession());

@@ -47,6 +47,9 @@ export function presenceContract(name: string, use: Use): void {
           const turn = { id: randomUUID(), sessionId, caller, prompt: {}, state: 'queued', expiresAt: null } as const;
           const outcome = await turns.enqueueUnlessOpen(turn, { most: 20, beginAt: 1 });
           assert.equal((await turns.get(turn.id)) === undefined, outcome === 'open', 'then nothing was written');
+          await turns.end({ id: turn.id, state: 'completed', result: {} });
+          const atOnce = await turns.beginAtOnce({ ...turn, id: randomUUID() });
+          assert.equal(atOnce === undefined, outcome === 'open');
           return typeof outcome === 'string' ? outcome : outcome.turn.state;
         };
         assert.equal(await outcomeFor({ agentSessionId: 'a' }), 'open');

@@ -232,7 +232,7 @@ const rowOf = (workspace: NewWorkspace, db: Database) => ({
 
 /** Only what is set: an explicit undefined means no change. */
 export function definedOf<Values extends object>(values: Values): Partial<Values> {
-  const defined: Partial<Values> = { ...values };
-  for (const key in defined) if (defined[key] === undefined) delete defined[key];
+  const defined: Partial<Values> = {};
+  for (const key in values) if (values[key] !== undefined) defined[key] = values[key];
   return defined;
 }

@@ -118,7 +118,7 @@ export class LiveSessions {
     const session = this.#held(named);
     if (session.box === undefined) await this.#refuseWhatIsOpen(session.agent, session.agentSessionId, session.id);
     const files = attachments.map(attachment => this.#attach(session, attachment));
-    session.prompt({ turnId, text, attachments: await Promise.all(files) });
+    session.prompt({ turnId, text, attachments: files.length === 0 ? [] : await Promise.all(files) });
   }
 
   /** A file for prompts to come; the path under which the agent can read it. */

@@ -73,7 +73,8 @@ export class Presence {
    */
   async find(agentSessionId: string): Promise<OpenSession | undefined> {
     try {
-      const opening = await this.#opening(agentSessionId, { isThorough: false });
+      const looked = this.#opening(agentSessionId, { isThorough: false });
+      const opening = looked instanceof Promise ? await looked : looked;
       if (opening !== undefined) return opening;
       const last = this.#last;
       const isCurrent = last !== undefined && last.signs === this.#options.signs();
@@ -119,11 +120,22 @@ export class Presence {
     await Promise.allSettled([this.#looking, this.#next]);
   }
 
-  /** The terminal that is being opened with this session. Settles when no other that is being opened may turn out to have it. */
-  async #opening(agentSessionId: string, how: { isThorough: boolean }): Promise<OpenSession | undefined> {
+  /**
+   * The terminal that is being opened with this session: at once where none is being opened, else when no other that is may turn out to
+   * have it.
+   */
+  #opening(agentSessionId: string, how: { isThorough: boolean }): Promise<OpenSession | undefined> | undefined {
+    const starting = this.#options.starting(how);
+    const isNone = !(starting instanceof Promise) && starting.length === 0;
+    return isNone ? undefined : this.#untilOpened(agentSessionId, { ...how, first: starting });
+  }
+
+  async #untilOpened(
+    agentSessionId: string,
+    { first, ...how }: { isThorough: boolean; first: ReturnType<PresenceOptions['starting']> },
+  ): Promise<OpenSession | undefined> {
     for (let looks = 0; looks < STARTING_LOOKS; looks += 1) {
-      const looked = this.#options.starting(how);
-      const starting = looked instanceof Promise ? await looked : looked;
+      const starting = await (looks === 0 ? first : this.#options.starting(how));
       const its = starting.find(({ opens }) => opens === agentSessionId);
       if (its !== undefined) return { agent: AGENT, agentSessionId, pid: its.pid, status: 'idle', since: its.since };
       if (starting.every(({ opens }) => opens !== undefined)) return undefined;

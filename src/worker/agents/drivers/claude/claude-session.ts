@@ -1,6 +1,5 @@
 import type { Query, SDKMessage, SDKResultMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import { randomUUID, type UUID } from 'node:crypto';
-import { z } from 'zod';
 import type { Log } from '../../../../log/log.ts';
 import type { Usage } from '../../../../protocol/sessions.ts';
 import type { DriverHost, LiveAgent, Prompt, TurnEnd } from '../../driver.ts';
@@ -138,15 +137,16 @@ export class ClaudeSession implements LiveAgent {
     // Most of what is said names no prompt.
     const isInit = said.type === 'system' && said.subtype === 'init';
     if (!isInit && !NAMING.some(field => field in said)) return;
-    const { data } = aboutPrompt.safeParse(said);
-    if (data?.subtype === 'init') this.#tellsBeginning = data.capabilities?.includes(LIFECYCLE) ?? false;
+    // Not all of them are among the SDK's types.
+    const fields: Readonly<Record<string, unknown>> = { ...said };
+    if (isInit) this.#tellsBeginning = listed(fields.capabilities).includes(LIFECYCLE);
     const turn = this.#turn;
-    if (turn === undefined || data === undefined) return;
-    if (!this.#tellsBeginning && data.subtype === 'init') turn.hasBegun = true;
-    const named = [data.user_message_uuid, data.command_uuid, ...(data.user_message_uuids ?? [])];
-    if (!named.includes(turn.uuid) || data.state === 'queued') return;
+    if (turn === undefined) return;
+    if (!this.#tellsBeginning && isInit) turn.hasBegun = true;
+    const named = [fields.user_message_uuid, fields.command_uuid, ...listed(fields.user_message_uuids)];
+    if (!named.includes(turn.uuid) || fields.state === 'queued') return;
     turn.hasBegun = true;
-    if (data.state !== 'cancelled') return;
+    if (fields.state !== 'cancelled') return;
     // Of a turn that had begun the result came first: this one never ran.
     turn.end.resolve({ outcome: 'aborted', durationMs: Date.now() - turn.startedAt });
   }
@@ -170,12 +170,4 @@ export class ClaudeSession implements LiveAgent {
 /** What has none of these says of no prompt what became of it. */
 const NAMING = ['user_message_uuid', 'user_message_uuids', 'command_uuid'];
 
-/** Fields that tell which prompt a message is about; not all of them are among the SDK's types. */
-const aboutPrompt = z.looseObject({
-  subtype: z.string().optional(),
-  capabilities: z.array(z.string()).optional(),
-  user_message_uuid: z.string().optional(),
-  user_message_uuids: z.array(z.string()).optional(),
-  command_uuid: z.string().optional(),
-  state: z.string().optional(),
-});
+const listed = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
