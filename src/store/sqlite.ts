@@ -56,6 +56,8 @@ class SqliteStoreDatabase implements Database {
   readonly #raw: BetterSqlite.Database;
   readonly #path: string;
   readonly #statements: Statements;
+  /** By the table as its module names it, of which there are few. */
+  readonly #inserts = new WeakMap<BulkTable, BetterSqlite.Statement<[readonly SqlValue[]]>>();
   readonly #begin: BetterSqlite.Statement;
   readonly #commit: BetterSqlite.Statement;
   readonly #tx: Tx;
@@ -133,7 +135,9 @@ class SqliteStoreDatabase implements Database {
 
   // The transaction has the only connection, so a statement on it is a statement of the transaction.
   insertMany: Database['insertMany'] = async (_tx, bulk, rows) => {
-    const insert = this.#statements.prepare(insertOf(bulk));
+    const known = this.#inserts.get(bulk);
+    const insert = known ?? this.#raw.prepare<[readonly SqlValue[]]>(insertOf(bulk));
+    if (known === undefined) this.#inserts.set(bulk, insert);
     for (const row of rows) insert.run(row);
   };
 

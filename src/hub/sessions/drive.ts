@@ -22,9 +22,12 @@ export const isLive = ({ status }: AgentSessionRecord): boolean => LIVE.has(stat
 /** Where a prompt goes to: a session, at a start of its agent. */
 type Driven = Pick<AgentSessionRecord, 'id' | 'epoch' | 'worker'>;
 
+/** A prompt that has begun. */
+type Given = Pick<TurnRecord, 'id' | 'sessionId'> & { readonly prompt: object };
+
 interface Begun {
   readonly session: Driven;
-  readonly turn: TurnRecord;
+  readonly turn: Given;
 }
 
 interface Parts {
@@ -55,7 +58,7 @@ export class Driving {
   }
 
   /** The same for a prompt that has begun with its acceptance. */
-  give(session: Driven, turn: TurnRecord): void {
+  give(session: Driven, turn: Given): void {
     this.#inTurn(session.id, () => this.#advance(session.id, { session, turn }));
   }
 
@@ -152,7 +155,7 @@ export class Driving {
   /** `begun`: what is to be given first. */
   async #advance(sessionId: string, begun: Begun | undefined): Promise<void> {
     const { log } = this.#foundation;
-    let undelivered: TurnRecord | undefined;
+    let undelivered: Given | undefined;
     for (let starts = 0; starts < MAX_STARTS; starts += 1) {
       const next = starts === 0 && begun ? begun.turn : await this.#next(sessionId);
       if (next === undefined) return;
@@ -189,7 +192,7 @@ export class Driving {
   }
 
   /** Somebody opened the session in a terminal in the last moment, and the prompt's caller has chosen to wait for that. */
-  async #isHeld(turn: TurnRecord, error: unknown): Promise<boolean> {
+  async #isHeld(turn: Given, error: unknown): Promise<boolean> {
     if (!(error instanceof AppError) || error.code !== 'SESSION_OPEN_ELSEWHERE') return false;
     const openIn = openInSchema.safeParse(error.details.openIn).data;
     if (openIn === undefined) return false;
@@ -204,7 +207,7 @@ export class Driving {
   }
 
   /** False when the agent has ended before it got the prompt, which therefore waits again. */
-  async #give(session: Driven, turn: TurnRecord): Promise<boolean> {
+  async #give(session: Driven, turn: Given): Promise<boolean> {
     const { store } = this.#foundation;
     try {
       await this.#tell(session, turn);
@@ -217,13 +220,13 @@ export class Driving {
     }
   }
 
-  async #tell({ id: sessionId, epoch, worker }: Driven, { id: turnId, prompt }: TurnRecord): Promise<void> {
+  async #tell({ id: sessionId, epoch, worker }: Driven, { id: turnId, prompt }: Given): Promise<void> {
     const { text, attachments } = promptSchema.parse(prompt);
     const request = { sessionId, epoch, turnId, text, attachments };
     await this.#parts.link.ask(worker, 'session.prompt', request, { timeoutMs: ASK_TIMEOUT_MS });
   }
 
-  async #fail({ id, sessionId }: TurnRecord, cause: unknown): Promise<void> {
+  async #fail({ id, sessionId }: Given, cause: unknown): Promise<void> {
     const { code, message } =
       cause instanceof AppError ? cause : new AppError('SESSION_FAILED', 'the prompt could not be given to the agent');
     const result = { outcome: 'failed', error: message };

@@ -28,7 +28,7 @@ export interface SendRequest extends PromptRequest {
 }
 
 export interface Sent {
-  readonly turn: TurnRecord;
+  readonly turn: Pick<TurnRecord, 'id'>;
   /** The one that has the prompt: with `via: fork` another than was named. */
   readonly session: Pick<AgentSessionRecord, 'id' | 'caller'>;
   readonly via: Way['via'];
@@ -76,12 +76,13 @@ export class PromptDesk {
   async sendAtOnce(id: string, { prompt, idempotencyKey }: PromptRequest, { caller }: Call): Promise<Sent | undefined> {
     if (idempotencyKey !== undefined) return undefined;
     const { turns } = this.#foundation.store;
-    const begun = await turns.beginAtOnce({ id: randomUUID(), sessionId: id, caller: caller.id, prompt });
+    const turn = { id: randomUUID(), sessionId: id, caller: caller.id, prompt };
+    const begun = await turns.beginAtOnce(turn);
     if (begun === undefined) return undefined;
-    const { turn, worker, lastSeq: cursor } = begun;
-    this.#parts.driving.give({ id, worker, epoch: turn.epoch ?? 0 }, turn);
+    const { worker, epoch, lastSeq: cursor } = begun;
+    this.#parts.driving.give({ id, worker, epoch }, turn);
     await given();
-    return { turn, session: { id, caller: turn.caller }, via: 'resume', position: 1, cursor };
+    return { turn, session: { id, caller: caller.id }, via: 'resume', position: 1, cursor };
   }
 
   /**

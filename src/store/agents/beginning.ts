@@ -4,24 +4,20 @@ import { prepare, type ValueOf } from '../prepared.ts';
 import { READY } from './enqueuing.ts';
 import { streamOf } from './session-logs.ts';
 import type { BegunAtOnce, TurnStore } from './store.ts';
-import { createTurnReader, turnColumns } from './turn-rows.ts';
 
 /**
  * See `TurnStore.beginAtOnce`. In one statement, because somebody waits for the agent's first words: all that a prompt may meet is looked
  * for while it is written down. The text of what a worker told names the sessions that terminals have.
  */
 export function createBeginner(db: Database): TurnStore['beginAtOnce'] {
-  const reader = createTurnReader(db);
   const begin = createInserter(db);
-  const begun = (row: Row | undefined): BegunAtOnce | undefined =>
-    row && { turn: reader.one(row), worker: row.worker ?? '', lastSeq: row.lastSeq ?? 0 };
   return async ({ prompt, ...turn }) => {
     const entering = { ...turn, prompt: JSON.stringify(prompt), stream: streamOf(turn.sessionId) };
     // One statement has this file to itself; in PostgreSQL another prompt could come between its look and its writing.
-    if (db.dialect === 'sqlite') return begun(await begin.first(entering));
+    if (db.dialect === 'sqlite') return await begin.first(entering);
     return await db.write(async tx => {
       await db.lock(tx, `turns ${turn.sessionId}`);
-      return begun(await begin.first(entering, tx));
+      return await begin.first(entering, tx);
     });
   };
 }
@@ -35,14 +31,9 @@ interface Entering {
   readonly stream: string;
 }
 
-interface Row {
-  readonly worker: string | null;
-  readonly lastSeq: number | null;
-}
-
 function createInserter(db: Database) {
   const find = sql.raw(db.dialect === 'postgres' ? 'strpos' : 'instr');
-  return prepare<Entering, Row>(db, (value: ValueOf<Entering>) =>
+  return prepare<Entering, BegunAtOnce>(db, (value: ValueOf<Entering>) =>
     db.kysely
       .insertInto('turn')
       .columns(['id', 'session_id', 'caller', 'state', 'prompt', 'epoch', 'created_at', 'started_at'])
@@ -73,10 +64,12 @@ function createInserter(db: Database) {
             return not(exists(told.select('presence.worker')));
           }),
       )
-      .returning(turnColumns)
-      .returning(({ selectFrom }) => [
+      .returning(({ selectFrom, fn }) => [
+        'epoch',
         selectFrom('session').select('worker').whereRef('session.id', '=', 'turn.session_id').as('worker'),
-        selectFrom('stream').select('last_seq').where('stream', '=', value('stream')).as('lastSeq'),
+        fn
+          .coalesce(selectFrom('stream').select('last_seq').where('stream', '=', value('stream')), sql.lit(0))
+          .as('lastSeq'),
       ]),
   );
 }

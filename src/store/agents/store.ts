@@ -146,9 +146,9 @@ export interface EnqueueOptions {
 }
 
 export interface BegunAtOnce {
-  readonly turn: TurnRecord;
-  /** Of the session. */
+  /** Of the session, like the epoch. */
   readonly worker: string;
+  readonly epoch: number;
   /** Position of the last event of the session's log, before the turn. */
   readonly lastSeq: number;
 }

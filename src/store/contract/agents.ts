@@ -232,12 +232,16 @@ export function agentsContract(name: string, use: Use): void {
         assert.equal(await enter({ caller: 'mallory' }), undefined);
         assert.equal(await enter({ sessionId: 'none' }), undefined);
         const begun = await Promise.all([enter(), enter({}, other), enter(), enter({}, other)]);
-        const [won, ...more] = begun.filter(one => one !== undefined);
-        assert.deepEqual([won?.worker, won?.lastSeq, more], [worker, 1, []]);
-        assert.deepEqual(await store.turns.open(id), [won?.turn]);
-        assert.deepEqual([won?.turn.state, won?.turn.epoch, won?.turn.prompt], ['running', 1, { text: 'hello' }]);
-        assert.equal(won?.turn.startedAt, won?.turn.createdAt);
-        await store.turns.end({ id: won?.turn.id ?? '', state: 'completed', result: {} });
+        const won = begun.filter(one => one !== undefined);
+        assert.deepEqual(won, [{ worker, epoch: 1, lastSeq: 1 }]);
+        const [turn, ...more] = await store.turns.open(id);
+        assert.deepEqual([turn?.state, turn?.caller, turn?.epoch, more], ['running', caller, 1, []]);
+        assert.deepEqual(turn?.prompt, { text: 'hello' });
+        assert.equal(turn?.startedAt, turn?.createdAt);
+        await store.turns.end({ id: turn?.id ?? '', state: 'completed', result: {} });
+        assert.equal((await enter())?.lastSeq, 1);
+        for (const { id: other } of await store.turns.open(id))
+          await store.turns.end({ id: other, state: 'completed', result: {} });
         const waiting = { ...prompt(id), state: 'waiting' as const };
         await store.turns.enqueue(waiting, { most: 3 });
         assert.equal(await enter(), undefined, 'another one waits');

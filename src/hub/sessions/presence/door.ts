@@ -50,7 +50,11 @@ export class Door {
    * For a prompt that was accepted and whose session turned out to be open when its agent was to have it. False when its caller has
    * not chosen to wait.
    */
-  async hold(turn: TurnRecord, session: AgentSessionRecord, openIn: OpenIn): Promise<boolean> {
+  async hold(
+    turn: Pick<TurnRecord, 'id'> & { prompt: object },
+    session: AgentSessionRecord,
+    openIn: OpenIn,
+  ): Promise<boolean> {
     const prompt = promptSchema.parse(turn.prompt);
     if (prompt.whenOpen !== 'wait' && prompt.whenOpen !== 'queue') return false;
     const held = await this.#hold(session, prompt, openIn);

@@ -155,8 +155,8 @@ describe('a session that its user has open in a terminal', () => {
       await worker.openTerminals([open('own-1')]);
       await isNow('mirror');
       const held = await send(hub, id, 'wait');
-      await bench.store.turns.hold(held.turn.id, { prompt: held.turn.prompt, expiresAt: 1 });
-      const { prompt } = held.turn;
+      const { prompt = {} } = (await bench.store.turns.get(held.turn.id)) ?? {};
+      await bench.store.turns.hold(held.turn.id, { prompt, expiresAt: 1 });
       assert.equal(prompt.whenOpen, 'wait');
       await eventually(async () => (await stateOf(bench, held.turn.id)) === 'expired');
       await eventually(async () => (await eventsOf(bench, id)).some(({ type }) => type === 'session.idle'));

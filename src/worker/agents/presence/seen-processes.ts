@@ -73,7 +73,8 @@ class NewestProcess {
   read(): number | undefined {
     const file = this.#file;
     const length = file === undefined ? 0 : orElse(0, () => readSync(file, this.#text, 0, this.#text.length, 0));
-    const number = Number(this.#text.toString('latin1', 0, length).trimEnd().split(' ').at(-1));
+    const text = this.#text.toString('latin1', 0, length);
+    const number = Number(text.slice(text.lastIndexOf(' ')));
     return Number.isInteger(number) && number > 0 ? number : undefined;
   }
 

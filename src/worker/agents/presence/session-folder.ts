@@ -22,8 +22,7 @@ export class SessionFolder {
    * those of `own` processes are left out, so that our own turns are no signs.
    */
   signs(own: readonly number[]): string {
-    const left = new Set(own.map(String));
-    const names = this.#names().filter(name => !left.has(name.split('.')[0] ?? ''));
+    const names = this.#names().filter(name => !own.includes(Number.parseInt(name, 10)));
     const looks = names.map(name => {
       const stats = statSync(join(this.#path, name), { throwIfNoEntry: false });
       return `${name} ${stats?.mtimeMs} ${stats?.size}`;
