@@ -156,7 +156,16 @@ class InProcessFabric implements Fabric {
     start: (resolve: (value: Value) => void, reject: (error: unknown) => void) => void,
   ): Promise<Value> {
     return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      // Most are answered within the same turn of the event loop, and need no timer.
+      const later = setImmediate(() => {
+        timer = setTimeout(
+          () => settle(() => reject(new RequestTimeout(`no answer from ${describe(to)} within ${timeoutMs} ms`))),
+          timeoutMs,
+        );
+      });
       const settle = (act: () => void) => {
+        clearImmediate(later);
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
         this.#closers.delete(closed);
@@ -164,10 +173,6 @@ class InProcessFabric implements Fabric {
       };
       const aborted = () => settle(() => reject(signal?.reason));
       const closed = () => settle(() => reject(this.#closed.signal.reason));
-      const timer = setTimeout(
-        () => settle(() => reject(new RequestTimeout(`no answer from ${describe(to)} within ${timeoutMs} ms`))),
-        timeoutMs,
-      );
       signal?.addEventListener('abort', aborted, { once: true });
       this.#closers.add(closed);
       start(

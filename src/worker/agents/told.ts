@@ -108,6 +108,8 @@ export class ToldQueue {
       const batch = this.#batch();
       try {
         const { isFenced, expected } = await this.#options.tell(batch);
+        // Whoever follows the session here gets it first.
+        await new Promise(resolve => setImmediate(resolve));
         if (isFenced) {
           this.close();
           this.#options.fenced();
