@@ -10,6 +10,7 @@ import { keepingContract } from './contract/keeping.ts';
 import { clientSessionsContract } from './contract/client-sessions.ts';
 import { presenceContract } from './contract/presence.ts';
 import { pollPositionsContract } from './contract/poll-positions.ts';
+import { promptsContract } from './contract/prompts.ts';
 import { quotasContract } from './contract/quotas.ts';
 import { sharingContract } from './contract/sharing.ts';
 import { signInContract } from './contract/sign-in.ts';
@@ -32,6 +33,7 @@ export function storeContract(name: string, use: Use): void {
   callsContract(name, use);
   clientSessionsContract(name, use);
   agentsContract(name, use);
+  promptsContract(name, use);
   presenceContract(name, use);
   fleetContract(name, use);
   codegenContract(name, use);
