@@ -9,10 +9,6 @@ const decoder = new TextDecoder();
  */
 export async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<string | undefined> {
   if (Number(incoming.headers['content-length']) > maxBytes) return undefined;
-  // What came together with its head is there by then, and is taken at once: listening to a stream takes longer than all of a small call.
-  await new Promise<void>(resolve => process.nextTick(resolve));
-  if (incoming.complete) return textOf(readWhole(incoming), maxBytes);
-  if (incoming.destroyed) throw new Error('the client went away');
   const chunks: Buffer[] = [];
   let size = 0;
   return await new Promise((resolve, reject) => {
@@ -21,19 +17,10 @@ export async function readBody(incoming: IncomingMessage, maxBytes: number): Pro
       if (size <= maxBytes) chunks.push(chunk);
       else resolve(undefined);
     });
-    incoming.on('end', () => resolve(textOf(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks), maxBytes)));
+    incoming.on('end', () => resolve(decoder.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))));
     incoming.on('error', reject);
   });
 }
-
-/** Undefined for one without a body. */
-function readWhole(incoming: IncomingMessage): Buffer | undefined {
-  const bytes: unknown = incoming.read();
-  return bytes instanceof Buffer ? bytes : undefined;
-}
-
-const textOf = (bytes: Buffer | undefined, maxBytes: number): string | undefined =>
-  bytes !== undefined && bytes.length > maxBytes ? undefined : decoder.decode(bytes);
 
 /** Whether the client went away before all of its request had come. */
 export const isCutOff = (incoming: IncomingMessage): boolean => incoming.destroyed && !incoming.complete;
