@@ -45,21 +45,26 @@ export async function installAgent(name: AgentName, isLatest = process.env.BOXSW
   const versions = isLatest ? await newestOf(packages) : packages;
   const id = [name, ...Object.values(versions)].join('-');
   const folder = join(cache, id);
-  if (!existsSync(join(folder, program))) await fetchInto(folder, versions);
+  if (!existsSync(join(folder, program))) await fetchInto(folder, { dependencies: versions, program });
   if (!existsSync(join(folder, program))) throw new Error(`${id} has no ${program}`);
   return { program: join(folder, program), version: Object.values(versions)[0] ?? '' };
 }
 
-async function fetchInto(folder: string, dependencies: Readonly<Record<string, string>>): Promise<void> {
+async function fetchInto(
+  folder: string,
+  { dependencies, program }: { dependencies: Readonly<Record<string, string>>; program: string },
+): Promise<void> {
   await mkdir(cache, { recursive: true });
   const fresh = await mkdtemp(join(cache, 'fresh-'));
   try {
     await writeFile(join(fresh, 'package.json'), JSON.stringify({ private: true, dependencies }));
     await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: fresh });
-    await rm(folder, { recursive: true, force: true });
-    // Renamed when it is whole: another process may be doing the same.
-    await rename(fresh, folder).catch(error => {
+    // Renamed when it is whole. Another process may have done the same meanwhile, and is using it: that one stays.
+    await rename(fresh, folder).catch(async error => {
+      if (existsSync(join(folder, program))) return;
       if (!existsSync(folder)) throw error;
+      await rm(folder, { recursive: true, force: true });
+      await rename(fresh, folder);
     });
   } finally {
     await rm(fresh, { recursive: true, force: true });
