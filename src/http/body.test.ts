@@ -11,11 +11,14 @@ const MAX_BYTES = 10;
 describe('the body of a request', () => {
   const server = createServer(async (request, response) => {
     try {
-      response.end(`<${await readBody(request, MAX_BYTES)}>`);
+      const body = await readBody(request, MAX_BYTES);
+      isListenedTo.push(request.listenerCount('data') > 0);
+      response.end(`<${body}>`);
     } catch {
       broken.resolve(isCutOff(request));
     }
   });
+  const isListenedTo: boolean[] = [];
   const broken = Promise.withResolvers<boolean>();
   let port = 0;
   before(async () => {
@@ -62,7 +65,10 @@ describe('the body of a request', () => {
   test('is the same in one piece and in several, request after request', async () => {
     for (const form of [sized, chunked]) {
       const pieces = form('0123456789');
+      isListenedTo.length = 0;
       const found = await answers(pieces, [pieces.join('')], pieces, [pieces.join('')]);
+      const isTold = form === sized;
+      assert.deepEqual(isListenedTo, [true, !isTold, true, !isTold], 'one that came with its head is read at once');
       assert.deepEqual(
         found,
         Array.from({ length: 4 }, () => '<0123456789>'),

@@ -1,58 +1,86 @@
+import type { ServerResponse } from 'node:http';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Log } from '../log/log.ts';
 import type { EventRecord } from '../store/rows.ts';
 
 const HEARTBEAT_MS = 15_000;
 
+interface StreamOptions {
+  /** Where the frames are written: past the streams of the web, between an event and whoever waits for it. */
+  readonly outgoing: ServerResponse | undefined;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /**
  * Frames as server-sent events, until `signal` aborts or the frames end. Asks for the next one only when the client has taken
  * the last, so a slow client costs no memory.
  */
-export function frameStream(
-  frames: AsyncIterable<string>,
-  { signal, log }: { signal: AbortSignal; log: Log },
-): Response {
-  const iterator = frames[Symbol.asyncIterator]();
-  const encoder = new TextEncoder();
-  let heartbeat: NodeJS.Timeout | undefined;
-  const source = {
-    async pull(controller: ReadableStreamDefaultController<Uint8Array>) {
-      if (heartbeat === undefined) {
-        heartbeat = setInterval(() => {
-          if ((controller.desiredSize ?? -1) >= 0) controller.enqueue(encoder.encode(': heartbeat\n\n'));
-        }, HEARTBEAT_MS);
-        // Headers go out with the first bytes, and a client waits for those.
-        return controller.enqueue(encoder.encode(': connected\n\n'));
-      }
-      // What was written goes out before anything is done for what comes after it.
-      await new Promise(resolve => setImmediate(resolve));
-      try {
-        const { done, value } = await iterator.next();
-        if (!done) return controller.enqueue(encoder.encode(value));
-      } catch (error) {
-        if (!signal.aborted) log.error({ err: error }, 'an event stream ended early');
-      }
-      clearInterval(heartbeat);
-      controller.close();
-    },
-    async cancel() {
-      clearInterval(heartbeat);
-      await iterator.return?.();
-    },
-  };
-  // Nothing is begun before it is read: the body that answers a HEAD never is, and nobody cancels it.
-  const body = new ReadableStream<Uint8Array>(source, { highWaterMark: 0 });
-  return new Response(body, {
-    headers: {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
-    },
+export function frameStream(frames: AsyncIterable<string>, { outgoing, ...options }: StreamOptions): Response {
+  if (outgoing === undefined) throw new Error('there is nothing to write the frames to');
+  outgoing.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
+    ...options.headers,
   });
+  // Nothing is begun that nobody reads.
+  if (outgoing.req.method === 'HEAD') outgoing.end();
+  else void pour(frames, outgoing, options);
+  return RESPONSE_ALREADY_SENT;
+}
+
+async function pour(
+  frames: AsyncIterable<string>,
+  outgoing: ServerResponse,
+  { signal, log }: Pick<StreamOptions, 'signal' | 'log'>,
+): Promise<void> {
+  // That a client has gone away is no failure.
+  outgoing.on('error', error => log.debug({ err: error }, 'an event stream broke off'));
+  // Headers go out with the first bytes, and a client waits for those.
+  writeNow(outgoing, ': connected\n\n');
+  const heartbeat = setInterval(() => {
+    if (!outgoing.writableNeedDrain) writeNow(outgoing, ': heartbeat\n\n');
+  }, HEARTBEAT_MS);
+  outgoing.once('close', () => clearInterval(heartbeat));
+  try {
+    for await (const frame of frames) {
+      if (outgoing.destroyed) break;
+      const hasRoom = writeNow(outgoing, frame);
+      // What was written goes out before anything is done for what comes after it.
+      await (hasRoom ? new Promise(resolve => setImmediate(resolve)) : untilDrained(outgoing));
+    }
+  } catch (error) {
+    if (!signal.aborted) log.error({ err: error }, 'an event stream ended early');
+  }
+  clearInterval(heartbeat);
+  outgoing.end();
+}
+
+/** To the system at once, in one piece. False when the client has not taken yet what was written before. */
+function writeNow(outgoing: ServerResponse, text: string): boolean {
+  const { socket } = outgoing;
+  socket?.cork();
+  const hasRoom = outgoing.write(text);
+  socket?.uncork();
+  return hasRoom;
+}
+
+/** Settles when there is room again, or nobody is there any more. */
+function untilDrained(outgoing: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const settle = () => {
+    outgoing.off('drain', settle).off('close', settle);
+    resolve();
+  };
+  outgoing.on('drain', settle).on('close', settle);
+  return promise;
 }
 
 /** The events of one stream, `id` being `seq`. */
-export const eventStream = (events: AsyncIterable<EventRecord>, options: { signal: AbortSignal; log: Log }): Response =>
+export const eventStream = (events: AsyncIterable<EventRecord>, options: StreamOptions): Response =>
   frameStream(framesOf(events), options);
 
 async function* framesOf(events: AsyncIterable<EventRecord>): AsyncGenerator<string> {

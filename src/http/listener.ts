@@ -55,10 +55,11 @@ export function createListener(parts: ListenerParts): Listener {
   const mcpHandler = createMcpHandler({ mcp, log, maxBodyBytes });
   const callers = new WeakMap<object, Caller>();
   const apiHandler = getRequestListener(
-    async (request, { incoming }) => {
+    async (request, { incoming, outgoing }) => {
       const caller = callers.get(incoming);
       if (!caller) throw new Error('a request reached the routes without a caller');
-      return await api.fetch(request, { caller, stepUp: scopes => guard.stepUp(incoming, scopes) });
+      const stepUp: StepUp = scopes => guard.stepUp(incoming, scopes);
+      return await api.fetch(request, { caller, stepUp, outgoing });
     },
     { overrideGlobalObjects: false },
   );

@@ -15,8 +15,8 @@ export class Nudges {
   readonly #background: Foundation['background'];
   readonly #peers: Peers;
   readonly #grown = new Set<string>();
-  /** While a moment goes on. */
-  #moment: NodeJS.Timeout | undefined;
+  #isTelling = false;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
   /** `heard`: a stream has grown at another hub. */
   constructor({ background }: Foundation, { peers, heard }: { peers: Peers; heard(stream: string): void }) {
@@ -27,23 +27,21 @@ export class Nudges {
     });
   }
 
-  /** The first of a moment is told at once. */
+  /** What grows in one turn of the event loop is told of together, and at once unless others were told a moment ago. */
   tell(stream: string): void {
     this.#grown.add(stream);
-    if (this.#moment !== undefined) return;
-    this.#send();
-    this.#begin();
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    const leftMs = this.#toldAt + MOMENT_MS - performance.now();
+    if (leftMs > 0) setTimeout(() => this.#tell(), leftMs).unref();
+    else setImmediate(() => this.#tell());
   }
 
-  #begin(): void {
-    this.#moment = setTimeout(() => this.#end(), MOMENT_MS).unref();
-  }
-
-  #end(): void {
-    this.#moment = undefined;
-    if (this.#grown.size === 0 || this.#background.signal.aborted) return;
+  #tell(): void {
+    this.#isTelling = false;
+    this.#toldAt = performance.now();
+    if (this.#background.signal.aborted) return;
     this.#background.run('tell other hubs what was appended', async () => this.#send());
-    this.#begin();
   }
 
   #send(): void {

@@ -46,12 +46,12 @@ export function addCodegenEventRoutes(api: Api, parts: ApiParts): void {
     if (after !== undefined && isFinal(last) && last.seq <= after) return context.body(null, 204);
     const signal = AbortSignal.any([context.req.raw.signal, parts.closing]);
     const first = after === undefined ? { ...last, body: task } : undefined;
-    const response = frameStream(frames(parts, { stream, first, after: first?.seq ?? after ?? 0, signal }), {
+    return frameStream(frames(parts, { stream, first, after: first?.seq ?? after ?? 0, signal }), {
+      outgoing: context.env.outgoing,
       signal,
       log: parts.log,
+      headers: { 'cache-control': 'no-cache' },
     });
-    response.headers.set('cache-control', 'no-cache');
-    return response;
   });
 }
 

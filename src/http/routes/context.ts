@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Hono } from 'hono';
 import type { Context } from 'hono';
 import type { Caller } from '../../auth/caller.ts';
@@ -13,6 +14,8 @@ import type { StepUp } from '../errors.ts';
 export interface Bindings {
   readonly caller: Caller;
   readonly stepUp?: StepUp;
+  /** Node's own answer, for what is written there without end. */
+  readonly outgoing?: ServerResponse;
 }
 export type Api = Hono<{ Bindings: Bindings }>;
 export type ApiContext = Context<{ Bindings: Bindings }>;

@@ -50,7 +50,8 @@ export function addEventRoutes(api: Api, parts: ApiParts): void {
     const isShared = await look();
     const signal = AbortSignal.any([context.req.raw.signal, parts.closing]);
     const events = parts.hub.events.follow(stream, { after: lastEventId(context), signal });
-    return eventStream(isShared ? whileShared(events, look) : events, { signal, log: parts.log });
+    const { outgoing } = context.env;
+    return eventStream(isShared ? whileShared(events, look) : events, { outgoing, signal, log: parts.log });
   };
   api.get('/api/workspaces/:id/events', async context => {
     const id = context.req.param('id');

@@ -62,7 +62,11 @@ export function addSessionEventRoutes(api: Api, parts: ApiParts): void {
     const start = await source.kept(after === undefined ? await source.end() : source.placeOf(after));
     const wanted = typesOf(types?.split(','));
     const signal = AbortSignal.any([context.req.raw.signal, parts.closing]);
-    return frameStream(frames(source, { start, wanted, signal }), { signal, log: parts.log });
+    return frameStream(frames(source, { start, wanted, signal }), {
+      outgoing: context.env.outgoing,
+      signal,
+      log: parts.log,
+    });
   });
 }
 

@@ -5,7 +5,7 @@ import type { AgentSessionRecord, TurnRecord } from '../../store/agents/rows.ts'
 import type { Foundation } from '../foundation.ts';
 import type { Door } from './presence/door.ts';
 import { openInSchema } from './presence/presence-book.ts';
-import { promptSchema } from './prompt.ts';
+import { type Prompt, promptSchema } from './prompt.ts';
 import { sessionNotFound } from './errors.ts';
 import type { SessionLink } from './session-link.ts';
 import type { SessionLog } from './session-log.ts';
@@ -23,7 +23,7 @@ export const isLive = ({ status }: AgentSessionRecord): boolean => LIVE.has(stat
 type Driven = Pick<AgentSessionRecord, 'id' | 'epoch' | 'worker'>;
 
 /** A prompt that has begun. */
-type Given = Pick<TurnRecord, 'id' | 'sessionId'> & { readonly prompt: object };
+type Given = Pick<TurnRecord, 'id' | 'sessionId'> & { readonly prompt: Prompt };
 
 interface Begun {
   readonly session: Driven;
@@ -82,7 +82,7 @@ export class Driving {
   async giveAgain(session: AgentSessionRecord, turn: TurnRecord): Promise<'given' | 'gone' | 'unknown'> {
     if (this.#underWay.has(session.id)) return 'unknown';
     try {
-      await this.#tell(session, turn);
+      await this.#tell(session, givenOf(turn));
       return 'given';
     } catch (error) {
       if (isGone(error)) return 'gone';
@@ -188,11 +188,11 @@ export class Driving {
   async #beginNext(sessionId: string): Promise<Pick<Begun, 'session'> & Partial<Begun>> {
     const session = await this.start(await this.#read(sessionId));
     const turn = await this.#foundation.store.turns.begin(sessionId, session.epoch);
-    return { session, ...(turn && { turn }) };
+    return { session, ...(turn && { turn: givenOf(turn) }) };
   }
 
   /** Somebody opened the session in a terminal in the last moment, and the prompt's caller has chosen to wait for that. */
-  async #isHeld(turn: Given, error: unknown): Promise<boolean> {
+  async #isHeld(turn: Given | TurnRecord, error: unknown): Promise<boolean> {
     if (!(error instanceof AppError) || error.code !== 'SESSION_OPEN_ELSEWHERE') return false;
     const openIn = openInSchema.safeParse(error.details.openIn).data;
     if (openIn === undefined) return false;
@@ -221,12 +221,12 @@ export class Driving {
   }
 
   async #tell({ id: sessionId, epoch, worker }: Driven, { id: turnId, prompt }: Given): Promise<void> {
-    const { text, attachments } = promptSchema.parse(prompt);
+    const { text, attachments } = prompt;
     const request = { sessionId, epoch, turnId, text, attachments };
     await this.#parts.link.ask(worker, 'session.prompt', request, { timeoutMs: ASK_TIMEOUT_MS });
   }
 
-  async #fail({ id, sessionId }: Given, cause: unknown): Promise<void> {
+  async #fail({ id, sessionId }: Pick<Given, 'id' | 'sessionId'>, cause: unknown): Promise<void> {
     const { code, message } =
       cause instanceof AppError ? cause : new AppError('SESSION_FAILED', 'the prompt could not be given to the agent');
     const result = { outcome: 'failed', error: message };
@@ -244,6 +244,13 @@ export class Driving {
     return session;
   }
 }
+
+/** As it was written down. */
+const givenOf = ({ id, sessionId, prompt }: TurnRecord): Given => ({
+  id,
+  sessionId,
+  prompt: promptSchema.parse(prompt),
+});
 
 /** Whoever is asked again later may get another answer. */
 const isForNow = ({ code }: AppError): boolean => code === 'WORKER_UNREACHABLE' || code === 'NO_WORKER_AVAILABLE';

@@ -105,7 +105,7 @@ export class PromptDesk {
     const target = isFork ? await this.#read(session_id) : session;
     const { turn, hasBegun } = mine ?? { turn: await this.#turn(turn_id), hasBegun: false };
     if (mine !== undefined && accepted.waits && whenBusy === 'interrupt') await this.#parts.abort(session);
-    if (hasBegun) this.#parts.driving.give(target, turn);
+    if (hasBegun) this.#parts.driving.give(target, { id: turn.id, sessionId: target.id, prompt });
     else this.#parts.driving.advance(target.id);
     await given();
     const sent = { turn, session: target, via: viaOf(accepted), position, cursor };

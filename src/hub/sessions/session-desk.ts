@@ -221,7 +221,7 @@ export class SessionDesk {
     if (request.prompt !== undefined) {
       const prompt = { text: request.prompt, attachments: [] };
       const { turn, hasBegun } = await this.#prompts.enqueue(ready, prompt, `${id}-first`);
-      if (hasBegun) this.#parts.driving.give(ready, turn);
+      if (hasBegun) this.#parts.driving.give(ready, { id: turn.id, sessionId: id, prompt });
       else this.#parts.driving.advance(id);
     }
     return session;

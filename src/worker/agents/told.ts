@@ -37,8 +37,9 @@ export class ToldQueue {
   #sending: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
   #isHurried = false;
+  /** On the clock of `performance`. */
+  #restsUntil = Number.NEGATIVE_INFINITY;
   #resting: PromiseWithResolvers<void> | undefined;
-  #restEnd: NodeJS.Timeout | undefined;
   #listening: { readonly upTo: number; heard(): void }[] = [];
   readonly #closed = new AbortController();
 
@@ -99,10 +100,10 @@ export class ToldQueue {
   async #send(): Promise<void> {
     const backoff = new Backoff({ firstMs: 50, mostMs: 2_000 });
     const { signal } = this.#closed;
-    // What is said in the same turn of the event loop goes together.
-    await new Promise(resolve => setImmediate(resolve));
+    // What came in one piece from the agent goes together.
+    await new Promise<void>(resolve => process.nextTick(resolve));
     while (this.#waiting.length > 0 && !signal.aborted) {
-      await this.#resting?.promise;
+      await this.#rested();
       if (signal.aborted) break;
       this.#isHurried = false;
       const batch = this.#batch();
@@ -116,7 +117,7 @@ export class ToldQueue {
           break;
         }
         this.#drop(expected - this.#next);
-        this.#rest();
+        this.#restsUntil = performance.now() + REST_MS;
       } catch (error) {
         this.#options.log.debug({ err: error }, 'no hub has heard yet what happens in a session');
         await backoff.wait(signal).catch(() => {});
@@ -125,16 +126,20 @@ export class ToldQueue {
     this.#sending = undefined;
   }
 
-  #rest(): void {
-    if (this.#isPressing || this.#closed.signal.aborted) return;
+  /** Settles when the time after the last telling is over, or nobody should wait for that. */
+  async #rested(): Promise<void> {
+    const leftMs = this.#restsUntil - performance.now();
+    if (leftMs <= 0 || this.#isPressing) return;
     this.#resting = Promise.withResolvers<void>();
-    this.#restEnd = setTimeout(() => this.#endRest(), REST_MS).unref();
+    const end = setTimeout(this.#resting.resolve, leftMs).unref();
+    await this.#resting.promise;
+    clearTimeout(end);
+    this.#resting = undefined;
   }
 
   #endRest(): void {
-    clearTimeout(this.#restEnd);
+    this.#restsUntil = Number.NEGATIVE_INFINITY;
     this.#resting?.resolve();
-    this.#resting = undefined;
   }
 
   /** Somebody waits for what is to be told, or it is a whole batch already. */

@@ -18,11 +18,17 @@ export class SeenProcesses {
   readonly #isNumbered = orElse('', () => readlinkSync('/proc/self')) === String(process.pid);
   /** By number. */
   #firstSeen = new Map<string, number>();
+  #newestSeen = Number.NEGATIVE_INFINITY;
   /** Numbers that were given and could not be seen yet; since when. */
   #expected = new Map<string, number>();
   #listedAt = Number.NEGATIVE_INFINITY;
   /** The process that had been started last at the last look. */
   #last: number | undefined;
+
+  /** When the last of them was there first. */
+  get newestSeen(): number {
+    return this.#newestSeen;
+  }
 
   /** Numbers and times of the first look at each; `now`: milliseconds that only go on. */
   look(now: number): ReadonlyMap<string, number> {
@@ -44,6 +50,7 @@ export class SeenProcesses {
     const pids = orElse([], () => readdirSync('/proc')).filter(name => /^\d+$/.test(name));
     const known = this.#firstSeen;
     this.#firstSeen = new Map(pids.map(pid => [pid, known.get(pid) ?? now]));
+    if (pids.some(pid => !known.has(pid))) this.#newestSeen = now;
     this.#expected = new Map();
     this.#listedAt = now;
   }
@@ -53,7 +60,10 @@ export class SeenProcesses {
     for (const [pid, since] of this.#expected) {
       const leader = leaderOf(pid);
       // Threads have numbers as well.
-      if (leader === pid) this.#firstSeen.set(pid, now);
+      if (leader === pid) {
+        this.#firstSeen.set(pid, now);
+        this.#newestSeen = now;
+      }
       if (leader !== undefined || now - since > APPEARS_WITHIN_MS) this.#expected.delete(pid);
     }
   }

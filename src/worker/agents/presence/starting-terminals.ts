@@ -53,8 +53,11 @@ export class StartingTerminals {
    */
   look({ isThorough }: { isThorough: boolean }): StartingTerminal[] | Promise<StartingTerminal[]> {
     const now = this.#where.clock?.() ?? performance.now();
+    const seen = this.#processes.look(now);
+    // Most looks find nothing that is new.
+    if (!isThorough && now - this.#processes.newestSeen >= STARTING_MS) return [];
     const looked: string[] = [];
-    for (const [pid, since] of this.#processes.look(now)) if (isThorough || now - since < STARTING_MS) looked.push(pid);
+    for (const [pid, since] of seen) if (isThorough || now - since < STARTING_MS) looked.push(pid);
     return looked.length === 0 ? [] : this.#among(looked);
   }
 
