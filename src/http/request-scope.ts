@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newRequestId, type Scope } from '../telemetry/scope.ts';
-import { openScope, type TraceCarrier } from '../telemetry/tracing.ts';
+import { isTracing, openScope, type TraceCarrier } from '../telemetry/tracing.ts';
 
 /** What others may choose: it ends up in log lines and audit records, so it is short and has no blanks or quotes. */
 const GIVEN_ID = /^[A-Za-z0-9._:+/=-]{1,128}$/;
@@ -14,7 +14,7 @@ export function openRequest(request: IncomingMessage, response: ServerResponse, 
   const given = headers['x-request-id'];
   const requestId = typeof given === 'string' && GIVEN_ID.test(given) ? given : newRequestId();
   response.setHeader('x-request-id', requestId);
-  if (!isCall(path)) return { requestId };
+  if (!isTracing() || !isCall(path)) return { requestId };
   const route = path.split('/', 3).join('/');
   const { scope, end } = openScope({
     requestId,

@@ -221,6 +221,8 @@ export interface Lanes {
 
 /** The other hubs. What is said here may be lost: for what saves time, and for what makes no sense later. */
 export interface Peers {
+  /** As far as is known here. */
+  readonly hasOthers: boolean;
   tell(what: string, body: JsonObject): void;
   /** Answers of the others; who says nothing for a moment is left out. */
   ask(what: string, body: JsonObject): Promise<JsonObject[]>;

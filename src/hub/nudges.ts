@@ -29,6 +29,7 @@ export class Nudges {
 
   /** What grows in one turn of the event loop is told of together, and at once unless others were told a moment ago. */
   tell(stream: string): void {
+    if (!this.#peers.hasOthers) return;
     this.#grown.add(stream);
     if (this.#isTelling) return;
     this.#isTelling = true;

@@ -54,8 +54,12 @@ export class PeerHubs implements Peers {
     return close;
   }
 
+  get hasOthers(): boolean {
+    return this.#live.size > 0;
+  }
+
   tell(what: string, body: JsonObject): void {
-    if (this.#live.size > 0) this.#send({ kind: 'tell', what, body });
+    if (this.hasOthers) this.#send({ kind: 'tell', what, body });
   }
 
   async ask(what: string, body: JsonObject): Promise<JsonObject[]> {

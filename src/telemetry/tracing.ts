@@ -45,6 +45,9 @@ export async function startTracing({ endpoint, ...options }: TracingOptions): Pr
   };
 }
 
+/** Whether spans are sent: what describes them need not be put together otherwise. */
+export const isTracing = (): boolean => tracer !== undefined;
+
 /** A request comes in from outside: what carries on its trace, or begins one. */
 export interface Arrival {
   readonly requestId: string;

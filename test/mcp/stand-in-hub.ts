@@ -199,7 +199,7 @@ export function standInHub(): StandInHub {
       callerOf: async () => 'unknown',
       onRevoked: () => {},
     },
-    peers: { tell: () => {}, ask: async () => [], hear: () => {} },
+    peers: { hasOthers: false, tell: () => {}, ask: async () => [], hear: () => {} },
     close: async () => {},
   };
 }

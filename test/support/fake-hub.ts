@@ -100,7 +100,7 @@ export function fakeHub(parts: Parts = {}): Hub & { readonly audited: Omit<Audit
       throw new Error('the test did not expect shares');
     },
     limits: { enter: () => () => {} },
-    peers: { tell: () => {}, ask: async () => [], hear: () => {}, ...parts.peers },
+    peers: { hasOthers: false, tell: () => {}, ask: async () => [], hear: () => {}, ...parts.peers },
     close: async () => {},
   };
 }
