@@ -87,7 +87,7 @@ export const verifiedElsewhere: readonly Requirement[] = [
     ['sse.cors', 'preflight for configured origins only', 'pages of configured origins'],
   ]),
   ...rowsOf('src/http/event-stream.test.ts', ['process'])([
-    ['sse.comments', 'a comment every 15 s', 'a stream on which nothing happens'],
+    ['sse.comments', 'a comment every 15 s', 'on which nothing happens'],
   ]),
   ...rowsOf('src/config/codegen.test.ts', ['process'])([
     ['config.listed', 'listed when a token is configured or the toolset is named', 'the tools are listed with a token'],
