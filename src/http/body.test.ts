@@ -1,36 +1,30 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type LocalServer, serveLocally } from '../../test/support/local-server.ts';
 import { isCutOff, readBody } from './body.ts';
 
 const MAX_BYTES = 10;
 
 describe('the body of a request', () => {
-  const server = createServer(async (request, response) => {
-    try {
-      const body = await readBody(request, MAX_BYTES);
-      isListenedTo.push(request.listenerCount('data') > 0);
-      response.end(`<${body}>`);
-    } catch {
-      broken.resolve(isCutOff(request));
-    }
-  });
   const isListenedTo: boolean[] = [];
   const broken = Promise.withResolvers<boolean>();
+  let server: LocalServer;
   let port = 0;
   before(async () => {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    port = typeof address === 'object' && address !== null ? address.port : 0;
+    server = await serveLocally(async (request, response) => {
+      try {
+        const body = await readBody(request, MAX_BYTES);
+        isListenedTo.push(request.listenerCount('data') > 0);
+        response.end(`<${body}>`);
+      } catch {
+        broken.resolve(isCutOff(request));
+      }
+    });
+    port = Number(new URL(server.origin).port);
   });
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  after(() => server.close());
 
   /** What is answered to requests on one connection, each in these pieces. */
   const answers = async (...requests: readonly (readonly string[])[]) => {

@@ -1,26 +1,22 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type LocalServer, serveLocally } from '../../test/support/local-server.ts';
 import { silentLog } from '../log/log.ts';
 import { frameStream } from './event-stream.ts';
 
 describe('a stream of frames', () => {
   let answer: (outgoing: ServerResponse) => void = () => {};
-  const server = createServer((_request, outgoing) => answer(outgoing));
+  let server: LocalServer;
   let port = 0;
   before(async () => {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    port = typeof address === 'object' && address !== null ? address.port : 0;
+    server = await serveLocally((_request, outgoing) => answer(outgoing));
+    port = Number(new URL(server.origin).port);
   });
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  after(() => server.close());
 
   const options = { signal: new AbortController().signal, log: silentLog };
   const ask = async (method = 'GET'): Promise<IncomingMessage> => {

@@ -132,13 +132,13 @@ export class SessionDesk {
     return await this.find(session_id, call.caller);
   }
 
-  /** Throws SESSION_BUSY, SESSION_OPEN_ELSEWHERE, CAPACITY_EXCEEDED, CAPABILITY_UNSUPPORTED; then nothing was written. */
   /** To the session of this id, like `find` and `send`. */
   async sendTo(id: string, request: PromptRequest, call: Call): Promise<Sent> {
     const sent = await this.#prompts.sendAtOnce(id, request, call);
     return sent ?? (await this.send({ ...request, session: await this.find(id, call.caller) }, call));
   }
 
+  /** Throws SESSION_BUSY, SESSION_OPEN_ELSEWHERE, CAPACITY_EXCEEDED, CAPABILITY_UNSUPPORTED; then nothing was written. */
   send(request: SendRequest, call: Call): Promise<Sent> {
     return this.#prompts.send(request, call);
   }
